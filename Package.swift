@@ -1,0 +1,114 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target of ours: Swift 6, strict memory safety, no warning left standing.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// The kernels are compiled once for every instruction set and chosen at run time. SwiftPM has no
+/// setting for the target CPU, so this is the one place that needs unsafe flags.
+func kernels(_ name: String, targetCPU: String) -> Target {
+    .target(
+        name: name, dependencies: ["CVector"],
+        swiftSettings: strict + [
+            .unsafeFlags(["-Xcc", "-march=\(targetCPU)", "-target-cpu", targetCPU])
+        ])
+}
+
+#if arch(x86_64)
+    let kernelVariants = [
+        kernels("KernelsAVX2", targetCPU: "haswell"),
+        kernels("KernelsAVX512", targetCPU: "skylake-avx512"),
+    ]
+#else
+    let kernelVariants: [Target] = []
+#endif
+
+let package = Package(
+    name: "lockstep",
+    products: [
+        .executable(name: "lockstep", targets: ["lockstep"]),
+        .executable(name: "lockstep-bench", targets: ["lockstep-bench"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        .systemLibrary(name: "CZeroMQ", pkgConfig: "libzmq", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CVector"),
+        .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: strict),
+        .target(name: "Hashing", dependencies: ["CSodium", "CZlib"], swiftSettings: strict),
+        .target(name: "RandomNumbers", swiftSettings: strict),
+        .target(name: "Kernels", dependencies: ["CVector"], swiftSettings: strict),
+        .target(
+            name: "NeuralNetwork",
+            dependencies: ["Kernels", "RandomNumbers"]
+                + kernelVariants.map { .init(stringLiteral: $0.name) },
+            swiftSettings: strict),
+        .target(
+            name: "Datasets", dependencies: ["Hashing", "RandomNumbers"], swiftSettings: strict),
+        .target(name: "Convergence", swiftSettings: strict),
+        .target(
+            name: "LockstepProtocol", dependencies: ["NeuralNetwork", "Hashing"],
+            swiftSettings: strict),
+        .target(
+            name: "LockstepRuntime",
+            dependencies: [
+                "LockstepProtocol", "NeuralNetwork", "Datasets", "Convergence", "ZeroMQ", "Hashing",
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: strict),
+        .executableTarget(
+            name: "lockstep",
+            dependencies: [
+                "LockstepRuntime", "LockstepProtocol", "NeuralNetwork", "Datasets", "Convergence",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Yams", package: "Yams"),
+            ], swiftSettings: strict),
+        .executableTarget(
+            name: "lockstep-bench",
+            dependencies: [
+                "LockstepRuntime", "LockstepProtocol", "NeuralNetwork", "Datasets", "ZeroMQ",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: strict),
+        .target(
+            name: "TestSupport", dependencies: ["Datasets", "NeuralNetwork"],
+            path: "Tests/TestSupport",
+            swiftSettings: strict),
+        tests("ZeroMQ"),
+        tests("RandomNumbers"),
+        tests("Hashing"),
+        tests("Kernels", ["NeuralNetwork"]),
+        tests("NeuralNetwork", ["Datasets", "RandomNumbers"]),
+        tests("Datasets", ["Hashing"]),
+        tests("Convergence"),
+        tests("LockstepProtocol", ["NeuralNetwork", "Hashing"]),
+        tests(
+            "LockstepRuntime",
+            ["LockstepProtocol", "NeuralNetwork", "Datasets", "ZeroMQ", "Convergence"]),
+        .testTarget(
+            name: "ArchitectureTests", dependencies: ["TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["TestSupport", "LockstepProtocol", "Datasets", "ZeroMQ", "lockstep"],
+            swiftSettings: strict),
+    ] + kernelVariants
+)
+
+/// The tests of one target, in the folder of its name.
+func tests(_ target: String, _ more: [String] = []) -> Target {
+    .testTarget(
+        name: "\(target)Tests",
+        dependencies: ([target, "TestSupport"] + more).map { .init(stringLiteral: $0) },
+        swiftSettings: strict)
+}

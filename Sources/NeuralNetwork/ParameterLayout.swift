@@ -1,0 +1,38 @@
+/// Where each tensor lies in the one flat `Float` vector of parameters.
+///
+/// The vector serves network, wire, shards, optimiser and checkpoint alike. Layer after layer it holds
+/// the kernel, `[inputs, outputs]` row-major, then the bias, `[outputs]`.
+package struct ParameterLayout: Hashable, Sendable {
+    package struct Layer: Hashable, Sendable {
+        package let inputs: Int
+        package let outputs: Int
+        /// Offset of the kernel in the flat vector, in floats.
+        package let kernelOffset: Int
+        /// Offset of the bias in the flat vector, in floats.
+        package var biasOffset: Int { kernelOffset + inputs * outputs }
+        /// The end of the layer in the flat vector, in floats.
+        package var endOffset: Int { biasOffset + outputs }
+    }
+
+    package let layers: [Layer]
+
+    /// - Parameter widths: layer widths from input to output, at least two.
+    package init(widths: [Int]) {
+        var offset = 0
+        layers = zip(widths, widths.dropFirst()).map { inputs, outputs in
+            let layer = Layer(inputs: inputs, outputs: outputs, kernelOffset: offset)
+            offset = layer.endOffset
+            return layer
+        }
+    }
+
+    /// The length of the flat vector, in floats.
+    package var parameterCount: Int { layers.last?.endOffset ?? 0 }
+
+    /// Where the flat vector may be cut: the start of every kernel row and of every bias, and the end.
+    package var rowBoundaries: [Int] {
+        layers.flatMap { layer in
+            (0...layer.inputs).map { layer.kernelOffset + $0 * layer.outputs }
+        } + [parameterCount]
+    }
+}
