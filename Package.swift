@@ -13,10 +13,10 @@ let strict: [SwiftSetting] = [
 
 /// The kernels are compiled once for every instruction set and chosen at run time. SwiftPM has no
 /// setting for the target CPU, so this is the one place that needs unsafe flags.
-func kernels(_ name: String, targetCPU: String) -> Target {
+func kernels(_ name: String, targetCPU: String, _ settings: [SwiftSetting] = []) -> Target {
     .target(
         name: name, dependencies: ["CVector"],
-        swiftSettings: strict + [
+        swiftSettings: strict + settings + [
             .unsafeFlags(["-Xcc", "-march=\(targetCPU)", "-target-cpu", targetCPU])
         ])
 }
@@ -24,7 +24,7 @@ func kernels(_ name: String, targetCPU: String) -> Target {
 #if arch(x86_64)
     let kernelVariants = [
         kernels("KernelsAVX2", targetCPU: "haswell"),
-        kernels("KernelsAVX512", targetCPU: "skylake-avx512"),
+        kernels("KernelsAVX512", targetCPU: "skylake-avx512", [.define("AVX512")]),
     ]
 #else
     let kernelVariants: [Target] = []
@@ -42,9 +42,9 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
-        .systemLibrary(name: "CZeroMQ", pkgConfig: "libzmq", providers: [.apt(["libzmq3-dev"])]),
-        .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libzmq3-dev"])]),
-        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "CSodium", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CVector"),
         .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: strict),
         .target(name: "Hashing", dependencies: ["CSodium", "CZlib"], swiftSettings: strict),
@@ -71,6 +71,7 @@ let package = Package(
             name: "lockstep",
             dependencies: [
                 "LockstepRuntime", "LockstepProtocol", "NeuralNetwork", "Datasets", "Convergence",
+                "ZeroMQ", "Hashing",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
@@ -79,6 +80,7 @@ let package = Package(
             name: "lockstep-bench",
             dependencies: [
                 "LockstepRuntime", "LockstepProtocol", "NeuralNetwork", "Datasets", "ZeroMQ",
+                "Convergence",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: strict),
         .target(
@@ -88,7 +90,11 @@ let package = Package(
         tests("ZeroMQ"),
         tests("RandomNumbers"),
         tests("Hashing"),
-        tests("Kernels", ["NeuralNetwork"]),
+        // Prints a digest of what the kernels compute, natively and under an emulated CPU.
+        .executableTarget(
+            name: "kernel-digest", dependencies: ["NeuralNetwork", "RandomNumbers"],
+            path: "Tests/KernelDigest", swiftSettings: strict),
+        tests("Kernels", ["NeuralNetwork", "kernel-digest"]),
         tests("NeuralNetwork", ["Datasets", "RandomNumbers"]),
         tests("Datasets", ["Hashing"]),
         tests("Convergence"),

@@ -1,9 +1,149 @@
 // What Swift's SIMD types leave to weak generics or do lane by lane, as header-only C on the same
-// vectors. Everything here is exact (IEEE 754) or moves bits, so no target CPU changes a result.
+// vectors. Everything here is exact (IEEE 754) or only moves bits: no target CPU changes a result.
 #pragma once
+#include <stdint.h>
+#include <string.h>
 
+// Every function is inlined, so no vector crosses a call and the ABI of wide vectors does not matter.
+#pragma clang diagnostic ignored "-Wpsabi"
+
+// `float16` is imported as SIMD16<Float>, `float64` as SIMD64<Float>.
 typedef float float16 __attribute__((ext_vector_type(16)));
+typedef float float64 __attribute__((ext_vector_type(64)));
+typedef uint32_t uint32x16 __attribute__((ext_vector_type(16)));
 
-static inline __attribute__((always_inline)) float16 vector_square_root(float16 x) {
-    return __builtin_elementwise_sqrt(x);
+// The same vectors wherever they lie: memory need not be aligned beyond a byte.
+typedef float unaligned_float16 __attribute__((ext_vector_type(16), aligned(1), may_alias));
+typedef float unaligned_float64 __attribute__((ext_vector_type(64), aligned(1), may_alias));
+
+#define VECTOR_INLINE static inline __attribute__((always_inline, unused))
+
+VECTOR_INLINE float16 vector_load(const void *from) { return *(const unaligned_float16 *)from; }
+VECTOR_INLINE void vector_store(void *to, float16 x) { *(unaligned_float16 *)to = x; }
+VECTOR_INLINE float64 vector_load64(const void *from) { return *(const unaligned_float64 *)from; }
+VECTOR_INLINE void vector_store64(void *to, float64 x) { *(unaligned_float64 *)to = x; }
+
+// a × b + c, rounded once. (Swift's `addingProduct` is 16 scalars that the optimiser may or may not join.)
+VECTOR_INLINE float16 vector_fma(float16 a, float16 b, float16 c) { return __builtin_elementwise_fma(a, b, c); }
+VECTOR_INLINE float64 vector_fma64(float64 a, float64 b, float64 c) { return __builtin_elementwise_fma(a, b, c); }
+
+VECTOR_INLINE float64 vector_add64(float64 a, float64 b) { return a + b; }
+VECTOR_INLINE float64 vector_splat64(float x) { return x; }
+
+// A block of columns: half of the 16 wide registers that two input rows of sums may take.
+#if defined(__AVX512F__)
+typedef float64 float_block;
+typedef unaligned_float64 unaligned_float_block;
+#else
+typedef float16 float_block;
+typedef unaligned_float16 unaligned_float_block;
+#endif
+VECTOR_INLINE float_block block_load(const void *from) { return *(const unaligned_float_block *)from; }
+VECTOR_INLINE void block_store(void *to, float_block x) { *(unaligned_float_block *)to = x; }
+VECTOR_INLINE float_block block_splat(float x) { return x; }
+VECTOR_INLINE float_block block_add(float_block a, float_block b) { return a + b; }
+VECTOR_INLINE float_block block_fma(float_block a, float_block b, float_block c) { return __builtin_elementwise_fma(a, b, c); }
+VECTOR_INLINE void block_store_first(void *to, float_block x, long count) {
+    if (count >= (long)(sizeof x / sizeof(float))) block_store(to, x);
+    else memcpy(to, &x, (unsigned long)count * sizeof(float));
+}
+
+VECTOR_INLINE float16 vector_square_root(float16 x) { return __builtin_elementwise_sqrt(x); }
+
+// Loads the first `count` lanes, 0 to 16, and zeroes the others; reads nothing beyond them.
+VECTOR_INLINE float16 vector_load_first(const void *from, long count) {
+    if (count >= 16) return vector_load(from);
+    float16 x = 0;
+    memcpy(&x, from, (unsigned long)count * sizeof(float));
+    return x;
+}
+
+VECTOR_INLINE void vector_store64_first(void *to, float64 x, long count) {
+    if (count >= 64) vector_store64(to, x);
+    else memcpy(to, &x, (unsigned long)count * sizeof(float));
+}
+
+// Loads `count` bytes, 0 to 63, and zeroes the others.
+VECTOR_INLINE float16 vector_load_bytes(const void *from, long count) {
+    float16 x = 0;
+    memcpy(&x, from, (unsigned long)count);
+    return x;
+}
+
+// Bit b is set where byte b of 16 is not zero.
+VECTOR_INLINE uint32_t vector_nonzero_bytes(const void *from) {
+    typedef uint8_t uint8x16 __attribute__((ext_vector_type(16)));
+    typedef _Bool boolx16 __attribute__((ext_vector_type(16)));
+    uint8x16 bytes;
+    memcpy(&bytes, from, sizeof bytes);
+    boolx16 set = __builtin_convertvector(bytes != 0, boolx16);
+    uint16_t mask;
+    memcpy(&mask, &set, sizeof mask);
+    return mask;
+}
+
+// Stores the first `count` lanes, 0 to 16, and touches nothing beyond them.
+VECTOR_INLINE void vector_store_first(void *to, float16 x, long count) {
+    if (count >= 16) {
+        vector_store(to, x);
+        return;
+    }
+    char *target = (char *)to;
+    if (count & 8) {
+        memcpy(target, &x, 32);
+        x = __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15);
+        target += 32;
+    }
+    if (count & 4) {
+        memcpy(target, &x, 16);
+        x = __builtin_shufflevector(x, x, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7);
+        target += 16;
+    }
+    if (count & 2) {
+        memcpy(target, &x, 8);
+        x = __builtin_shufflevector(x, x, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3);
+        target += 8;
+    }
+    if (count & 1) memcpy(target, &x, 4);
+}
+
+// The sum of the lanes in one fixed order: halves onto halves, 16 → 8 → 4 → 2 → 1.
+VECTOR_INLINE float vector_lane_sum(float16 x) {
+    float16 y = x + __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15);
+    y = y + __builtin_shufflevector(y, y, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7);
+    y = y + __builtin_shufflevector(y, y, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3);
+    return y[0] + y[1];
+}
+
+// The same bits as integers, and back.
+VECTOR_INLINE uint32x16 vector_bits(float16 x) {
+    uint32x16 bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+VECTOR_INLINE float16 vector_from_bits(uint32x16 bits) {
+    float16 x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+// Whether this CPU, and the system, can run what is compiled for each variant.
+VECTOR_INLINE int cpu_has_avx2(void) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+           __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("lzcnt") && __builtin_cpu_supports("movbe") &&
+           __builtin_cpu_supports("f16c");
+#else
+    return 0;
+#endif
+}
+VECTOR_INLINE int cpu_has_avx512(void) {
+#if defined(__x86_64__)
+    return cpu_has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
+#else
+    return 0;
+#endif
 }

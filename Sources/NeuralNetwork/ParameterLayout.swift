@@ -36,3 +36,23 @@ package struct ParameterLayout: Hashable, Sendable {
         } + [parameterCount]
     }
 }
+
+extension ParameterLayout {
+    /// The tensors in order: a checkpoint's names, shapes and places.
+    package var tensors: [(name: String, shape: [Int], range: Range<Int>)] {
+        layers.enumerated().flatMap { index, layer in
+            [
+                (
+                    "layers.\(index).kernel", [layer.inputs, layer.outputs],
+                    layer.kernelOffset..<layer.biasOffset
+                ),
+                ("layers.\(index).bias", [layer.outputs], layer.biasOffset..<layer.endOffset),
+            ]
+        }
+    }
+
+    /// The name of the tensor that holds the float at `offset`.
+    package func tensorName(at offset: Int) -> String {
+        tensors.first { $0.range.contains(offset) }?.name ?? "(outside)"
+    }
+}

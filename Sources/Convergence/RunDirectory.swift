@@ -1,0 +1,175 @@
+package import Foundation
+
+/// The folder of one run: `config.yaml`, `metrics.jsonl`, `checkpoints/step-N/` and `log/`.
+package struct RunDirectory: Equatable, Sendable {
+    package let path: String
+
+    /// Names a place without looking at it.
+    package init(path: String) {
+        self.path = path
+    }
+
+    package var configurationPath: String { path + "/config.yaml" }
+    package var metricsPath: String { path + "/metrics.jsonl" }
+    package var logPath: String { path + "/log" }
+
+    /// Where the files of the checkpoint after `step` updates lie.
+    package func checkpointPath(step: Int) -> String { path + "/checkpoints/step-\(step)" }
+
+    /// What was found at a place that the user named.
+    package enum Opening: Equatable, Sendable {
+        /// Empty or just made: train here.
+        case new(RunDirectory)
+        /// The same run, done already: its result is to be shown again.
+        case finished(RunDirectory, RunOutcome)
+    }
+
+    /// Makes a folder that nobody has, named by configuration, seed and time (UTC); runs that start
+    /// in the same second are told apart by a counter.
+    package static func fresh(
+        in parent: String = "runs", configuration: String, seed: UInt64, date: Date = Date()
+    ) throws(FileError) -> RunDirectory {
+        try Files.makeFolders(parent)
+        let style = Date.ISO8601FormatStyle(
+            dateSeparator: .omitted, dateTimeSeparator: .standard, timeSeparator: .omitted)
+        let name = "\(configuration)-seed\(seed)-\(date.formatted(style))"
+        for counter in 1...maximumRunsInASecond {
+            let path = parent + "/" + (counter == 1 ? name : "\(name)-\(counter)")
+            if unsafe mkdir(path, 0o755) == 0 {
+                let directory = RunDirectory(path: path)
+                try directory.makeFolders()
+                return directory
+            }
+            // mkdir is atomic: of several processes that try a name, one gets it.
+            guard errno == EEXIST else {
+                throw FileError(operation: .write, path: path, code: errno)
+            }
+        }
+        throw FileError(operation: .write, path: parent + "/" + name, code: EEXIST)
+    }
+
+    private static let maximumRunsInASecond = 10_000
+
+    /// Opens the place that `--run-dir` names, and makes it where it is missing.
+    ///
+    /// - Throws: ``RunDirectoryError`` where something else is there (exit code 78), ``FileError``
+    ///   where nothing can be written (73), ``MetricsError`` for a broken log (65).
+    package static func open(
+        _ path: String, configuration: String, seed: UInt64, configurationSHA256: String
+    ) throws -> Opening {
+        let directory = RunDirectory(path: path)
+        try Files.makeFolders(path)
+        guard try !directory.isNew() else {
+            try directory.makeFolders()
+            return .new(directory)
+        }
+        guard FileManager.default.fileExists(atPath: directory.metricsPath) else {
+            throw RunDirectoryError(path: path, reason: .notARun)
+        }
+        let file = try MetricsFile(reading: directory.metricsPath)
+        guard let outcome = RunOutcome(file) else {
+            throw RunDirectoryError(path: path, reason: .unfinished(lastStep: 0))
+        }
+        guard outcome.provenance.configurationSHA256 == configurationSHA256,
+            outcome.run.seed == seed
+        else {
+            throw RunDirectoryError(
+                path: path,
+                reason: .otherRun(
+                    found: RunDirectoryError.Run(
+                        configuration: outcome.run.configuration, seed: outcome.run.seed,
+                        configurationSHA256: outcome.provenance.configurationSHA256),
+                    asked: RunDirectoryError.Run(
+                        configuration: configuration, seed: seed,
+                        configurationSHA256: configurationSHA256)))
+        }
+        guard let end = outcome.end, end.status.isFinal else {
+            throw RunDirectoryError(
+                path: path, reason: .unfinished(lastStep: file.records.lastStep))
+        }
+        return .finished(directory, outcome)
+    }
+
+    /// Writes `config.yaml` whole or not at all.
+    package func writeConfiguration(_ text: String) throws(FileError) {
+        try Files.replace(configurationPath, with: Array(text.utf8))
+    }
+
+    /// Writes a file of the checkpoint after `step` updates, whole or not at all.
+    package func writeCheckpoint(
+        step: Int, file name: String, _ bytes: [UInt8]
+    ) throws(FileError) -> String {
+        try Files.makeFolders(checkpointPath(step: step))
+        let path = checkpointPath(step: step) + "/" + name
+        try Files.replace(path, with: bytes)
+        return path
+    }
+
+    /// Whether nothing is here but what ``makeFolders()`` makes: a start that failed early, before
+    /// anything was written, may be repeated.
+    private func isNew() throws -> Bool {
+        guard unsafe access(path, R_OK | X_OK) == 0 else {
+            throw FileError(operation: .read, path: path, code: errno)
+        }
+        let names = try FileManager.default.contentsOfDirectory(atPath: path)
+        return Set(names).isSubset(of: ["checkpoints", "log"])
+    }
+
+    /// Shows at once, before any training, whether the place can be written.
+    private func makeFolders() throws(FileError) {
+        try Files.makeFolders(path + "/checkpoints")
+        try Files.makeFolders(logPath)
+    }
+}
+
+/// The folder is taken (exit code 78).
+package struct RunDirectoryError: Error, Equatable, CustomStringConvertible {
+    package struct Run: Equatable, Sendable {
+        package var configuration: String
+        package var seed: UInt64
+        package var configurationSHA256: String
+
+        fileprivate var text: String {
+            "\(configuration), seed \(seed), configuration \(configurationSHA256.prefix(12))"
+        }
+    }
+
+    package enum Reason: Equatable, Sendable {
+        case notARun
+        case otherRun(found: Run, asked: Run)
+        case unfinished(lastStep: Int)
+    }
+
+    package let path: String
+    package let reason: Reason
+
+    package var description: String {
+        switch reason {
+        case .notARun:
+            "\(path) holds files but no metrics.jsonl, so it is no run directory; "
+                + "name an empty or a new one with --run-dir"
+        case .otherRun(let found, let asked):
+            "\(path) holds another run (\(found.text)) than the one asked for (\(asked.text)); "
+                + "name another place with --run-dir, or leave it out for a fresh one"
+        case .unfinished(let step):
+            "\(path) holds this run unfinished (last logged step \(step)), and a run cannot be taken "
+                + "up again; remove the directory, or name another place with --run-dir"
+        }
+    }
+}
+
+extension [MetricsRecord] {
+    /// The highest step that a log knows of; 0 before the first.
+    fileprivate var lastStep: Int {
+        for record in reversed() {
+            switch record {
+            case .step(let record): return record.step
+            case .evaluation(let record): return record.step
+            case .epoch(let record): return record.step
+            case .end(let record): return record.steps
+            case .run: continue
+            }
+        }
+        return 0
+    }
+}

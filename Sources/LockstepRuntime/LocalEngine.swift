@@ -1,0 +1,103 @@
+import Datasets
+import LockstepProtocol
+import NeuralNetwork
+import Synchronization
+
+/// Steps of one run in this process: the gradient of the whole batch, applied row block by row block.
+///
+/// Weights and state change in place, while a block's gradient is in the cache. When a step turns out to
+/// be non-finite, the weights before it are computed again from the start of its epoch: the same bits.
+final class LocalEngine {
+    private let configuration: RunConfiguration
+    private let schedule: RunSchedule
+    private let engine: GradientEngine
+    private let optimizer: Optimizer
+    private let slices: GradientSlices
+    private let gradient: GradientBuffer
+    private let sampleOrder: SampleOrder
+    private var indices: [UInt32]
+    private let hasDiverged = Atomic<Bool>(false)
+    /// Weights of the newest step.
+    let weights: FloatBuffer
+    /// What the epoch began with.
+    private let epochWeights: FloatBuffer
+    private let epochOptimizer: Optimizer
+
+    init(
+        _ configuration: RunConfiguration, _ schedule: RunSchedule, examples: SparseExamples,
+        kernels: KernelSet, team: ThreadTeam
+    ) {
+        self.configuration = configuration
+        self.schedule = schedule
+        let layout = configuration.layout
+        let whole = 0..<layout.parameterCount
+        slices = GradientSlices(
+            ranges: [whole], headerByteCount: 0,
+            metrics: StepMetricsLayout(layerCount: layout.layers.count))
+        engine = GradientEngine(
+            configuration.architecture, kernels: kernels, examples: examples,
+            leafSize: schedule.microBatch, slices: slices, team: team)
+        func makeOptimizer() -> Optimizer {
+            Optimizer(
+                configuration.optimizer, layout: layout, range: whole,
+                totalSteps: schedule.totalSteps, kernels: kernels)
+        }
+        optimizer = makeOptimizer()
+        epochOptimizer = makeOptimizer()
+        gradient = GradientBuffer(slices)
+        sampleOrder = SampleOrder(seed: configuration.seed, count: schedule.exampleCount)
+        indices = [UInt32](repeating: 0, count: schedule.exampleCount)
+        weights = layout.initialWeights(seed: configuration.seed)
+        epochWeights = FloatBuffer(count: whole.count)
+    }
+
+    /// Of the step that was done last.
+    var metrics: StepMetrics { unsafe slices.metrics.metrics(gradient.metricsWords) }
+
+    /// Does a step; steps are done in order, from 0.
+    ///
+    /// - Returns: nil, or what was not finite; the weights are then those of `step`.
+    func advance(_ step: Step) -> String? {
+        if schedule.examples(of: step).lowerBound == 0 {
+            sampleOrder.fill(&indices, epoch: schedule.epoch(of: step))
+            epochWeights.copy(from: weights)
+            epochOptimizer.copyState(from: optimizer)
+        }
+        apply(step)
+        return hasDiverged.load(ordering: .relaxed) ? restore(step) : nil
+    }
+
+    private func apply(_ step: Step) {
+        let batch = schedule.examples(of: step)
+        engine.load(weights)
+        unsafe indices.withUnsafeBufferPointer { indices in
+            unsafe engine.compute(UnsafeBufferPointer(rebasing: indices[batch]), into: gradient) {
+                part, sums in
+                let target = unsafe weights.pointer + part.lowerBound
+                let isFinite = unsafe optimizer.update(
+                    part, step: step.index, sums: sums, examples: batch.count, weights: target,
+                    newWeights: target)
+                if !isFinite { hasDiverged.store(true, ordering: .relaxed) }
+            }
+        }
+    }
+
+    /// The weights of `step` again, and what was not finite after it.
+    private func restore(_ step: Step) -> String {
+        let whole = 0..<weights.count
+        guard let sums = unsafe gradient.payload(0).baseAddress else { return "" }
+        let found = unsafe optimizer.divergence(whole, sums: sums, newWeights: weights.pointer)
+        hasDiverged.store(false, ordering: .relaxed)
+        weights.copy(from: epochWeights)
+        optimizer.copyState(from: epochOptimizer)
+        let epochStart = Step(schedule.epoch(of: step) * schedule.stepsPerEpoch)
+        var earlier = epochStart
+        while earlier < step {
+            apply(earlier)
+            earlier = earlier.next
+        }
+        let tensor = configuration.layout.tensorName(at: found?.offset ?? 0)
+        let quantity = (found?.what ?? .weight).rawValue
+        return "a \(quantity) of \(tensor) is not finite"
+    }
+}

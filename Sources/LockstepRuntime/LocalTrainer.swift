@@ -1,0 +1,76 @@
+import Convergence
+import Datasets
+import LockstepProtocol
+import NeuralNetwork
+
+/// Trains runs in this process, without a socket: one node, the root, at every step.
+final class LocalTrainer {
+    private let request: SessionRequest
+    private let observer: any SessionObserver
+    private let interruption: Interruption
+    private let kernels: KernelSet
+    private let team: ThreadTeam
+
+    init(
+        _ request: SessionRequest, observer: any SessionObserver, interruption: Interruption
+    ) {
+        self.request = request
+        self.observer = observer
+        self.interruption = interruption
+        kernels = KernelSet(request.kernels)
+        team = ThreadTeam(count: request.placement.threads)
+    }
+
+    func run() -> SessionResult {
+        defer { team.finish() }
+        let data = EvaluationData(request.dataset)
+        var outcomes: [RunOutcome] = []
+        do throws(FileError) {
+            for run in request.runs {
+                let recorder = try RunRecorder(
+                    run, data: data, placement: request.placement, kernels: kernels,
+                    observer: observer)
+                try train(recorder, data.train)
+                outcomes.append(recorder.outcome)
+                if let reason = interruption.reason {
+                    return SessionResult(outcomes: outcomes, reason: reason)
+                }
+            }
+        } catch {
+            return SessionResult(outcomes: outcomes, reason: error.stopReason)
+        }
+        return SessionResult(
+            outcomes: outcomes, reason: StopReason(.success, "all runs are done"))
+    }
+
+    private func train(_ recorder: RunRecorder, _ examples: SparseExamples) throws(FileError) {
+        let schedule = recorder.schedule
+        let engine = LocalEngine(
+            recorder.configuration, schedule, examples: examples, kernels: kernels, team: team)
+        var evaluationNanoseconds: UInt64 = 0
+        let start = Clock.nanoseconds
+        var step: Step = 0
+        while step < schedule.endStep {
+            if let reason = interruption.reason {
+                return try recorder.end(
+                    .interrupted, step: step, weights: engine.weights, cause: reason.text)
+            }
+            if let cause = engine.advance(step) {
+                return try recorder.end(
+                    .diverged, step: step, weights: engine.weights, cause: cause)
+            }
+            let now = Clock.nanoseconds
+            try recorder.committed(
+                step, engine.metrics, seconds: Double(now - start - evaluationNanoseconds) / 1e9)
+            step = step.next
+            if schedule.evaluationFollows(Step(step.index - 1)) {
+                let reachedTarget = try recorder.evaluate(engine.weights, of: step)
+                evaluationNanoseconds += Clock.nanoseconds - now
+                if reachedTarget {
+                    return try recorder.end(.target, step: step, weights: engine.weights)
+                }
+            }
+        }
+        try recorder.end(.completed, step: step, weights: engine.weights)
+    }
+}

@@ -1,0 +1,209 @@
+import LockstepProtocol
+import NeuralNetwork
+import ZeroMQ
+
+/// A server's floats in one run: the pushed nodes, the optimiser's state, and the weights of two steps.
+@safe final class ShardEngine {
+    let order: PrepareRun
+    let plan: ShardPlan
+    let schedule: RunSchedule
+    let metrics: StepMetricsLayout
+    private let wire: Wire
+    private let session: SessionID
+    private let incarnation: Incarnation
+    private let range: Range<Int>
+    private let optimizer: Optimizer
+    private let slots: [MessageSlot]
+    /// Frames of weights: the last two are kept, the others are free once libzmq lets go of them.
+    private var frames: [InFlight<WeightsFrame>] = []
+    private var weights: (step: Step, frame: InFlight<WeightsFrame>)
+    private var olderWeights: (step: Step, frame: InFlight<WeightsFrame>)?
+    /// Sums of one block, by level of the fold's stack.
+    private let sums: FloatBuffer
+    private var operands: [UnsafeRawPointer] = unsafe []
+    /// The metrics of the step that was applied last.
+    private(set) var stepMetrics: [UInt8]
+
+    /// Floats that are folded and applied at a time: the partial sums of a block stay in the first cache.
+    private static let blockCount = 2_048
+    /// The deepest stack of a fold: one more than the tree's height, for up to 2²⁰ leaves.
+    private static let stackDepth = 22
+
+    init(
+        _ order: PrepareRun, trainingExampleCount: Int, session: SessionID,
+        incarnation: Incarnation,
+        wire: Wire
+    ) throws(ShardPlan.PlanError) {
+        let configuration = order.configuration
+        let layout = configuration.layout
+        self.order = order
+        self.wire = wire
+        self.session = session
+        self.incarnation = incarnation
+        schedule = RunSchedule(configuration, trainingExampleCount: trainingExampleCount)
+        plan = try ShardPlan(layout: layout, shardCount: order.shardCount)
+        range = plan[order.shard]
+        metrics = StepMetricsLayout(layerCount: layout.layers.count)
+        optimizer = Optimizer(
+            configuration.optimizer, layout: layout, range: range, totalSteps: schedule.totalSteps,
+            kernels: wire.kernels)
+        let leafCounts = schedule.leafCounts
+        slots = (0..<max(leafCounts.full, leafCounts.last)).map { _ in MessageSlot() }
+        sums = FloatBuffer(count: Self.stackDepth * Self.blockCount)
+        unsafe operands.reserveCapacity(Self.stackDepth)
+        stepMetrics = [UInt8](repeating: 0, count: metrics.byteCount)
+        let initial = layout.initialWeights(seed: configuration.seed)
+        weights = (0, InFlight(WeightsFrame(floatCount: range.count)))
+        unsafe weights.frame.memory.payload.copyMemory(
+            from: UnsafeRawBufferPointer(
+                start: initial.pointer + range.lowerBound, count: range.count * 4))
+        seal(weights.frame, 0)
+    }
+
+    /// The payload of a push for this shard.
+    var pushByteCount: Int {
+        plan.pushByteCount(of: order.shard, metricsByteCount: metrics.byteCount)
+    }
+
+    func keep(_ message: inout Message, slot: Int) { swap(&slots[slot].message, &message) }
+
+    /// Folds the kept nodes, takes the mean and updates; the slots are free after.
+    ///
+    /// - Returns: what is not finite; the weights of `step` are then still the newest.
+    func apply(_ step: Step, _ fold: [FoldInstruction]) -> DivergenceFinding? {
+        let examples = schedule.examples(of: step).count
+        let next = takeFrame()
+        var finding: DivergenceFinding?
+        var start = 0
+        while start < range.count, finding == nil {
+            let part = start..<min(start + Self.blockCount, range.count)
+            finding = unsafe applyBlock(
+                part, step, examples, folded(part, fold), next.memory.payload)
+            start = part.upperBound
+        }
+        if order.shard == 0 { foldMetrics(fold) }
+        for slot in slots { slot.message.clear() }
+        if let finding {
+            frames.append(next)
+            return finding
+        }
+        if let older = olderWeights { frames.append(older.frame) }
+        olderWeights = weights
+        weights = (step.next, next)
+        seal(next, step.next)
+        return nil
+    }
+
+    private func applyBlock(
+        _ part: Range<Int>, _ step: Step, _ examples: Int, _ sum: UnsafeRawPointer,
+        _ payload: UnsafeMutableRawBufferPointer
+    ) -> DivergenceFinding? {
+        guard let new = payload.baseAddress,
+            let old = unsafe weights.frame.memory.payload.baseAddress
+        else { return nil }
+        let target = unsafe new + part.lowerBound * 4
+        let oldWeights = unsafe (old + part.lowerBound * 4).assumingMemoryBound(to: Float.self)
+        let isFinite = unsafe optimizer.update(
+            part, step: step.index, sums: sum, examples: examples, weights: oldWeights,
+            newWeights: target)
+        if isFinite { return nil }
+        let found = unsafe optimizer.divergence(part, sums: sum, newWeights: target)
+        let layout = order.configuration.layout
+        let quantity: DivergenceFinding.Quantity =
+            switch found?.what {
+            case .gradient: .gradient
+            case .state: .state
+            case .weight, nil: .weight
+            }
+        return DivergenceFinding(
+            quantity: quantity,
+            tensor: layout.tensorName(at: range.lowerBound + (found?.offset ?? part.lowerBound)))
+    }
+
+    /// The root's sum over one block: where it lies in a message if one node covers all, else in scratch.
+    private func folded(_ part: Range<Int>, _ fold: [FoldInstruction]) -> UnsafeRawPointer {
+        unsafe operands.removeAll(keepingCapacity: true)
+        for instruction in fold {
+            switch instruction {
+            case .load(let slot):
+                unsafe operands.append(floats(slot, part.lowerBound))
+            case .add:
+                let right = unsafe operands.removeLast()
+                let left = unsafe operands.removeLast()
+                let sum = unsafe UnsafeMutableRawPointer(
+                    sums.pointer + operands.count * Self.blockCount)
+                unsafe wire.kernels.fold(left, right, into: sum, count: part.count)
+                unsafe operands.append(UnsafeRawPointer(sum))
+            }
+        }
+        return unsafe operands[0]
+    }
+
+    /// Where a float of a kept node lies. libzmq keeps a frame's bytes in place while the message lives.
+    private func floats(_ slot: Int, _ offset: Int) -> UnsafeRawPointer {
+        unsafe slots[slot].message.withUnsafeBytes { frame in
+            guard let start = frame.baseAddress else { preconditionFailure("an empty push") }
+            return unsafe start + FrameHeader.byteCount + offset * 4
+        }
+    }
+
+    private func foldMetrics(_ fold: [FoldInstruction]) {
+        // A few words: one small stack of arrays a step.
+        let byteCount = metrics.byteCount
+        var stack: [[UInt8]] = []
+        for instruction in fold {
+            switch instruction {
+            case .load(let slot):
+                let words = unsafe UnsafeRawBufferPointer(
+                    start: floats(slot, range.count), count: byteCount)
+                unsafe stack.append([UInt8](words))
+            case .add:
+                let right = stack.removeLast()
+                unsafe stack[stack.count - 1].withUnsafeMutableBytes { left in
+                    unsafe right.withUnsafeBytes { right in
+                        guard let left = left.baseAddress, let right = right.baseAddress else {
+                            return
+                        }
+                        unsafe metrics.fold(left, right, into: left)
+                    }
+                }
+            }
+        }
+        stepMetrics = stack[0]
+    }
+
+    /// The newest weights' frame, from where it lies.
+    func weightsMessage() -> Message {
+        unsafe weights.frame.message(weights.frame.memory.frame)
+    }
+
+    /// The shard's weights of a step that is kept.
+    func snapshot(_ step: Step) -> Message? {
+        guard let frame = weights.step == step ? weights.frame : olderWeights?.frame else {
+            return nil
+        }
+        return wire.message(
+            header(.snapshot, step),
+            copying: unsafe UnsafeRawBufferPointer(frame.memory.payload).bytes)
+    }
+
+    func stepCommitted(_ step: Step) -> Message {
+        let words = stepMetrics
+        return unsafe wire.message(header(.stepCommitted, step), copying: words.span.bytes)
+    }
+
+    private func header(_ type: MessageType, _ step: Step) -> FrameHeader {
+        FrameHeader(
+            type: type, session: session, run: order.run, incarnation: incarnation, step: step,
+            shard: order.shard)
+    }
+
+    private func seal(_ frame: InFlight<WeightsFrame>, _ step: Step) {
+        unsafe wire.seal(header(.weights, step), frame.memory.frame)
+    }
+
+    private func takeFrame() -> InFlight<WeightsFrame> {
+        if let index = frames.firstIndex(where: \.isIdle) { return frames.remove(at: index) }
+        return InFlight(WeightsFrame(floatCount: range.count))
+    }
+}

@@ -1,0 +1,143 @@
+import Datasets
+import LockstepProtocol
+import NeuralNetwork
+import ZeroMQ
+
+/// A worker's floats in one run: weights, gradients on their way, and the slices that have come.
+final class WorkerRunEngine {
+    let order: StartRun
+    let plan: ShardPlan
+    private let schedule: RunSchedule
+    private let incarnation: Incarnation
+    private let session: SessionID
+    private let wire: Wire
+    private let engine: GradientEngine
+    private let slices: GradientSlices
+    private let weights: FloatBuffer
+    private let sampleOrder: SampleOrder
+    private var indices: [UInt32]
+    private var epoch = -1
+    private let fullNodes: [LeafRange]
+    private let lastNodes: [LeafRange]
+    /// By node of the current step: what was computed and may be pushed again.
+    private var computed: [(node: LeafRange, gradient: InFlight<GradientBuffer>)] = []
+    private var currentStep: Step = 0
+    private var spare: [InFlight<GradientBuffer>] = []
+    /// By (shard, step modulo 2).
+    private let kept: [MessageSlot]
+
+    init(
+        _ order: StartRun, incarnation: Incarnation, session: SessionID, examples: SparseExamples,
+        trainingExampleCount: Int, threads: ThreadTeam, wire: Wire
+    ) throws {
+        let configuration = order.configuration
+        self.order = order
+        self.incarnation = incarnation
+        self.session = session
+        self.wire = wire
+        schedule = RunSchedule(configuration, trainingExampleCount: trainingExampleCount)
+        plan = try ShardPlan(layout: configuration.layout, shardCount: order.servers.count)
+        slices = GradientSlices(
+            ranges: plan.slices, headerByteCount: FrameHeader.byteCount,
+            metrics: StepMetricsLayout(layerCount: configuration.layout.layers.count))
+        engine = GradientEngine(
+            configuration.architecture, kernels: wire.kernels, examples: examples,
+            leafSize: schedule.microBatch, slices: slices, team: threads)
+        weights = configuration.layout.initialWeights(seed: configuration.seed)
+        engine.load(weights)
+        sampleOrder = SampleOrder(seed: configuration.seed, count: schedule.exampleCount)
+        indices = [UInt32](repeating: 0, count: schedule.exampleCount)
+        kept = plan.slices.indices.flatMap { _ in [MessageSlot(), MessageSlot()] }
+        let ordinal = WorkerOrdinal(order.view.workers.firstIndex(of: incarnation) ?? 0)
+        let workerCount = order.view.workers.count
+        func nodes(_ leafCount: Int) -> [LeafRange] {
+            LeafAssignment(leafCount: leafCount, workerCount: workerCount).nodes(of: ordinal)
+        }
+        fullNodes = nodes(schedule.leafCounts.full)
+        lastNodes = nodes(schedule.leafCounts.last)
+    }
+
+    /// The largest frame that a server of this run sends.
+    var maximumFrameByteCount: Int {
+        FrameHeader.byteCount + (plan.slices.map { $0.count * 4 }.max() ?? 0)
+    }
+
+    /// The nodes that this worker computes in a step, ascending.
+    func nodes(of step: Step) -> [LeafRange] {
+        schedule.epochEnds(after: step) ? lastNodes : fullNodes
+    }
+
+    /// The gradients of the last step are no longer needed.
+    func begin(_ step: Step) {
+        for (_, gradient) in computed { spare.append(gradient) }
+        computed.removeAll(keepingCapacity: true)
+        currentStep = step
+        let epochOfStep = schedule.epoch(of: step)
+        if epoch != epochOfStep {
+            epoch = epochOfStep
+            sampleOrder.fill(&indices, epoch: epoch)
+        }
+    }
+
+    func compute(_ node: LeafRange, of step: Step) {
+        let gradient = takeSpare()
+        let batch = schedule.examples(of: step)
+        let first = batch.lowerBound + node.firstLeaf * schedule.microBatch
+        let end = min(batch.lowerBound + node.endLeaf * schedule.microBatch, batch.upperBound)
+        unsafe indices.withUnsafeBufferPointer { indices in
+            unsafe engine.compute(
+                UnsafeBufferPointer(rebasing: indices[first..<end]), into: gradient.memory)
+        }
+        for shard in plan.slices.indices {
+            var header = FrameHeader(
+                type: .push, session: session, run: order.run, incarnation: incarnation, step: step,
+                shard: ShardIndex(shard))
+            header.node = node
+            unsafe wire.seal(header, gradient.memory.frame(shard))
+        }
+        computed.append((node, gradient))
+    }
+
+    /// The frame of a computed node for one server, from where it lies.
+    func push(_ node: LeafRange, of step: Step, to shard: ShardIndex) -> Message? {
+        guard step == currentStep, let (_, gradient) = computed.first(where: { $0.node == node })
+        else { return nil }
+        return unsafe gradient.message(gradient.memory.frame(shard.index))
+    }
+
+    func keep(_ message: inout Message, _ shard: ShardIndex, _ step: Step) {
+        swap(&kept[slot(shard, step)].message, &message)
+    }
+
+    /// Copies the kept slices over the weights in use.
+    func adopt(_ step: Step) {
+        for (shard, range) in plan.slices.enumerated() {
+            let slot = kept[slot(ShardIndex(shard), step)]
+            unsafe slot.message.withUnsafeBytes { frame in
+                let target = unsafe UnsafeMutableRawBufferPointer(
+                    start: weights.pointer + range.lowerBound, count: range.count * 4)
+                unsafe target.copyMemory(from: FrameCodec.payload(of: frame))
+            }
+            slot.message.clear()
+        }
+        engine.load(weights)
+    }
+
+    private func slot(_ shard: ShardIndex, _ step: Step) -> Int {
+        2 * shard.index + Int(step.rawValue & 1)
+    }
+
+    /// A buffer that libzmq no longer reads; a new one where all are still on their way.
+    private func takeSpare() -> InFlight<GradientBuffer> {
+        if let index = spare.firstIndex(where: \.isIdle) { return spare.swapRemove(at: index) }
+        return InFlight(GradientBuffer(slices))
+    }
+}
+
+extension Array {
+    /// Removes an element in constant time; the last one takes its place.
+    fileprivate mutating func swapRemove(at index: Int) -> Element {
+        swapAt(index, count - 1)
+        return removeLast()
+    }
+}

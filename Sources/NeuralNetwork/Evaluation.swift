@@ -1,0 +1,78 @@
+/// What a network decides on a set of examples.
+package struct Evaluation: Sendable, Equatable {
+    package let examples: Int
+    /// The mean loss.
+    package let loss: Double
+    package let correct: Int
+    /// Examples by label and decision: `[label][decision]`.
+    package let confusion: [[Int]]
+    /// Decisions that the other decoding would have made otherwise.
+    package let decisionsChangedByRescaling: Int
+
+    package var accuracy: Double { examples == 0 ? 0 : Double(correct) / Double(examples) }
+}
+
+/// Evaluates weights on a fixed set of examples; its buffers are allocated once.
+@safe package final class Evaluator {
+    private let network: Network
+    private let examples: SparseExamples
+    private let range: Range<Int>
+    private let workspace: Workspace
+    private let indices: UnsafeMutablePointer<UInt32>
+    private let otherDecisions: UnsafeMutablePointer<UInt8>
+
+    private static let examplesPerPass = 128
+
+    /// - Parameter range: the examples to evaluate on.
+    package init(
+        _ architecture: NetworkArchitecture, kernels: KernelSet, examples: SparseExamples,
+        range: Range<Int>? = nil
+    ) {
+        network = Network(architecture, kernels: kernels)
+        self.examples = examples
+        self.range = range ?? 0..<examples.count
+        workspace = Workspace(network.layout, capacity: Self.examplesPerPass)
+        unsafe indices = .allocate(capacity: Self.examplesPerPass)
+        unsafe otherDecisions = .allocate(capacity: Self.examplesPerPass)
+    }
+
+    deinit {
+        unsafe indices.deallocate()
+        unsafe otherDecisions.deallocate()
+    }
+
+    /// The losses are added up in the order of the examples, in Double.
+    package func evaluate(_ weights: FloatBuffer) -> Evaluation {
+        precondition(weights.count == network.layout.parameterCount, "weights of this network")
+        let last = network.lastLayer
+        let outputs = network.layout.layers[last].outputs
+        var loss = 0.0
+        var changed = 0
+        var confusion = [[Int]](repeating: [Int](repeating: 0, count: outputs), count: outputs)
+        var start = range.lowerBound
+        while start < range.upperBound {
+            let count = min(Self.examplesPerPass, range.upperBound - start)
+            for b in 0..<count {
+                unsafe indices[b] = UInt32(start + b)
+                unsafe workspace.labels[b] = examples.labels[start + b]
+            }
+            unsafe network.forward(
+                examples, indices, 0..<count, weights: weights.pointer, workspace)
+            unsafe network.output(workspace.labels, 0..<count, workspace)
+            unsafe network.kernels.decide(
+                workspace.activations[last].pointer, workspace.strides[last], outputs, count,
+                network.architecture.decoding == .plain, otherDecisions)
+            for b in 0..<count {
+                loss += unsafe Double(workspace.losses.pointer[b])
+                let decision = unsafe workspace.decisions[b]
+                unsafe confusion[Int(workspace.labels[b])][Int(decision)] += 1
+                if unsafe decision != otherDecisions[b] { changed += 1 }
+            }
+            start += count
+        }
+        return Evaluation(
+            examples: range.count, loss: range.isEmpty ? 0 : loss / Double(range.count),
+            correct: confusion.indices.reduce(0) { $0 + confusion[$1][$1] }, confusion: confusion,
+            decisionsChangedByRescaling: changed)
+    }
+}

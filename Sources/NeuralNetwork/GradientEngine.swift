@@ -1,0 +1,312 @@
+import Synchronization
+
+/// Computes the gradient sums of nodes of the reduction tree, on a team of threads.
+///
+/// A node's examples go through the network together; its leaves are told apart where gradients are summed:
+/// row by row of the parameters, each leaf in registers, folded in tree order. Nothing is allocated in a step.
+@safe package final class GradientEngine {
+    private let network: Network
+    private let examples: SparseExamples
+    private let team: ThreadTeam
+    private let leafSize: Int
+    private let slices: GradientSlices
+    private let workspace: Workspace
+    private let transposed: [FloatBuffer]
+    private var weights: UnsafePointer<Float>
+    private let pixels: PixelBlocks
+    private let tasks: [RowTask]
+    private let nextTask = Atomic<Int>(0)
+    private let scratch: [ThreadScratch]
+    /// By task and leaf: the squared norm of the leaf's gradient over the task's rows.
+    private let squaredNorms: FloatBuffer
+    private let leafMetrics: UnsafeMutablePointer<UInt32>
+    private let leafCapacity: Int
+    /// Right children of nodes too large for one pass, by depth.
+    private var spare: [GradientBuffer] = []
+
+    /// Rows that one task visits. Norms are chains over the rows of a block, then over blocks, so this
+    /// number is part of the arithmetic of record.
+    private static let rowsPerBlock = 64
+    /// Examples that go through the network in one pass, unless a leaf has more: 512 keep activations and
+    /// deltas of 128 units within half a megabyte, and are 32 leaves of the default size.
+    private static let examplesPerPass = 512
+
+    private struct RowTask {
+        let layer: Int
+        /// Input rows, or the bias where nil.
+        let rows: Range<Int>?
+    }
+
+    /// - Parameters:
+    ///   - examples: the training set.
+    ///   - leafSize: the micro-batch.
+    ///   - slices: how gradients are laid out for sending.
+    package init(
+        _ architecture: NetworkArchitecture, kernels: KernelSet, examples: SparseExamples,
+        leafSize: Int, slices: GradientSlices, team: ThreadTeam
+    ) {
+        precondition(leafSize > 0, "a leaf holds at least one example")
+        precondition(
+            examples.width == architecture.layers.first, "the input layer takes the pixels")
+        network = Network(architecture, kernels: kernels)
+        self.examples = examples
+        self.team = team
+        self.leafSize = leafSize
+        self.slices = slices
+        let capacity = max(leafSize, Self.examplesPerPass)
+        let leafCapacity = capacity / leafSize + 1
+        self.leafCapacity = leafCapacity
+        workspace = Workspace(network.layout, capacity: capacity)
+        transposed = network.makeTransposedKernels(workspace)
+        unsafe weights = UnsafePointer(workspace.intensities.pointer)
+        pixels = PixelBlocks(
+            width: examples.width, leafSize: leafSize, leafCapacity: leafCapacity)
+        var tasks: [RowTask] = []
+        for (index, layer) in network.layout.layers.enumerated() {
+            for row in stride(from: 0, to: layer.inputs, by: Self.rowsPerBlock) {
+                let end = min(row + Self.rowsPerBlock, layer.inputs)
+                tasks.append(RowTask(layer: index, rows: row..<end))
+            }
+            tasks.append(RowTask(layer: index, rows: nil))
+        }
+        self.tasks = tasks
+        let widest = workspace.strides.max() ?? 0
+        scratch = (0..<team.count).map { _ in
+            ThreadScratch(leafCapacity: leafCapacity, stride: widest)
+        }
+        squaredNorms = FloatBuffer(count: tasks.count * leafCapacity)
+        unsafe leafMetrics = .allocate(capacity: leafCapacity * slices.metrics.wordCount)
+    }
+
+    deinit {
+        unsafe leafMetrics.deallocate()
+    }
+
+    /// Takes the weights of the step; they must stay as they are until the next call.
+    package func load(_ weights: FloatBuffer) {
+        precondition(weights.count == network.layout.parameterCount, "weights of this network")
+        unsafe self.weights = UnsafePointer(weights.pointer)
+        unsafe network.transposeKernels(weights.pointer, into: transposed, workspace)
+    }
+
+    /// What is done with a part of the flat vector as soon as its sum is complete, on the thread that
+    /// completed it and while it is in that thread's cache.
+    package typealias Completion = (_ part: Range<Int>, _ sums: UnsafePointer<Float>) -> Void
+
+    /// The gradient sum and metrics of one node, into `buffer`.
+    ///
+    /// - Parameters:
+    ///   - indices: the node's examples in batch order: `leafSize` for each leaf, the last maybe fewer.
+    ///   - completed: called for every part once, on any thread of the team. It may already change the
+    ///     weights that were loaded, because no sum depends on them any more.
+    package func compute(
+        _ indices: UnsafeBufferPointer<UInt32>, into buffer: GradientBuffer,
+        completed: Completion = { _, _ in }
+    ) {
+        precondition(buffer.slices == slices, "a buffer of this engine's layout")
+        unsafe compute(indices, into: buffer, depth: 0, completed)
+    }
+
+    private func compute(
+        _ indices: UnsafeBufferPointer<UInt32>, into buffer: GradientBuffer, depth: Int,
+        _ completed: Completion
+    ) {
+        guard let base = indices.baseAddress else { return }
+        let leafCount = (indices.count + leafSize - 1) / leafSize
+        let node = LeafRange(firstLeaf: 0, leafCount: leafCount)
+        guard indices.count > workspace.capacity, let (left, _) = ReductionTree.children(of: node)
+        else {
+            unsafe computeInOnePass(base, indices.count, into: buffer, completed)
+            return
+        }
+        if depth == spare.count { spare.append(GradientBuffer(slices)) }
+        let right = spare[depth]
+        let cut = left.leafCount * leafSize
+        unsafe compute(
+            UnsafeBufferPointer(rebasing: indices[..<cut]), into: buffer, depth: depth + 1
+        ) { _, _ in }
+        unsafe compute(
+            UnsafeBufferPointer(rebasing: indices[cut...]), into: right, depth: depth + 1
+        ) { _, _ in }
+        unsafe fold(buffer, right, completed)
+        unsafe slices.metrics.fold(
+            buffer.metricsWords, right.metricsWords, into: buffer.metricsWords)
+    }
+
+    /// left ← left + right, a block of rows a task.
+    private func fold(_ left: GradientBuffer, _ right: GradientBuffer, _ completed: Completion) {
+        nextTask.store(0, ordering: .relaxed)
+        team.run { _ in
+            eachTask { index in
+                unsafe eachPart(of: tasks[index], in: left) { part, sum in
+                    unsafe network.kernels.foldPair(
+                        sum, right.destination(part.lowerBound).pointer, sum, part.count)
+                    unsafe completed(part, sum)
+                }
+            }
+        }
+    }
+
+    private func computeInOnePass(
+        _ indices: UnsafePointer<UInt32>, _ count: Int, into buffer: GradientBuffer,
+        _ completed: Completion
+    ) {
+        let leafCount = (count + leafSize - 1) / leafSize
+        nextTask.store(0, ordering: .relaxed)
+        team.run { thread in
+            let range = count * thread / team.count..<count * (thread + 1) / team.count
+            for b in range { unsafe workspace.labels[b] = examples.labels[Int(indices[b])] }
+            unsafe network.forward(examples, indices, range, weights: weights, workspace)
+            unsafe network.output(workspace.labels, range, workspace)
+            network.backward(range, transposed: transposed, workspace)
+            for leaf in stride(from: thread, to: leafCount, by: team.count) {
+                let first = leaf * leafSize
+                let leafIndices = unsafe UnsafeBufferPointer(
+                    start: indices + first, count: min(leafSize, count - first))
+                unsafe pixels.fill(leaf: leaf, examples, leafIndices, network.kernels)
+            }
+            team.barrier()
+            eachTask { unsafe run($0, count, scratch[thread], into: buffer, completed) }
+        }
+        foldMetrics(count, into: buffer)
+    }
+
+    /// Takes one task after the other until all are taken, by whichever thread.
+    private func eachTask(_ body: (Int) -> Void) {
+        while true {
+            let task = nextTask.add(1, ordering: .relaxed).oldValue
+            guard task < tasks.count else { return }
+            body(task)
+        }
+    }
+
+    /// The contiguous parts of a task's rows in a buffer: one, unless a slice ends within them.
+    private func eachPart(
+        of task: RowTask, in buffer: GradientBuffer,
+        _ body: (_ part: Range<Int>, _ sums: UnsafeMutablePointer<Float>) -> Void
+    ) {
+        let layer = network.layout.layers[task.layer]
+        var range = layer.biasOffset..<layer.endOffset
+        if let rows = task.rows {
+            let start = layer.kernelOffset
+            range =
+                start + rows.lowerBound * layer.outputs..<start + rows.upperBound * layer.outputs
+        }
+        while !range.isEmpty {
+            let (target, sliceEnd) = unsafe buffer.destination(range.lowerBound)
+            let end = min(range.upperBound, sliceEnd)
+            unsafe body(range.lowerBound..<end, target)
+            range = end..<range.upperBound
+        }
+    }
+
+    /// The gradient of one block of rows.
+    private func run(
+        _ index: Int, _ count: Int, _ scratch: ThreadScratch, into buffer: GradientBuffer,
+        _ completed: Completion
+    ) {
+        let task = tasks[index]
+        let layer = network.layout.layers[task.layer]
+        let stride = workspace.strides[task.layer]
+        let deltas = unsafe workspace.deltas[task.layer].pointer
+        let leafCount = (count + leafSize - 1) / leafSize
+        let kernels = network.kernels
+        unsafe scratch.squares.update(repeating: 0, count: leafCount * stride)
+        unsafe eachPart(of: task, in: buffer) { part, target in
+            if task.rows == nil {
+                unsafe kernels.biasGradient(
+                    deltas, stride, count, leafSize, layer.outputs, target, scratch.squares,
+                    scratch.stack)
+            } else {
+                let row = (part.lowerBound - layer.kernelOffset) / layer.outputs
+                let end = (part.upperBound - layer.kernelOffset) / layer.outputs
+                if task.layer == 0 {
+                    unsafe kernels.sparseWeightGradient(
+                        row, end, pixels.bytes, layer.inputs, pixels.leafStride, leafCount,
+                        leafSize, workspace.intensities.pointer, deltas, stride, layer.outputs,
+                        target, scratch.squares, scratch.stack)
+                } else {
+                    unsafe kernels.denseWeightGradient(
+                        row, end, workspace.activations[task.layer - 1].pointer,
+                        workspace.strides[task.layer - 1], deltas, stride, count, leafSize,
+                        layer.outputs, target, scratch.squares, scratch.stack)
+                }
+            }
+            unsafe completed(part, target)
+        }
+        for leaf in 0..<leafCount {
+            unsafe squaredNorms.pointer[index * leafCapacity + leaf] = kernels.sumOfSquares(
+                scratch.squares + leaf * stride, layer.outputs)
+        }
+    }
+
+    /// Each leaf's metrics, folded in tree order into the buffer.
+    private func foldMetrics(_ count: Int, into buffer: GradientBuffer) {
+        let leafCount = (count + leafSize - 1) / leafSize
+        let words = slices.metrics.wordCount
+        let layers = slices.metrics.layerCount
+        for leaf in 0..<leafCount {
+            let range = leaf * leafSize..<min((leaf + 1) * leafSize, count)
+            let target = unsafe leafMetrics + leaf * words
+            var loss: Float = 0
+            var correct: UInt32 = 0
+            for b in range {
+                unsafe loss += workspace.losses.pointer[b]
+                if unsafe workspace.decisions[b] == workspace.labels[b] { correct += 1 }
+            }
+            unsafe target[0] = loss.bitPattern
+            unsafe target[1 + layers] = correct
+            for layer in 0..<layers {
+                unsafe target[1 + layer] = 0
+                unsafe target[2 + layers + layer] = saturatedCount(layer, range)
+            }
+            for (index, task) in tasks.enumerated() {
+                let norm = unsafe Float(bitPattern: target[1 + task.layer])
+                let block = unsafe squaredNorms.pointer[index * leafCapacity + leaf]
+                unsafe target[1 + task.layer] = (norm + block).bitPattern
+            }
+        }
+        foldLeafMetrics(LeafRange(firstLeaf: 0, leafCount: leafCount))
+        unsafe buffer.metricsWords.copyMemory(
+            from: leafMetrics, byteCount: slices.metrics.byteCount)
+    }
+
+    /// Leaves the fold of `node` in the place of its first leaf.
+    private func foldLeafMetrics(_ node: LeafRange) {
+        guard let (left, right) = ReductionTree.children(of: node) else { return }
+        foldLeafMetrics(left)
+        foldLeafMetrics(right)
+        let words = slices.metrics.wordCount
+        let sum = unsafe UnsafeMutableRawPointer(leafMetrics + left.firstLeaf * words)
+        unsafe slices.metrics.fold(sum, leafMetrics + right.firstLeaf * words, into: sum)
+    }
+
+    private func saturatedCount(_ layer: Int, _ range: Range<Int>) -> UInt32 {
+        let architecture = network.architecture
+        let activation = layer == network.lastLayer ? architecture.output : architecture.hidden
+        guard let (lower, upper) = activation.saturationBounds else { return 0 }
+        let stride = workspace.strides[layer]
+        return UInt32(
+            unsafe network.kernels.countOutside(
+                workspace.activations[layer].pointer + range.lowerBound * stride, range.count,
+                network.layout.layers[layer].outputs, stride, lower, upper))
+    }
+}
+
+/// What one thread needs for itself.
+@safe private final class ThreadScratch {
+    /// `[leaf, stride]`: squares of a block's gradient elements.
+    let squares: UnsafeMutablePointer<Float>
+    /// 32 levels of 256 floats: subtrees that wait for their right sibling.
+    let stack: UnsafeMutablePointer<Float>
+
+    init(leafCapacity: Int, stride: Int) {
+        unsafe squares = .allocate(capacity: leafCapacity * stride)
+        unsafe stack = .allocate(capacity: 32 * 256)
+    }
+
+    deinit {
+        unsafe squares.deallocate()
+        unsafe stack.deallocate()
+    }
+}

@@ -1,0 +1,157 @@
+import CZeroMQ
+
+/// An option that is a whole number. Values that libzmq takes for "without bound" are out of `range`.
+package struct IntegerOption: Sendable {
+    let number: CInt
+    let name: String
+    let range: ClosedRange<Int>
+    /// libzmq has one option of eight bytes; the others are C `int`s.
+    var isWide = false
+
+    private static let natural = 0...Int(CInt.max)
+    private static let positive = 1...Int(CInt.max)
+
+    /// Messages queued for one peer before `send` answers `wouldBlock`. Set it before `bind` or
+    /// `connect`, as most options.
+    package static let sendHighWaterMark = Self(
+        number: ZMQ_SNDHWM, name: "ZMQ_SNDHWM", range: positive)
+    /// Messages queued from one peer before libzmq stops to read from it.
+    package static let receiveHighWaterMark = Self(
+        number: ZMQ_RCVHWM, name: "ZMQ_RCVHWM", range: positive)
+    /// How long unsent messages may outlive their socket.
+    package static let lingerMilliseconds = Self(
+        number: ZMQ_LINGER, name: "ZMQ_LINGER", range: natural)
+    /// How long a connection may take to speak ZMTP (and to prove its key) before it is closed.
+    package static let handshakeMilliseconds = Self(
+        number: ZMQ_HANDSHAKE_IVL, name: "ZMQ_HANDSHAKE_IVL", range: positive)
+    /// A peer that announces a longer frame is disconnected. Under CURVE a frame is 33 bytes longer.
+    package static let maximumMessageByteCount = Self(
+        number: ZMQ_MAXMSGSIZE, name: "ZMQ_MAXMSGSIZE", range: 0...Int.max, isWide: true)
+    /// `SO_SNDBUF`, for connections made from now on.
+    package static let kernelSendBufferByteCount = Self(
+        number: ZMQ_SNDBUF, name: "ZMQ_SNDBUF", range: natural)
+    /// `SO_RCVBUF`, for connections made from now on.
+    package static let kernelReceiveBufferByteCount = Self(
+        number: ZMQ_RCVBUF, name: "ZMQ_RCVBUF", range: natural)
+    /// The pause before a lost connection is tried again.
+    package static let reconnectMilliseconds = Self(
+        number: ZMQ_RECONNECT_IVL, name: "ZMQ_RECONNECT_IVL", range: positive)
+    /// How far that pause may double; 0 keeps it as it is.
+    package static let maximumReconnectMilliseconds = Self(
+        number: ZMQ_RECONNECT_IVL_MAX, name: "ZMQ_RECONNECT_IVL_MAX", range: natural)
+    /// How long one attempt to connect may take.
+    package static let connectTimeoutMilliseconds = Self(
+        number: ZMQ_CONNECT_TIMEOUT, name: "ZMQ_CONNECT_TIMEOUT", range: positive)
+    /// Connections that the kernel holds until they are accepted.
+    package static let backlog = Self(number: ZMQ_BACKLOG, name: "ZMQ_BACKLOG", range: positive)
+}
+
+/// An option that is on or off.
+package struct FlagOption: Sendable {
+    let number: CInt
+    let name: String
+
+    /// A ROUTER answers `wouldBlock` and `unreachable` where it would drop. It cannot be read back.
+    package static let routerMandatory = Self(
+        number: ZMQ_ROUTER_MANDATORY, name: "ZMQ_ROUTER_MANDATORY")
+    /// Messages are queued for complete connections only.
+    package static let immediate = Self(number: ZMQ_IMMEDIATE, name: "ZMQ_IMMEDIATE")
+    /// Addresses of version 6 are understood too.
+    package static let ipv6 = Self(number: ZMQ_IPV6, name: "ZMQ_IPV6")
+    /// Without a ZAP handler nobody gets in, instead of everyone; needs `.zapDomain`.
+    package static let enforcesZAPDomain = Self(
+        number: ZMQ_ZAP_ENFORCE_DOMAIN, name: "ZMQ_ZAP_ENFORCE_DOMAIN")
+    /// The side of CURVE that knows its peers by their keys.
+    static let curveServer = Self(number: ZMQ_CURVE_SERVER, name: "ZMQ_CURVE_SERVER")
+}
+
+/// An option that is a text.
+package struct TextOption: Sendable {
+    let number: CInt
+    let name: String
+
+    /// The domain that the ZAP handler is asked about. Without one, it is not asked.
+    package static let zapDomain = Self(number: ZMQ_ZAP_DOMAIN, name: "ZMQ_ZAP_DOMAIN")
+    static let lastEndpoint = Self(number: ZMQ_LAST_ENDPOINT, name: "ZMQ_LAST_ENDPOINT")
+    static let curvePublicKey = Self(number: ZMQ_CURVE_PUBLICKEY, name: "ZMQ_CURVE_PUBLICKEY")
+    static let curveSecretKey = Self(number: ZMQ_CURVE_SECRETKEY, name: "ZMQ_CURVE_SECRETKEY")
+    static let curveServerKey = Self(number: ZMQ_CURVE_SERVERKEY, name: "ZMQ_CURVE_SERVERKEY")
+}
+
+extension Socket {
+    /// - Precondition: `value` is in the range of the option.
+    package func set(_ option: IntegerOption, to value: Int) throws(ZMQError) {
+        precondition(option.range ~= value, "\(option.name) cannot be \(value)")
+        if option.isWide {
+            try setRaw(option.number, option.name, to: Int64(value))
+        } else {
+            try setRaw(option.number, option.name, to: CInt(value))
+        }
+    }
+
+    package func value(of option: IntegerOption) throws(ZMQError) -> Int {
+        option.isWide
+            ? Int(try rawValue(of: option.number, option.name, as: Int64(0)))
+            : Int(try rawValue(of: option.number, option.name, as: CInt(0)))
+    }
+
+    package func set(_ option: FlagOption, to value: Bool) throws(ZMQError) {
+        try setRaw(option.number, option.name, to: CInt(value ? 1 : 0))
+    }
+
+    package func value(of option: FlagOption) throws(ZMQError) -> Bool {
+        try rawValue(of: option.number, option.name, as: CInt(0)) != 0
+    }
+
+    package func set(_ option: TextOption, to value: String) throws(ZMQError) {
+        let socket = unsafe handle.pointer
+        try check("zmq_setsockopt", on: option.name) {
+            unsafe zmq_setsockopt(socket, option.number, value, value.utf8.count)
+        }
+    }
+
+    package func value(of option: TextOption) throws(ZMQError) -> String {
+        let socket = unsafe handle.pointer
+        // Longer than any path of a Unix socket, name of a domain or key.
+        var bytes = [UInt8](repeating: 0, count: 512)
+        var byteCount = bytes.count
+        try check("zmq_getsockopt", on: option.name) {
+            unsafe zmq_getsockopt(socket, option.number, &bytes, &byteCount)
+        }
+        return String(decoding: bytes.prefix(byteCount).prefix { $0 != 0 }, as: UTF8.self)
+    }
+
+    /// The routing id that ROUTERs shall know this socket by, instead of an automatic one.
+    package func set(routingID: RoutingID) throws(ZMQError) {
+        let socket = unsafe handle.pointer
+        try check("zmq_setsockopt", on: "ZMQ_ROUTING_ID") {
+            unsafe routingID.withUnsafeBytes {
+                unsafe zmq_setsockopt(socket, ZMQ_ROUTING_ID, $0.baseAddress, $0.count)
+            }
+        }
+    }
+
+    /// Sets any option of a fixed size, without a look at its range.
+    func setRaw<Value: BitwiseCopyable>(
+        _ number: CInt, _ name: String, to value: Value
+    ) throws(ZMQError) {
+        let socket = unsafe handle.pointer
+        try check("zmq_setsockopt", on: name) {
+            unsafe withUnsafeBytes(of: value) {
+                unsafe zmq_setsockopt(socket, number, $0.baseAddress, $0.count)
+            }
+        }
+    }
+
+    private func rawValue<Value: BitwiseCopyable>(
+        of number: CInt, _ name: String, as initial: Value
+    ) throws(ZMQError) -> Value {
+        let socket = unsafe handle.pointer
+        var value = initial
+        var byteCount = MemoryLayout<Value>.size
+        try check("zmq_getsockopt", on: name) {
+            unsafe zmq_getsockopt(socket, number, &value, &byteCount)
+        }
+        return value
+    }
+}

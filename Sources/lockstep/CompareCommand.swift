@@ -1,0 +1,83 @@
+import ArgumentParser
+import Convergence
+import Foundation
+import LockstepProtocol
+
+/// `lockstep compare`
+struct CompareCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "compare",
+        abstract:
+            "Train mse-tanh, mse-tanh-rescaled and ce-softmax, and compare how they converge.",
+        discussion: """
+            All runs go through one cluster, one after the other. Prints a table, the curves and \
+            what they say; how many decisions rescaling changes is counted on the test set, and 0 is \
+            expected. With --run-dir each run has a folder below it, and those that are finished are \
+            not trained again.
+
+            Examples:
+              lockstep compare
+              lockstep compare --workers 4 --epochs 3 --seeds 1
+              lockstep compare --batch-size 512 --learning-rate 0.004 --json
+              lockstep compare --run-dir runs/paper --seeds 1,2,3,4,5
+            """)
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "One run of each configuration a seed; default 1,2,3.", valueName: "list")
+    )
+    var seeds: String?
+
+    @OptionGroup(title: "Training") var training: TrainingOptions
+    @OptionGroup(title: "Placement") var placement: PlacementOptions
+    @OptionGroup var session: SessionOptions
+
+    func run() throws {
+        let settings = try Settings(
+            command: "compare",
+            flags: [[.seeds: seeds], training.given, placement.given, session.given],
+            file: session.config)
+        let seeds = try settings.seeds()
+        let placement = try settings.placement()
+        let configurations = try seeds.flatMap { seed in
+            try RunConfiguration.Preset.allCases.map {
+                try settings.runConfiguration(preset: $0, seed: seed)
+            }
+        }
+        if session.printConfig {
+            for configuration in configurations {
+                settings.printTable(
+                    of: configuration,
+                    [
+                        (.workers, placement.workers), (.threads, placement.threads),
+                        (.servers, placement.servers),
+                    ])
+                print()
+            }
+            return
+        }
+        let logger = ConsoleLogHandler.bootstrap(session.role.logLevel)
+        let result = try TrainingSession(
+            configurations, settings: settings, placement: placement, logger: logger,
+            directory: { configuration in
+                session.runDir.map { "\($0)/\(configuration.name)-seed\(configuration.seed)" }
+            }
+        ).run(localCluster(session.role))
+        if session.json {
+            result.printJSON()
+        } else if !result.outcomes.isEmpty {
+            report(result)
+        }
+        try result.throwIfFailed()
+    }
+
+    private func report(_ result: TrainingSession.Result) {
+        let style = TextStyle.of(STDOUT_FILENO)
+        let comparison = Comparison(result.outcomes.map(\.run))
+        print(comparison.table(style), comparison.plot(style), separator: "\n\n")
+        print("", comparison.verdicts(style), "", separator: "\n")
+        print("Records and weights:")
+        for (_, directory) in result.outcomes { print("  \(directory)") }
+    }
+}

@@ -1,0 +1,104 @@
+import Convergence
+import Foundation
+import LockstepProtocol
+import Logging
+import Synchronization
+
+/// Standard error: lines for people, and on a terminal a bar below them that is redrawn in place.
+final class Console: Sendable {
+    static let shared = Console()
+
+    let isTerminal = isatty(STDERR_FILENO) != 0
+    private let isBarShown = Mutex(false)
+
+    private static let startOfLine = "\r\u{1B}[K"
+
+    /// How text may look on standard error.
+    var style: TextStyle { .of(STDERR_FILENO) }
+
+    /// A line of its own.
+    func say(_ text: String) {
+        isBarShown.withLock { isShown in
+            write((isShown ? Self.startOfLine : "") + text + "\n")
+            isShown = false
+        }
+    }
+
+    /// Redraws the bar; without a terminal there is none.
+    func showBar(_ line: String) {
+        guard isTerminal else { return }
+        isBarShown.withLock { isShown in
+            write(Self.startOfLine + line)
+            isShown = true
+        }
+    }
+
+    func clearBar() {
+        isBarShown.withLock { isShown in
+            if isShown { write(Self.startOfLine) }
+            isShown = false
+        }
+    }
+
+    /// The last line of a command that did not end well.
+    func show(_ reason: StopReason) {
+        clearBar()
+        // What was printed before comes first, also where both streams are one file.
+        fflush(nil)
+        if reason.exitCode != .success { say("Error: \(reason.text)") }
+    }
+
+    /// One call a line, so that lines of several processes do not mix.
+    private func write(_ text: String) {
+        let bytes = Array(text.utf8)
+        _ = unsafe bytes.withUnsafeBytes {
+            unsafe Foundation.write(STDERR_FILENO, $0.baseAddress, $0.count)
+        }
+    }
+}
+
+/// Writes what is logged to the console. Notices stand as they are; the rest names its level.
+struct ConsoleLogHandler: LogHandler {
+    let label: String
+    var logLevel: Logger.Level
+    var metadata: Logger.Metadata = [:]
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let level = event.level == .notice ? "" : "\(event.level): "
+        let fields = metadata.merging(event.metadata ?? [:]) { $1 }
+            .sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
+        Console.shared.say(label + level + "\(event.message)" + fields)
+    }
+
+    /// Makes the logger of this process, and the handler of all others in it.
+    ///
+    /// - Parameter label: comes before each line; empty for the process that a person started.
+    static func bootstrap(_ level: Logger.Level, label: String = "") -> Logger {
+        LoggingSystem.bootstrap { _ in ConsoleLogHandler(label: label, logLevel: level) }
+        return Logger(label: "lockstep")
+    }
+}
+
+extension TextStyle {
+    /// What the place behind a descriptor can show.
+    static func of(_ descriptor: Int32) -> TextStyle {
+        let environment = ProcessInfo.processInfo.environment
+        var size = winsize()
+        let isTerminal = isatty(descriptor) != 0
+        let hasSize =
+            unsafe isTerminal && ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0
+            && size.ws_col > 0
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].lazy
+            .compactMap { environment[$0] }.first { !$0.isEmpty }
+        let isASCII = locale == "C" || locale == "POSIX"
+        return TextStyle(
+            width: hasSize ? Int(size.ws_col) : 80, usesUnicode: !isASCII,
+            usesColour: isTerminal && environment["NO_COLOR", default: ""].isEmpty
+                && environment["TERM"] != "dumb")
+    }
+}

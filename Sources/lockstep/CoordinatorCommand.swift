@@ -1,0 +1,74 @@
+import ArgumentParser
+import Convergence
+import LockstepProtocol
+import LockstepRuntime
+import Logging
+
+/// `lockstep coordinator`
+struct CoordinatorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "coordinator",
+        abstract: "Coordinate a run of workers that are started elsewhere.",
+        discussion: """
+            Waits for the workers (and with --servers-apart for the servers), trains, prints the \
+            result, and ends them all.
+
+            Examples:
+              lockstep coordinator --min-workers 2 --configuration mse-tanh
+              lockstep coordinator --servers 2 --servers-apart --wait-timeout 600
+              lockstep coordinator --bind tcp://*:29500 --advertise 10.0.0.5 --insecure
+            """)
+
+    @Option(help: ArgumentHelp("Where workers find it.", valueName: "endpoint"))
+    var bind = "tcp://127.0.0.1:29500"
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Training begins when so many have joined; default 2.", valueName: "n"))
+    var minWorkers: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Parameter servers, a shard each; default 1.", valueName: "n"))
+    var servers: String?
+
+    @Flag(help: "Wait for servers that are started by `lockstep server`, instead of hosting them.")
+    var serversApart = false
+
+    @OptionGroup var endpoint: EndpointOptions
+    @OptionGroup(title: "Network") var network: NetworkOptions
+    @OptionGroup(title: "Training") var training: TrainingOptions
+    @OptionGroup var session: SessionOptions
+
+    func run() throws {
+        let settings = try Settings(
+            command: "coordinator",
+            flags: [
+                [.minWorkers: minWorkers, .servers: servers], network.given, training.given,
+                session.given,
+            ], file: session.config)
+        let configuration = try settings.runConfiguration()
+        let placement = try settings.coordinatorPlacement()
+        if session.printConfig {
+            return settings.printTable(
+                of: configuration,
+                [(.minWorkers, placement.workers), (.servers, placement.servers)])
+        }
+        let logger = ConsoleLogHandler.bootstrap(session.role.logLevel)
+        let options = CoordinatorOptions(
+            bind: try endpoint.endpoint(bind: bind, logger: logger),
+            advertisedHost: endpoint.advertise, hostsServers: !serversApart)
+        let result = try TrainingSession(
+            [configuration], settings: settings, placement: placement, logger: logger,
+            directory: { _ in session.runDir }
+        ).run { request, reporter, interruption in
+            try Roles.coordinate(request, options, observer: reporter, interruption: interruption)
+        }
+        if session.json {
+            result.printJSON()
+        } else {
+            for (run, directory) in result.outcomes { print(run.summary(directory: directory)) }
+        }
+        try result.throwIfFailed()
+    }
+}

@@ -1,0 +1,217 @@
+import ArgumentParser
+import Foundation
+import LockstepProtocol
+import Logging
+
+// Every value is taken as raw text, `-5` included, so that our own messages can name flag, value and
+// remedy; see `Settings`.
+
+/// What a network computes, and from which seed.
+struct NetworkOptions: ParsableArguments {
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("mse-tanh, mse-tanh-rescaled or ce-softmax.", valueName: "name"))
+    var configuration: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Hidden activation: tanh, relu, sigmoid, identity.", valueName: "name"))
+    var hidden: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Output activation: tanh, softmax, sigmoid, identity, relu.", valueName: "name"))
+    var output: String?
+
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("mse or cross-entropy.", valueName: "name"))
+    var loss: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("zero-one or plus-minus-one.", valueName: "name"))
+    var targets: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "How outputs become a digit: plain, or rescaled by (x+1)/2.", valueName: "name"))
+    var decode: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Of initial weights and sample order; default 1.", valueName: "n"))
+    var seed: String?
+
+    var given: [SettingKey: String?] {
+        [
+            SettingKey(.configuration): configuration, SettingKey(.hidden): hidden,
+            SettingKey(.output): output, SettingKey(.loss): loss, SettingKey(.targets): targets,
+            SettingKey(.decode): decode, SettingKey(.seed): seed,
+        ]
+    }
+}
+
+/// How a network is trained.
+struct TrainingOptions: ParsableArguments {
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Widths; default 784,128,10.", valueName: "list"))
+    var layers: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("sgd, momentum, nesterov or adam (default).", valueName: "name"))
+    var optimizer: String?
+
+    @Option(parsing: .unconditional, help: ArgumentHelp("Default 0.001.", valueName: "rate"))
+    var learningRate: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Decoupled, kernels only; default 0.", valueName: "rate"))
+    var weightDecay: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Of the learning rate: constant (default), step or cosine.", valueName: "name"))
+    var schedule: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Steps of linear warm-up; default 0.", valueName: "n"))
+    var warmupSteps: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Examples of a step, over all workers; default 32.", valueName: "n"))
+    var batchSize: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Examples of a leaf of the sum; default max(16, batch/64).", valueName: "n"))
+    var microBatch: String?
+
+    @Option(parsing: .unconditional, help: ArgumentHelp("Default 10.", valueName: "n"))
+    var epochs: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "End at the first evaluation that reaches this share, 0.97 for instance.",
+            valueName: "share"))
+    var targetAccuracy: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Hold the last training examples out, to evaluate on; default 0.", valueName: "n"))
+    var validationExamples: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Evaluate between epochs, too.", valueName: "steps"))
+    var evaluateEvery: String?
+
+    var given: [SettingKey: String?] {
+        [
+            SettingKey(.layers): layers, SettingKey(.optimizer): optimizer,
+            SettingKey(.learningRate): learningRate, SettingKey(.weightDecay): weightDecay,
+            SettingKey(.schedule): schedule, SettingKey(.warmupSteps): warmupSteps,
+            SettingKey(.batchSize): batchSize, SettingKey(.microBatch): microBatch,
+            SettingKey(.epochs): epochs, SettingKey(.targetAccuracy): targetAccuracy,
+            SettingKey(.validationExamples): validationExamples,
+            SettingKey(.evaluateEvery): evaluateEvery,
+        ]
+    }
+}
+
+/// Where a session on this host trains. Moves no bit.
+struct PlacementOptions: ParsableArguments {
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Worker processes; default 2. 0 trains in this process.", valueName: "n"))
+    var workers: String?
+
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("Of each worker; default 1.", valueName: "n"))
+    var threads: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Parameter servers, a shard each; default 1.", valueName: "n"))
+    var servers: String?
+
+    var given: [SettingKey: String?] {
+        [.workers: workers, .threads: threads, .servers: servers]
+    }
+}
+
+/// Data, files and output of a session.
+struct SessionOptions: ParsableArguments {
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "mnist, synthetic, or a folder with IDX files.", valueName: "dir|mnist|synthetic"))
+    var data: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Where records and weights go; default a fresh folder in runs/.", valueName: "dir"))
+    var runDir: String?
+
+    @Option(help: ArgumentHelp("A YAML file with settings.", valueName: "file"))
+    var config: String?
+
+    @Flag(help: "Show each setting and where it came from, and end.")
+    var printConfig = false
+
+    @Flag(help: "Print one JSON object a run, as the last lines of standard output.")
+    var json = false
+
+    @OptionGroup var role: RoleOptions
+
+    var given: [SettingKey: String?] { role.given.merging([.data: data]) { $1 } }
+}
+
+/// What every role has.
+struct RoleOptions: ParsableArguments {
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("The longest wait for a peer; default 120.", valueName: "seconds"))
+    var waitTimeout: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "trace, debug, info, notice (default), warning, error or critical.",
+            valueName: "level"),
+        transform: logLevel(named:))
+    var logLevel: Logger.Level = .notice
+
+    var given: [SettingKey: String?] { [.waitTimeout: waitTimeout] }
+}
+
+extension Settings {
+    /// - Parameter flags: of each group of options, in any order.
+    init(
+        command: String, flags: [[SettingKey: String?]], file: String?
+    ) throws(UsageError) {
+        let merged = flags.reduce(into: [:]) { $0.merge($1) { $1 } }
+        try self.init(
+            keys: Set(merged.keys), flags: merged,
+            environment: ProcessInfo.processInfo.environment, file: file, command: command)
+    }
+}
+
+/// A level by its name.
+func logLevel(named text: String) throws -> Logger.Level {
+    guard let level = Logger.Level(rawValue: text) else {
+        throw ValidationError("there is no log level \(text)")
+    }
+    return level
+}

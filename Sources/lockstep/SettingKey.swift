@@ -1,0 +1,66 @@
+import LockstepProtocol
+
+/// A setting's name: the same as a flag, in the environment and in a file.
+struct SettingKey: Hashable, Sendable {
+    /// As in a file, `batch-size` for instance.
+    let name: String
+
+    var flag: String { "--\(name)" }
+
+    var environmentVariable: String {
+        "LOCKSTEP_" + name.uppercased().replacing("-", with: "_")
+    }
+
+    init(_ name: String) { self.name = name }
+
+    init(_ key: RunConfiguration.Key) { self.init(key.rawValue) }
+
+    static let workers = SettingKey("workers")
+    static let minWorkers = SettingKey("min-workers")
+    static let threads = SettingKey("threads")
+    static let servers = SettingKey("servers")
+    static let data = SettingKey("data")
+    static let waitTimeout = SettingKey("wait-timeout")
+    static let seeds = SettingKey("seeds")
+
+    /// All that a file may hold, in the order in which a person reads them.
+    static let all =
+        RunConfiguration.Key.allCases.map { SettingKey($0) } + [
+            seeds, workers, minWorkers, threads, servers, data, waitTimeout,
+        ]
+
+    /// The settings that each configuration of a comparison has by its name, or that it varies.
+    static let varied: Set<SettingKey> = Set(
+        [.configuration, .hidden, .output, .loss, .targets, .decode, .seed].map { SettingKey($0) })
+}
+
+/// A value as it was given, and where.
+struct GivenValue: Hashable, Sendable {
+    enum Source: Hashable, Sendable {
+        case flag, environment
+        /// Lines count from 1.
+        case file(path: String, line: Int)
+    }
+
+    let key: SettingKey
+    let text: String
+    let source: Source
+
+    /// What the person wrote, for a message.
+    var place: String {
+        switch source {
+        case .flag: "\(key.flag) \(text)"
+        case .environment: "\(key.environmentVariable)=\(text)"
+        case .file(let path, let line): "\(path), line \(line), \(key.name): \(text)"
+        }
+    }
+
+    /// Where, without the value.
+    var origin: String {
+        switch source {
+        case .flag: key.flag
+        case .environment: key.environmentVariable
+        case .file(let path, let line): "\(path), line \(line)"
+        }
+    }
+}

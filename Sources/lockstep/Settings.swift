@@ -1,0 +1,149 @@
+import Convergence
+import Foundation
+import LockstepProtocol
+import NeuralNetwork
+
+/// The settings that a person gave, each from the place that counts: flags over environment over file.
+///
+/// Values are kept as text until they are asked for, so that every message can say what was written
+/// where.
+struct Settings: Sendable {
+    private var values: [SettingKey: GivenValue]
+
+    /// - Parameters:
+    ///   - keys: those that the command has.
+    ///   - file: the path of `--config`.
+    /// - Throws: ``UsageError``, for a setting in the file that the command has not, too.
+    init(
+        keys: Set<SettingKey>, flags: [SettingKey: String?], environment: [String: String],
+        file: String?, command: String
+    ) throws(UsageError) {
+        values = try file.map { path throws(UsageError) in try SettingsFile.read(path) } ?? [:]
+        for value in values.values where !keys.contains(value.key) {
+            // What describes the placement of another role is no mistake in a shared file.
+            guard !SettingKey.varied.contains(value.key), value.key != .seeds else {
+                throw UsageError(
+                    value.place, "`lockstep \(command)` sets this itself",
+                    "remove it, or use another command")
+            }
+            values[value.key] = nil
+        }
+        for key in keys {
+            if let text = environment[key.environmentVariable], !text.isEmpty, key != .data {
+                values[key] = GivenValue(key: key, text: text, source: .environment)
+            }
+            if let flag = flags[key], let text = flag {
+                values[key] = GivenValue(key: key, text: text, source: .flag)
+            }
+        }
+    }
+
+    /// Settings by the names of their keys, as a checkpoint's metadata has them.
+    init(texts: [String: String], path: String) {
+        values = [:]
+        for key in SettingKey.all {
+            guard let text = texts[key.name] else { continue }
+            values[key] = GivenValue(key: key, text: text, source: .file(path: path, line: 1))
+        }
+    }
+
+    subscript(key: SettingKey) -> GivenValue? { values[key] }
+
+    // MARK: Values
+
+    func integer<Value: FixedWidthInteger>(
+        _ key: SettingKey, in range: ClosedRange<Value> = Value.min...Value.max, or fallback: Value
+    ) throws(UsageError) -> Value {
+        guard let given = values[key] else { return fallback }
+        return try Self.integer(given.text, given, in: range)
+    }
+
+    private static func integer<Value: FixedWidthInteger>(
+        _ text: String, _ given: GivenValue, in range: ClosedRange<Value>
+    ) throws(UsageError) -> Value {
+        guard let value = Value(text), range.contains(value) else {
+            throw UsageError(
+                given.place, "“\(text)” is no whole number",
+                "give one from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return value
+    }
+
+    func integers<Value: FixedWidthInteger>(
+        _ key: SettingKey, or fallback: [Value]
+    ) throws(UsageError) -> [Value] {
+        guard let given = values[key] else { return fallback }
+        var numbers: [Value] = []
+        for text in given.text.split(separator: ",", omittingEmptySubsequences: false) {
+            let trimmed = String(text).trimmingCharacters(in: .whitespaces)
+            numbers.append(try Self.integer(trimmed, given, in: Value.min...Value.max))
+        }
+        return numbers
+    }
+
+    func number(_ key: SettingKey, or fallback: Double) throws(UsageError) -> Double {
+        guard let given = values[key] else { return fallback }
+        guard let value = Double(given.text) else {
+            throw UsageError(given.place, "this is no number", "give one, for example 0.001")
+        }
+        guard value.isFinite else {
+            throw UsageError(
+                given.place, "this is no finite number", "give one, for example 0.001")
+        }
+        return value
+    }
+
+    func choice<Choice: RawRepresentable & CaseIterable>(
+        _ key: SettingKey, or fallback: Choice
+    ) throws(UsageError) -> Choice where Choice.RawValue == String {
+        guard let given = values[key] else { return fallback }
+        guard let value = Choice(rawValue: given.text) else {
+            throw UsageError(
+                given.place, "there is no “\(given.text)” here",
+                "give one of " + Choice.allCases.map(\.rawValue).joined(separator: ", "))
+        }
+        return value
+    }
+}
+
+extension Settings {
+    /// The bounds of `--threads`: more than any host has.
+    private static let maximumThreads = 1_024
+
+    /// How processes and threads are laid out on this host.
+    func placement() throws(UsageError) -> Placement {
+        Placement(
+            workers: try integer(.workers, in: 0...Limits.maximumWorkers, or: 2),
+            threads: try threads(), servers: try servers())
+    }
+
+    /// The placement of a coordinator's session: workers choose their threads themselves.
+    func coordinatorPlacement() throws(UsageError) -> Placement {
+        Placement(
+            workers: try integer(.minWorkers, in: 1...Limits.maximumWorkers, or: 2), threads: 1,
+            servers: try servers())
+    }
+
+    func threads() throws(UsageError) -> Int {
+        try integer(.threads, in: 1...Self.maximumThreads, or: 1)
+    }
+
+    private func servers() throws(UsageError) -> Int {
+        try integer(.servers, in: 1...Limits.maximumServers, or: 1)
+    }
+
+    /// Long enough to start workers by hand in other terminals.
+    private static let defaultWaitTimeoutSeconds = 120.0
+    private static let maximumWaitTimeoutSeconds = 86_400.0
+
+    func waitTimeoutMilliseconds() throws(UsageError) -> Int {
+        let seconds = try number(.waitTimeout, or: Self.defaultWaitTimeoutSeconds)
+        guard seconds >= 0.001, seconds <= Self.maximumWaitTimeoutSeconds else {
+            throw UsageError(
+                values[.waitTimeout]?.place ?? SettingKey.waitTimeout.flag,
+                "a wait takes 0.001 to \(Int(Self.maximumWaitTimeoutSeconds)) seconds",
+                "give for example 60")
+        }
+        return Int(seconds * 1_000)
+    }
+}

@@ -1,0 +1,64 @@
+import Foundation
+import LockstepProtocol
+import Yams
+
+/// A file of settings: one YAML mapping from the names of flags to their values.
+enum SettingsFile {
+    /// - Throws: ``UsageError`` naming file, line and key for anything that is no setting.
+    static func read(_ path: String) throws(UsageError) -> [SettingKey: GivenValue] {
+        let text: String
+        do {
+            text = try String(contentsOfFile: path, encoding: .utf8)
+        } catch {
+            throw UsageError(
+                "--config \(path)", "the file cannot be read (\(error.localizedDescription))",
+                "check the path")
+        }
+        let root: Node?
+        do {
+            root = try compose(yaml: text)
+        } catch {
+            let reason = "\(error)".split(separator: "\n").joined(separator: " ")
+            throw UsageError(path, "this is no YAML (\(reason))", "write lines of `name: value`")
+        }
+        guard let root else { return [:] }
+        guard case .mapping(let mapping) = root else {
+            throw UsageError(path, "this is no list of settings", "write lines of `name: value`")
+        }
+        var values: [SettingKey: GivenValue] = [:]
+        for (name, node) in mapping {
+            let value = try value(name: name, node: node, path: path)
+            values[value.key] = value
+        }
+        return values
+    }
+
+    private static func value(
+        name: Node, node: Node, path: String
+    ) throws(UsageError) -> GivenValue {
+        let line = name.mark?.line ?? 1
+        let key = SettingKey(name.scalar?.string ?? "?")
+        let place = "\(path), line \(line), \(key.name)"
+        guard SettingKey.all.contains(key) else {
+            throw UsageError(
+                place, "there is no such setting",
+                "the known ones are " + SettingKey.all.map(\.name).joined(separator: ", "))
+        }
+        let texts = node.sequence.map { $0.map { $0.scalar?.string } } ?? [node.scalar?.string]
+        guard !texts.isEmpty, !texts.contains(nil) else {
+            throw UsageError(place, "the value is neither plain nor a list", "write `name: value`")
+        }
+        let text = texts.compactMap(\.self).joined(separator: ",")
+        return GivenValue(key: key, text: text, source: .file(path: path, line: line))
+    }
+
+    /// The text of a file with these settings.
+    ///
+    /// - Parameter comment: lines without `#`, for the top.
+    static func text(_ settings: [(key: SettingKey, text: String)], comment: [String]) -> String {
+        // A mapping of strings always has a text.
+        let pairs = settings.map { (Node($0.key.name), Node($0.text)) }
+        let body = (try? serialize(node: Node(pairs))) ?? ""
+        return comment.map { "# \($0)\n" }.joined() + body
+    }
+}

@@ -1,0 +1,192 @@
+import Convergence
+import Datasets
+import Foundation
+import Hashing
+import LockstepProtocol
+import LockstepRuntime
+import Logging
+import NeuralNetwork
+
+/// What the commands that train have in common: data, directories, and the session's way from a
+/// request to results.
+struct TrainingSession {
+    /// A run and what its directory holds already.
+    private struct Entry {
+        let configuration: RunConfiguration
+        let opening: RunDirectory.Opening
+    }
+
+    /// The runs that there are results of, and how the session ended.
+    struct Result {
+        /// In the order asked for, those of earlier sessions included.
+        var outcomes: [(run: RunOutcome, directory: String)]
+        var reason: StopReason
+    }
+
+    typealias Train = (SessionRequest, SessionReporter, Interruption) throws -> SessionResult
+
+    private let settings: Settings
+    private let placement: Placement
+    private let logger: Logger
+    private let kernels: KernelVariant
+    private let waitTimeoutMilliseconds: Int
+    private let dataset: Dataset
+    private let entries: [Entry]
+    /// Whether the directories were made for this session, under names of our choice.
+    private let hasFreshDirectories: Bool
+
+    /// Checks everything and opens all directories, before anything is trained.
+    ///
+    /// - Parameter directory: where a run's records go; nil for a fresh place.
+    init(
+        _ configurations: [RunConfiguration], settings: Settings, placement: Placement,
+        logger: Logger, directory: (RunConfiguration) -> String?
+    ) throws {
+        self.settings = settings
+        self.placement = placement
+        self.logger = logger
+        // What can be told without the data is told before it is downloaded.
+        for configuration in configurations {
+            try settings.validate(configuration)
+            _ = try ShardPlan(layout: configuration.layout, shardCount: placement.servers)
+        }
+        kernels = try .selected(environment: ProcessInfo.processInfo.environment)
+        waitTimeoutMilliseconds = try settings.waitTimeoutMilliseconds()
+        dataset = try Dataset.find(settings[.data]?.text, logger)
+        for configuration in configurations {
+            try settings.validate(configuration, trainingExampleCount: dataset.train.count)
+        }
+        let datasetSHA256 = "\(dataset.sha256)"
+        entries = try configurations.map { configuration in
+            Entry(
+                configuration: configuration,
+                opening: try Self.open(
+                    directory(configuration), configuration, datasetSHA256: datasetSHA256))
+        }
+        hasFreshDirectories = configurations.allSatisfy { directory($0) == nil }
+    }
+
+    private static func open(
+        _ path: String?, _ configuration: RunConfiguration, datasetSHA256: String
+    ) throws -> RunDirectory.Opening {
+        guard let path else {
+            return .new(
+                try RunDirectory.fresh(configuration: configuration.name, seed: configuration.seed))
+        }
+        return try RunDirectory.open(
+            path, configuration: configuration.name, seed: configuration.seed,
+            configurationSHA256: configuration.configurationSHA256(
+                datasetSHA256: datasetSHA256, sha256: { "\(SHA256.hash($0))" }))
+    }
+
+    /// Trains what is not finished already.
+    func run(_ train: Train) throws -> Result {
+        var plannedRuns: [PlannedRun] = []
+        for entry in entries {
+            switch entry.opening {
+            case .new(let directory):
+                plannedRuns.append(PlannedRun(entry.configuration, directory: directory))
+            case .finished(let directory, _):
+                logger.notice("\(directory.path) holds this run, finished: shown again")
+            }
+        }
+        defer { removeUnusedDirectories() }
+        guard !plannedRuns.isEmpty else {
+            return result(of: SessionResult(outcomes: [], reason: StopReason(.success, "")))
+        }
+        let (settings, placement, dataset) = (settings, placement, dataset)
+        let reporter = SessionReporter(runCount: plannedRuns.count, logger: logger) {
+            configuration, directory in
+            try directory.writeConfiguration(
+                settings.file(of: configuration, placement: placement, dataset: dataset))
+        }
+        let interruption = Interruption()
+        Signals.forward(to: interruption)
+        let session = try train(
+            SessionRequest(
+                runs: plannedRuns, dataset: dataset, placement: placement, kernels: kernels,
+                waitTimeoutMilliseconds: waitTimeoutMilliseconds), reporter, interruption)
+        Console.shared.clearBar()
+        if session.reason.exitCode == .success, let failure = reporter.failure { throw failure }
+        return result(of: session)
+    }
+
+    private func result(of session: SessionResult) -> Result {
+        var trained = session.outcomes[...]
+        let outcomes = entries.compactMap { entry in
+            switch entry.opening {
+            case .new(let directory): trained.popFirst().map { ($0, directory.path) }
+            case .finished(let directory, let outcome): (outcome, directory.path)
+            }
+        }
+        if outcomes.count < entries.count {
+            logger.warning(
+                "\(entries.count - outcomes.count) of \(entries.count) runs did not begin")
+        }
+        return Result(outcomes: outcomes, reason: session.reason)
+    }
+
+    /// Fresh directories of runs that did not begin; rmdir leaves whatever holds a file.
+    private func removeUnusedDirectories() {
+        guard hasFreshDirectories else { return }
+        for case .new(let directory) in entries.map(\.opening) {
+            for path in [directory.path + "/checkpoints", directory.logPath, directory.path] {
+                // The log folder of a run that began is part of it.
+                guard !FileManager.default.fileExists(atPath: directory.metricsPath) else { break }
+                unsafe rmdir(path)
+            }
+        }
+    }
+}
+
+extension TrainingSession.Result {
+    /// Ends the command with the session's exit code, if that is not success.
+    func throwIfFailed() throws(CommandEnd) {
+        if reason.exitCode != .success { throw CommandEnd(reason: reason) }
+    }
+
+    /// One line of JSON a run.
+    func printJSON() {
+        for end in outcomes.compactMap(\.run.end) { print(end.json) }
+    }
+}
+
+extension Dataset {
+    /// The data set that was asked for, or what the environment and this host offer.
+    static func find(_ request: String?, _ logger: Logger) throws -> Dataset {
+        let bar = Console.shared.isTerminal ? DownloadBar() : nil
+        let source = DatasetSource(environment: ProcessInfo.processInfo.environment)
+        defer { bar?.finish() }
+        let found = try source.find(request.map(DatasetRequest.init)) { bar?.show($0) }
+        bar?.finish()
+        for note in found.notes { logger.notice("\(note)") }
+        return found.dataset
+    }
+}
+
+extension Settings {
+    /// The text of a run's `config.yaml`: `--config` takes it as it is.
+    func file(
+        of configuration: RunConfiguration, placement: Placement, dataset: Dataset
+    ) -> String {
+        var rows = RunConfiguration.Key.allCases.compactMap { key in
+            configuration.text(of: key).map { (key: SettingKey(key), text: $0) }
+        }
+        rows += [
+            (.workers, "\(placement.workers)"), (.threads, "\(placement.threads)"),
+            (.servers, "\(placement.servers)"),
+        ]
+        for key in [SettingKey.data, .waitTimeout] {
+            if let given = self[key] { rows.append((key, given.text)) }
+        }
+        let hash = configuration.configurationSHA256(
+            datasetSHA256: "\(dataset.sha256)", sha256: { "\(SHA256.hash($0))" })
+        return SettingsFile.text(
+            rows,
+            comment: [
+                "lockstep \(lockstepVersion), arithmetic \(arithmeticVersion)",
+                "dataset: \(dataset.name), SHA-256 \(dataset.sha256)",
+                "configuration: SHA-256 \(hash)",
+            ])
+    }
+}

@@ -1,0 +1,77 @@
+import ArgumentParser
+import Datasets
+import Foundation
+import LockstepProtocol
+import LockstepRuntime
+import Logging
+import NeuralNetwork
+
+/// `lockstep worker`
+struct WorkerCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "worker", abstract: "Work for a coordinator until its session ends.",
+        discussion: """
+            Needs no data of its own: what is not in the cache comes from the coordinator.
+
+            Examples:
+              lockstep worker --coordinator tcp://127.0.0.1:29500
+              lockstep worker --coordinator tcp://10.0.0.5:29500 --threads 8 --wait-timeout 600
+            """)
+
+    @Option(help: ArgumentHelp("Where the coordinator listens.", valueName: "endpoint"))
+    var coordinator = "tcp://127.0.0.1:29500"
+
+    @Option(parsing: .unconditional, help: ArgumentHelp("Default 1.", valueName: "n"))
+    var threads: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Train on this data and no other: mnist, synthetic, or a folder with IDX files.",
+            valueName: "dir|mnist|synthetic"))
+    var data: String?
+
+    @Flag(help: .hidden)
+    var exitWithStandardInput = false
+
+    @OptionGroup var role: RoleOptions
+
+    func run() throws {
+        if exitWithStandardInput { Signals.exitWithStandardInput() }
+        let logger = ConsoleLogHandler.bootstrap(
+            role.logLevel, label: exitWithStandardInput ? "worker \(getpid()): " : "")
+        let settings = try Settings(
+            command: "worker", flags: [[.threads: threads, .data: data], role.given], file: nil)
+        let environment = ProcessInfo.processInfo.environment
+        let options = MemberOptions(
+            coordinator: try coordinatorEndpoint(coordinator),
+            waitTimeoutMilliseconds: try settings.waitTimeoutMilliseconds(),
+            kernels: try .selected(environment: environment), threads: try settings.threads(),
+            dataset: try settings[.data].map { try Dataset.find($0.text, logger) },
+            cache: DatasetCache(environment: environment), notice: { logger.notice("\($0)") })
+        let interruption = Interruption()
+        Signals.forward(to: interruption, ignoresInterrupt: exitWithStandardInput)
+        let reason = try Roles.work(options, interruption: interruption)
+        logger.info("\(reason.text)")
+        if reason.exitCode != .success { throw CommandEnd(reason: reason) }
+    }
+
+    /// The command line of a worker that belongs to this process; `--coordinator` is added to it.
+    static func local(
+        threads: Int, waitTimeoutMilliseconds: Int, logLevel: Logger.Level
+    ) -> [String] {
+        // The coordinator tells what happens; its workers add only what is out of order.
+        let level = logLevel < .notice ? logLevel : max(logLevel, .warning)
+        return [
+            executablePath, "worker", "--exit-with-standard-input", "--threads", "\(threads)",
+            "--wait-timeout", "\(Double(waitTimeoutMilliseconds) / 1_000)", "--log-level",
+            "\(level)",
+        ]
+    }
+
+    /// This program, also where it was found by `PATH` or moved since.
+    private static var executablePath: String {
+        let link = "/proc/self/exe"
+        return (try? FileManager.default.destinationOfSymbolicLink(atPath: link)) ?? link
+    }
+}

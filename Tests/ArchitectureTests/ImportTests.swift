@@ -1,0 +1,120 @@
+import Foundation
+import Testing
+
+/// Lower targets never import upper ones, and C stays inside its wrapper.
+struct ImportTests {
+    /// The order of the house, from the ground up: a target imports only from floors below its own.
+    private static let floors: [[String]] = [
+        ["CVector", "CSodium", "CZlib", "CZeroMQ", "RandomNumbers"],
+        ["Hashing", "Kernels", "KernelsAVX2", "KernelsAVX512", "ZeroMQ"],
+        ["NeuralNetwork", "Datasets", "Convergence"],
+        ["LockstepProtocol"],
+        ["LockstepRuntime", "LockstepSimulator"],
+        ["lockstep", "lockstep-bench"],
+    ]
+
+    /// Who may import a C module, as path prefixes below Sources.
+    private static let wrappers: [String: [String]] = [
+        "CVector": [
+            "Kernels/", "KernelsAVX2/", "KernelsAVX512/", "NeuralNetwork/KernelSet.swift",
+        ],
+        "CSodium": ["Hashing/"],
+        "CZlib": ["Hashing/"],
+        "CZeroMQ": ["ZeroMQ/"],
+    ]
+
+    private static func floor(_ target: String) -> Int? {
+        floors.firstIndex { $0.contains(target) }
+    }
+
+    /// The modules that a Swift file imports, whatever stands before or behind the word.
+    static func imports(of text: String) -> [String] {
+        text.split(separator: "\n").compactMap { line in
+            let words = line.split(whereSeparator: { " \t;".contains($0) })
+            guard let keyword = words.firstIndex(of: "import"),
+                words[..<keyword].allSatisfy({
+                    $0.hasPrefix("@")
+                        || ["package", "public", "internal", "private", "fileprivate"].contains($0)
+                }), let last = words[(keyword + 1)...].first(where: { !kinds.contains($0) })
+            else { return nil }
+            return last.split(separator: ".").first.map(String.init)
+        }
+    }
+
+    private static let kinds: Set<Substring> = [
+        "struct", "class", "enum", "protocol", "typealias", "func", "let", "var",
+    ]
+
+    /// What is wrong with a file's imports.
+    static func violations(of path: String, _ text: String) -> [String] {
+        let target = String(path.prefix { $0 != "/" })
+        guard let own = floor(target) else { return ["\(path): \(target) has no floor here"] }
+        return imports(of: text).compactMap { module in
+            if let allowed = wrappers[module], !allowed.contains(where: path.hasPrefix) {
+                return "\(path) imports \(module), which stays inside its wrapper"
+            }
+            guard let imported = floor(module), imported >= own else { return nil }
+            return "\(path) imports \(module), which is not below \(target)"
+        }
+    }
+
+    @Test func importsPointDown() throws {
+        let files = try Repository.files(below: "Sources").filter { $0.hasSuffix(".swift") }
+        try #require(files.count > 10)
+        for path in files {
+            for violation in Self.violations(of: path, try Repository.text("Sources/\(path)")) {
+                Issue.record("\(violation)")
+            }
+        }
+    }
+
+    @Test func everyTargetHasAFloor() throws {
+        let path = Repository.root.appendingPathComponent("Sources").path
+        for target in try FileManager.default.contentsOfDirectory(atPath: path) {
+            #expect(Self.floor(target) != nil, "Sources/\(target) has no floor in this test")
+        }
+    }
+
+    @Test(arguments: [
+        ("Kernels/Fold.swift", "import NeuralNetwork"), ("Hashing/A.swift", "import CVector"),
+        ("Datasets/A.swift", "package import NeuralNetwork"),
+        ("NeuralNetwork/Network.swift", "import CVector"),
+        ("LockstepProtocol/A.swift", "import struct LockstepRuntime.Clock"),
+        ("LockstepRuntime/A.swift", "    @preconcurrency import lockstep"),
+        ("LockstepRuntime/A.swift", "import CZeroMQ"), ("Novelty/A.swift", ""),
+    ])
+    func aViolationIsSeen(path: String, text: String) {
+        #expect(Self.violations(of: path, text).count == 1)
+    }
+
+    @Test(arguments: [
+        ("Kernels/Fold.swift", "import CVector"),
+        ("NeuralNetwork/KernelSet.swift", "import CVector"),
+        ("lockstep/A.swift", "package import LockstepRuntime\nimport Foundation"),
+        ("Kernels/Fold.swift", "// import NeuralNetwork"),
+    ])
+    func whatPointsDownPasses(path: String, text: String) {
+        #expect(Self.violations(of: path, text).isEmpty)
+    }
+
+    /// What stands beside the repository on a developer's machine is no part of it.
+    @Test func sourcesMentionNothingOutside() throws {
+        for path in try Repository.files(below: "Sources") where !Self.isFolder(path) {
+            let text = try Repository.text("Sources/\(path)")
+            #expect(!text.contains("../" + "shared"), "Sources/\(path)")
+        }
+    }
+
+    @Test func testsUseNoTestableImport() throws {
+        for path in try Repository.files(below: "Tests") where path.hasSuffix(".swift") {
+            let text = try Repository.text("Tests/\(path)")
+            #expect(!text.contains("@" + "testable"), "Tests/\(path)")
+        }
+    }
+
+    private static func isFolder(_ path: String) -> Bool {
+        let url = Repository.root.appendingPathComponent("Sources/\(path)")
+        return (try? url.resolvingSymlinksInPath().resourceValues(forKeys: [.isDirectoryKey]))?
+            .isDirectory ?? true
+    }
+}

@@ -1,0 +1,117 @@
+import NeuralNetwork
+import TestSupport
+import Testing
+
+struct ElementwiseTests {
+    @Test(arguments: supportedVariants)
+    func reluKeepsNaN(variant: KernelVariant) {
+        var random = SeededRandom(seed: 1)
+        let inputs = random.floatsWithSpecials(1000)
+        let values = FloatBuffer(inputs)
+        unsafe KernelSet(variant).reluForward(values.pointer, values.count)
+        #expect(firstDifference(values.array, inputs.map { $0 < 0 ? 0 : $0 }) == nil)
+    }
+
+    @Test(arguments: supportedVariants)
+    func derivatives(variant: KernelVariant) {
+        let kernels = KernelSet(variant)
+        var random = SeededRandom(seed: 2)
+        let y = random.floatsWithSpecials(1000)
+        let deltas = random.floatsWithSpecials(1000)
+        let activations = FloatBuffer(y)
+        let check = { (kernel: KernelSet.Backward, twin: (Float, Float) -> Float) in
+            let values = FloatBuffer(deltas)
+            unsafe kernel(values.pointer, activations.pointer, values.count)
+            #expect(firstDifference(values.array, zip(y, deltas).map(twin)) == nil)
+        }
+        unsafe check(kernels.tanhBackward) { $1 * Float(1).addingProduct(0 - $0, $0) }
+        unsafe check(kernels.sigmoidBackward) { $1 * ($0 * (1 - $0)) }
+        unsafe check(kernels.reluBackward) { $0 <= 0 ? 0 : $1 }
+    }
+
+    @Test(arguments: supportedVariants)
+    func countOutsideSkipsPaddingAndNaN(variant: KernelVariant) {
+        let kernels = KernelSet(variant)
+        var random = SeededRandom(seed: 3)
+        for columns in 1...200 {
+            let stride = (columns + 15) / 16 * 16
+            let rows = columns % 7
+            let values = random.floatsWithSpecials(rows * stride)
+            let buffer = FloatBuffer(values)
+            let expected = (0..<rows).reduce(0) { total, row in
+                total
+                    + values[row * stride..<row * stride + columns].count {
+                        $0 <= -0.5 || $0 >= 0.75
+                    }
+            }
+            let count = unsafe kernels.countOutside(
+                buffer.pointer, rows, columns, stride, -0.5, 0.75)
+            #expect(count == expected, "\(columns) columns")
+        }
+    }
+
+    /// The children lie unaligned, as they came over the wire, and the parent may be either.
+    @Test(arguments: supportedVariants)
+    func foldPairAddsAtAnyLengthAndAlignment(variant: KernelVariant) {
+        let kernels = KernelSet(variant)
+        var random = SeededRandom(seed: 4)
+        for count in 0..<200 {
+            let (left, right) = (random.floatsWithSpecials(count), random.floatsWithSpecials(count))
+            let expected = zip(left, right).map { $0 + $1 } + [7]
+            let (x, y) = (
+                UnalignedFloats(left, offset: count % 5), UnalignedFloats(right, offset: 3)
+            )
+            let sum = UnalignedFloats([Float](repeating: 7, count: count + 1), offset: 1)
+            unsafe kernels.foldPair(x.pointer, y.pointer, sum.pointer, count)
+            #expect(firstDifference(sum.array, expected) == nil, "\(count) floats, apart")
+            unsafe kernels.foldPair(x.pointer, y.pointer, x.pointer, count)
+            #expect(
+                firstDifference(x.array, expected.dropLast()) == nil, "\(count) floats, in place")
+        }
+    }
+
+    @Test(arguments: supportedVariants)
+    func checksumSeesEveryBitAndTheLength(variant: KernelVariant) {
+        let kernels = KernelSet(variant)
+        var random = SeededRandom(seed: 5)
+        for count in [0, 1, 3, 63, 64, 65, 127, 128, 200] {
+            var bytes = random.pixels(count + 1, density: 1)
+            let checksum = { (length: Int) in
+                unsafe bytes.withUnsafeBytes { bytes -> UInt64 in
+                    guard let base = bytes.baseAddress else { return 0 }
+                    return unsafe kernels.checksum(base, length)
+                }
+            }
+            let whole = checksum(count)
+            #expect(whole == Twin.checksum(Array(bytes.prefix(count))), "\(count) bytes")
+            #expect(checksum(count + 1) != whole)
+            for bit in 0..<count * 8 {
+                bytes[bit / 8] ^= 1 << UInt8(bit % 8)
+                #expect(checksum(count) != whole, "bit \(bit) of \(count) bytes")
+                bytes[bit / 8] ^= 1 << UInt8(bit % 8)
+            }
+        }
+    }
+}
+
+extension Twin {
+    /// Sums and sums of sums of 16 little-endian words a line, mixed.
+    static func checksum(_ bytes: [UInt8]) -> UInt64 {
+        var sums = [UInt32](repeating: 0, count: 16)
+        var sumsOfSums = sums
+        let lineCount = bytes.count / 64 + 1
+        let padded = bytes + [UInt8](repeating: 0, count: lineCount * 64 - bytes.count)
+        for line in 0..<lineCount {
+            for lane in 0..<16 {
+                let at = line * 64 + lane * 4
+                for place in (0..<4) {
+                    sums[lane] &+= UInt32(padded[at + place]) << UInt32(8 * place)
+                }
+                sumsOfSums[lane] &+= sums[lane]
+            }
+        }
+        let high = sums.reduce(UInt32(bytes.count)) { ($0 &+ $1) &* 0x9e37_79b1 }
+        let low = sumsOfSums.reduce(0x811c_9dc5 as UInt32) { ($0 &+ $1) &* 0x85eb_ca77 }
+        return UInt64(high) << 32 | UInt64(low)
+    }
+}

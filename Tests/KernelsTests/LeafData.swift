@@ -1,0 +1,54 @@
+import NeuralNetwork
+import TestSupport
+import Testing
+
+/// Random deltas of a batch in leaves, and the buffers that a gradient kernel takes beside its inputs.
+struct LeafData {
+    let shape: LeafShape
+    let stride: Int
+    /// `[example][output]`
+    let deltas: [[Float]]
+    /// `[leaf][output]`: the squares before.
+    let squares: [[Float]]
+    let deltaBuffer: FloatBuffer
+    let squareBuffer: FloatBuffer
+    let stack = FloatBuffer(count: 32 * 256)
+
+    /// - Parameter index: every fourth has infinities, NaN, zeros of both signs and denormals among its deltas.
+    init(_ shape: LeafShape, stride: Int, _ index: Int, _ random: inout SeededRandom) {
+        self.shape = shape
+        self.stride = stride
+        var (deltas, squares): ([[Float]], [[Float]]) = ([], [])
+        for _ in 0..<shape.examples {
+            deltas.append(
+                index % 4 == 0
+                    ? random.floatsWithSpecials(shape.outputs) : random.floats(shape.outputs))
+        }
+        for _ in 0..<shape.leafCount {
+            squares.append(random.floats(shape.outputs).map(\.magnitude))
+        }
+        self.deltas = deltas
+        self.squares = squares
+        // What lies in padding must not show.
+        deltaBuffer = FloatBuffer(padded(deltas, stride: stride, filler: 3))
+        squareBuffer = FloatBuffer(padded(squares, stride: stride, filler: 3))
+        for index in 0..<stack.count { unsafe stack.pointer[index] = .nan }
+    }
+
+    /// Compares the gradient, the float behind it, which must be as it was, and the squares.
+    func expect(
+        _ gradient: FloatBuffer, _ twin: GradientTwin,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        #expect(
+            firstDifference(gradient.array, twin.gradient + [5]) == nil, "\(shape)",
+            sourceLocation: sourceLocation)
+        let found = squareBuffer.array
+        for leaf in 0..<shape.leafCount {
+            #expect(
+                firstDifference(
+                    row(leaf, of: found, stride: stride, width: shape.outputs), twin.squares[leaf])
+                    == nil, "squares of leaf \(leaf), \(shape)", sourceLocation: sourceLocation)
+        }
+    }
+}

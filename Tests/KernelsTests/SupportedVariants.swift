@@ -1,0 +1,4 @@
+import NeuralNetwork
+
+/// What this CPU can run.
+let supportedVariants = KernelVariant.allCases.filter(\.isSupported)

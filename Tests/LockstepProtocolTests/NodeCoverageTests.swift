@@ -1,0 +1,127 @@
+import LockstepProtocol
+import NeuralNetwork
+import Testing
+
+@Suite struct NodeCoverageTests {
+    /// The definition of DESIGN, section 5, word for word.
+    private struct NaiveCoverage {
+        let tree: ReductionTree
+        var held: [LeafRange: UInt64] = [:]
+
+        func covers(_ node: LeafRange) -> Bool {
+            held.keys.contains { $0.contains(node) } || bothChildrenCovered(node)
+        }
+
+        private func bothChildrenCovered(_ node: LeafRange) -> Bool {
+            guard let (left, right) = ReductionTree.children(of: node) else { return false }
+            return (held[left] != nil || bothChildrenCovered(left))
+                && (held[right] != nil || bothChildrenCovered(right))
+        }
+
+        mutating func judge(_ node: LeafRange, checksum: UInt64) -> NodeCoverage.Judgement {
+            guard tree.contains(node) else { return .notANode }
+            if let other = held[node] { return other == checksum ? .covered : .conflict(with: 1) }
+            if covers(node) { return .covered }
+            held[node] = checksum
+            return .kept(slot: held.count - 1)
+        }
+    }
+
+    @Test func agreesWithTheDefinitionInAnyOrderOfArrival() {
+        var generator = SeededGenerator(seed: 1)
+        for _ in 0..<4_000 {
+            let leafCount = Int.random(in: 1...20, using: &generator)
+            let tree = ReductionTree(leafCount: leafCount)
+            var coverage = NodeCoverage(maximumLeafCount: 20)
+            coverage.begin(leafCount: leafCount)
+            var naive = NaiveCoverage(tree: tree)
+            var nodeOfSlot: [LeafRange] = []
+            var pushes = 0
+            while !coverage.isComplete, pushes < 2_000 {
+                pushes += 1
+                let first = Int.random(in: 0..<leafCount, using: &generator)
+                let node = LeafRange(
+                    firstLeaf: first,
+                    leafCount: Int.random(in: 1...(leafCount - first), using: &generator))
+                let checksum: UInt64 = Int.random(in: 0..<50, using: &generator) == 0 ? 8 : 7
+                let judgement = coverage.judge(node, checksum: checksum, from: 1)
+                #expect(judgement == naive.judge(node, checksum: checksum))
+                if case .kept = judgement { nodeOfSlot.append(node) }
+                #expect(coverage.isComplete == naive.covers(tree.root))
+            }
+            #expect(coverage.isComplete)
+            #expect(coverage.heldCount <= leafCount)
+            #expect(
+                Self.fold(coverage.foldSchedule) { Self.expression(nodeOfSlot[$0]) }
+                    == Self.expression(tree.root))
+        }
+    }
+
+    @Test func threeWorkersWithUnevenLeaves() {
+        // Seven leaves on three workers: 0–2, 3–4 and 5–6.
+        var coverage = NodeCoverage(maximumLeafCount: 7)
+        coverage.begin(leafCount: 7)
+        func judge(_ first: Int, _ count: Int, from sender: Incarnation) -> NodeCoverage.Judgement {
+            coverage.judge(
+                LeafRange(firstLeaf: first, leafCount: count), checksum: UInt64(first),
+                from: sender)
+        }
+        #expect(judge(6, 1, from: 5) == .kept(slot: 0))
+        #expect(judge(3, 1, from: 4) == .kept(slot: 1))
+        #expect(judge(0, 2, from: 3) == .kept(slot: 2))
+        #expect(judge(0, 1, from: 4) == .covered)
+        #expect(judge(5, 2, from: 5) == .notANode)
+        #expect(judge(4, 1, from: 4) == .kept(slot: 3))
+        #expect(judge(5, 1, from: 5) == .kept(slot: 4))
+        #expect(judge(4, 2, from: 4) == .covered)
+        #expect(!coverage.isComplete)
+        #expect(judge(2, 1, from: 3) == .kept(slot: 5))
+        #expect(coverage.isComplete)
+        #expect(
+            coverage.foldSchedule == [
+                .load(slot: 2), .load(slot: 5), .load(slot: 1), .add, .add,
+                .load(slot: 3), .load(slot: 4), .add, .load(slot: 0), .add, .add,
+            ])
+    }
+
+    @Test func theSameNodeWithOtherBitsNamesTheHolder() {
+        var coverage = NodeCoverage(maximumLeafCount: 2)
+        let leaf = LeafRange(firstLeaf: 0, leafCount: 1)
+        #expect(coverage.judge(leaf, checksum: 1, from: 8) == .kept(slot: 0))
+        #expect(coverage.judge(leaf, checksum: 1, from: 9) == .covered)
+        #expect(coverage.judge(leaf, checksum: 2, from: 9) == .conflict(with: 8))
+    }
+
+    @Test func everyStepBeginsEmpty() {
+        var coverage = NodeCoverage(maximumLeafCount: 8)
+        for leafCount in [8, 3, 8, 1] {
+            coverage.begin(leafCount: leafCount)
+            let root = LeafRange(firstLeaf: 0, leafCount: leafCount)
+            #expect(!coverage.isComplete)
+            #expect(coverage.judge(root, checksum: 0, from: 1) == .kept(slot: 0))
+            #expect(coverage.foldSchedule == [.load(slot: 0)])
+        }
+    }
+
+    /// A node as the sum that defines it, with every pair of brackets.
+    static func expression(_ node: LeafRange) -> String {
+        guard let (left, right) = ReductionTree.children(of: node) else {
+            return "\(node.firstLeaf)"
+        }
+        return "(\(expression(left))+\(expression(right)))"
+    }
+
+    static func fold(_ schedule: [FoldInstruction], slot: (Int) -> String) -> String {
+        var stack: [String] = []
+        for instruction in schedule {
+            switch instruction {
+            case .load(let index): stack.append(slot(index))
+            case .add:
+                let right = stack.removeLast()
+                let left = stack.removeLast()
+                stack.append("(\(left)+\(right))")
+            }
+        }
+        return stack.count == 1 ? stack[0] : "\(stack.count) sums are left"
+    }
+}

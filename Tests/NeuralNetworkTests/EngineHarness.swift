@@ -1,0 +1,110 @@
+import NeuralNetwork
+import TestSupport
+
+/// Small random data for a network, and the engine's answer on it.
+struct Problem {
+    let architecture: NetworkArchitecture
+    let layout: ParameterLayout
+    /// `[example][pixel]`
+    let pixels: [[UInt8]]
+    let labels: [UInt8]
+    let weights: [Float]
+
+    init(
+        _ architecture: NetworkArchitecture, examples: Int, seed: Int, weightLimit: Float = 0.7,
+        density: Double = 0.5
+    ) {
+        self.architecture = architecture
+        layout = ParameterLayout(widths: architecture.layers)
+        var random = SeededRandom(seed: seed)
+        var pixels: [[UInt8]] = []
+        for _ in 0..<examples {
+            pixels.append(random.pixels(architecture.layers[0], density: density))
+        }
+        self.pixels = pixels
+        labels = random.labels(examples, classes: architecture.layers.last ?? 1)
+        weights = random.floats(layout.parameterCount, limit: weightLimit)
+    }
+
+    var examples: SparseExamples {
+        SparseExamples(
+            pixels: pixels.flatMap { $0 }[...], labels: labels[...],
+            width: architecture.layers[0])
+    }
+
+    var reference: ReferenceNetwork {
+        ReferenceNetwork(architecture, parameters: weights.map(Double.init))
+    }
+
+    /// The gradient sums and metrics of nodes, each a range of the examples.
+    func compute(
+        _ nodes: [Range<Int>], leafSize: Int, threads: Int = 1, sliceRanges: [Range<Int>]? = nil,
+        headerByteCount: Int = 0, variant: KernelVariant? = nil
+    ) -> [NodeResult] {
+        let fastest = KernelVariant.allCases.last(where: \.isSupported) ?? .baseline
+        let slices = GradientSlices(
+            ranges: sliceRanges ?? [0..<layout.parameterCount], headerByteCount: headerByteCount,
+            metrics: StepMetricsLayout(layerCount: layout.layers.count))
+        let team = ThreadTeam(count: threads)
+        defer { team.finish() }
+        let engine = GradientEngine(
+            architecture, kernels: KernelSet(variant ?? fastest), examples: examples,
+            leafSize: leafSize, slices: slices, team: team)
+        let buffer = GradientBuffer(slices)
+        let weightBuffer = FloatBuffer(weights)
+        engine.load(weightBuffer)
+        return nodes.map { node in
+            let indices = node.map { UInt32($0) }
+            unsafe indices.withUnsafeBufferPointer { unsafe engine.compute($0, into: buffer) }
+            return NodeResult(buffer)
+        }
+    }
+
+    func compute(leafSize: Int) -> NodeResult { compute([0..<pixels.count], leafSize: leafSize)[0] }
+}
+
+/// What one node's buffer holds: its gradient sum and its metrics, in the open so that they can be folded.
+struct NodeResult {
+    var sum: [Float]
+    var lossSum: Float
+    var squaredGradientNorms: [Float]
+    var correctCount: Int
+    var saturatedCounts: [Int]
+
+    init(_ buffer: GradientBuffer) {
+        sum = buffer.slices.ranges.enumerated().flatMap { slice, range in
+            let payload = unsafe buffer.payload(slice)
+            return range.indices.map { index in
+                unsafe payload.loadUnaligned(
+                    fromByteOffset: (index - range.lowerBound) * 4, as: Float.self)
+            }
+        }
+        let metrics = unsafe buffer.slices.metrics.metrics(buffer.metricsWords)
+        lossSum = metrics.lossSum
+        squaredGradientNorms = metrics.squaredGradientNorms
+        correctCount = metrics.correctCount
+        saturatedCounts = metrics.saturatedCounts
+    }
+
+    /// parent = left + right, for sums and metrics.
+    static func + (left: NodeResult, right: NodeResult) -> NodeResult {
+        var parent = left
+        parent.sum = zip(left.sum, right.sum).map { $0 + $1 }
+        parent.lossSum += right.lossSum
+        parent.squaredGradientNorms = zip(left.squaredGradientNorms, right.squaredGradientNorms)
+            .map { $0 + $1 }
+        parent.correctCount += right.correctCount
+        parent.saturatedCounts = zip(left.saturatedCounts, right.saturatedCounts).map { $0 + $1 }
+        return parent
+    }
+
+    /// Where two results differ; nil where they are the same to the bit.
+    func difference(from other: NodeResult) -> String? {
+        firstDifference(sum, other.sum)
+            ?? firstDifference(
+                [lossSum] + squaredGradientNorms, [other.lossSum] + other.squaredGradientNorms
+            ).map { "loss and norms: \($0)" }
+            ?? (correctCount == other.correctCount && saturatedCounts == other.saturatedCounts
+                ? nil : "counts differ")
+    }
+}
