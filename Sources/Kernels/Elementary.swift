@@ -38,10 +38,10 @@ import CVector
 @inline(__always) func naturalLogarithm(_ x: SIMD16<Float>) -> SIMD16<Float> {
     let tiny = x .< splat(0x1p-126)
     let scaled = x.replacing(with: x * splat(0x1p23), where: tiny)
-    // x = 2ᵉ (1 + f) with 1 + f in [√½, √2); 384 keeps the exponent positive while it is shifted down.
-    let bits = vector_bits(scaled) &- splatBits(0x3f35_04f3) &+ splatBits(384 << 23)
+    // x = 2ᵉ (1 + f) with 1 + f in [√½, √2); 128 keeps the exponent positive while it is shifted down.
+    let bits = vector_bits(scaled) &- splatBits(0x3f35_04f3) &+ splatBits(128 << 23)
     let exponentBits = (bits &>> splatBits(23)) &+ splatBits(0x4b00_0000)
-    var exponent = vector_from_bits(exponentBits) - splat(0x1p23 + 384)
+    var exponent = vector_from_bits(exponentBits) - splat(0x1p23 + 128)
     exponent = exponent.replacing(with: exponent - splat(23), where: tiny)
     let f =
         vector_from_bits((bits & splatBits(0x007f_ffff)) &+ splatBits(0x3f35_04f3))

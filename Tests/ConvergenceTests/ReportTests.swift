@@ -106,6 +106,35 @@ import Testing
         #expect(finding.evidence.contains("one seed") == (gains.count == 1))
     }
 
+    /// A run that ended below the threshold would have taken one step more at least; what that bound
+    /// cannot decide is left open.
+    @Test(arguments: [
+        ([0.94, 0.96], [0.94, 0.975], Finding.Verdict.holds),
+        ([0.94, 0.975], [0.94, 0.96], .doesNotHold),
+        ([0.94, 0.96], [0.975, 0.975], .holds),
+        ([0.94, 0.975], [0.94, 0.975], .doesNotHold),
+        ([0.94, 0.94], [0.94, 0.94], .cannotBeTold),
+    ])
+    func censoredRunsAreBounds(mse: [Double], other: [Double], verdict: Finding.Verdict) {
+        let finding = Comparison([
+            Samples.outcome("mse-tanh", accuracies: mse),
+            Samples.outcome("ce-softmax", accuracies: other),
+        ]).findings[0]
+        #expect(finding.verdict == verdict, "\(finding.evidence)")
+    }
+
+    /// One seed of each side did not reach 97 %, so that the sign of their mean says nothing.
+    @Test func censoringOnBothSidesLeavesItOpen() {
+        let finding = Comparison([
+            Samples.outcome("mse-tanh", seed: 1, accuracies: [0.94, 0.975]),
+            Samples.outcome("ce-softmax", seed: 1, accuracies: [0.94, 0.94]),
+            Samples.outcome("mse-tanh", seed: 2, accuracies: [0.94, 0.94]),
+            Samples.outcome("ce-softmax", seed: 2, accuracies: [0.975, 0.975]),
+        ]).findings[0]
+        #expect(finding.verdict == .cannotBeTold, "\(finding.evidence)")
+        #expect(finding.evidence.contains("as far as the runs went"))
+    }
+
     @Test func recallAndPrecision() {
         var matrix = ConfusionMatrix(classCount: 3)
         matrix.add(actual: 0, decided: 0, count: 3)

@@ -29,8 +29,8 @@ extension Twin {
         if x == 0 { return -.infinity }
         if !(x < .infinity) { return x }
         let isTiny = x < 0x1p-126
-        let bits = (isTiny ? x * 0x1p23 : x).bitPattern &- 0x3f35_04f3 &+ 384 << 23
-        var exponent = Float(bits >> 23) - 384
+        let bits = (isTiny ? x * 0x1p23 : x).bitPattern &- 0x3f35_04f3 &+ 128 << 23
+        var exponent = Float(bits >> 23) - 128
         if isTiny { exponent -= 23 }
         let f = Float(bitPattern: bits & 0x007f_ffff &+ 0x3f35_04f3) - 1
         let z = f * f

@@ -14,15 +14,21 @@ struct LeafData {
     let squareBuffer: FloatBuffer
     let stack = FloatBuffer(count: 32 * 256)
 
-    /// - Parameter index: every fourth has infinities, NaN, zeros of both signs and denormals among its deltas.
-    init(_ shape: LeafShape, stride: Int, _ index: Int, _ random: inout SeededRandom) {
+    /// - Parameters:
+    ///   - index: every fourth has infinities, NaN, zeros of both signs and denormals among its deltas.
+    ///   - isFinite: leaves infinities and NaN out.
+    init(
+        _ shape: LeafShape, stride: Int, _ index: Int, isFinite: Bool = false,
+        _ random: inout SeededRandom
+    ) {
         self.shape = shape
         self.stride = stride
         var (deltas, squares): ([[Float]], [[Float]]) = ([], [])
         for _ in 0..<shape.examples {
-            deltas.append(
+            let row =
                 index % 4 == 0
-                    ? random.floatsWithSpecials(shape.outputs) : random.floats(shape.outputs))
+                ? random.floatsWithSpecials(shape.outputs) : random.floats(shape.outputs)
+            deltas.append(isFinite ? row.map { $0.isFinite ? $0 : 1 } : row)
         }
         for _ in 0..<shape.leafCount {
             squares.append(random.floats(shape.outputs).map(\.magnitude))

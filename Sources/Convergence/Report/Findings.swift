@@ -61,16 +61,23 @@ extension Comparison {
                 continue
             }
             let difference = Summary.pairedDifference(
-                slow.mapValues { Double($0.point.step) }, fast.mapValues { Double($0.point.step) })
+                slow.mapValues { Double($0.earliestStep) },
+                fast.mapValues { Double($0.earliestStep) })
             guard let difference else { continue }
-            let isBound = !pairs.allSatisfy { $0.isReached && $1.isReached }
+            let bound: Bound =
+                switch (pairs.allSatisfy(\.0.isReached), pairs.allSatisfy(\.1.isReached)) {
+                case (true, true): .exact
+                case (false, true): .atLeast
+                case (true, false): .atMost
+                case (false, false): .none
+                }
             let evidence =
                 "Steps to \(Figures.fixed(threshold * 100, 0)) % test accuracy: "
                 + "\(Self.mse) \(steps(pairs.map(\.0))), \(Self.crossEntropy) \(steps(pairs.map(\.1)));"
-                + " difference \(figure(difference, 0))\(isBound ? " at least" : "")"
+                + " difference \(figure(difference, 0))\(bound.rawValue)"
                 + " (\(basis(difference)))."
             return Finding(
-                claim: claim, verdict: Self.verdict(difference),
+                claim: claim, verdict: bound.admits(Self.verdict(difference)),
                 evidence: evidence + leftOut([mse, other]))
         }
         return Finding(
@@ -78,6 +85,23 @@ extension Comparison {
             evidence:
                 "No threshold from \(Figures.fixed((Self.thresholds.first ?? 0) * 100, 0)) % up "
                 + "was reached by one of the two with every seed." + leftOut([mse, other]))
+    }
+
+    /// What a difference says where some runs did not reach the threshold: they count one step
+    /// beyond their end, the earliest that they could have.
+    private enum Bound: String {
+        case exact = ""
+        case atLeast = " at least"
+        case atMost = " at most"
+        /// Runs of both sides are censored.
+        case none = " as far as the runs went"
+
+        func admits(_ verdict: Finding.Verdict) -> Finding.Verdict {
+            switch (self, verdict) {
+            case (.exact, _), (.atLeast, .holds), (.atMost, .doesNotHold): verdict
+            case (.atLeast, _), (.atMost, _), (.none, _): .cannotBeTold
+            }
+        }
     }
 
     private var inaccuracy: Finding {

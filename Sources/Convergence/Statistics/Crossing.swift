@@ -37,6 +37,14 @@ package enum Crossing: Equatable, Sendable {
         }
     }
 
+    /// The step at which it was reached, or the first at which it may have been.
+    package var earliestStep: Int {
+        switch self {
+        case .reached(let point): point.step
+        case .notReached(let point): point.step + 1
+        }
+    }
+
     package var isReached: Bool {
         switch self {
         case .reached: true

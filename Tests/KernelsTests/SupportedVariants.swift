@@ -1,4 +1,0 @@
-import NeuralNetwork
-
-/// What this CPU can run.
-let supportedVariants = KernelVariant.allCases.filter(\.isSupported)
