@@ -130,7 +130,10 @@ enum Files {
                 throw FileError(operation: .write, path: path, code: ENOENT)
             }
             try makeFolders(parent)
-            try makeFolders(path)
+            // Once more and no more: there are folders, /proc for one, that say so to every name.
+            guard unsafe mkdir(path, 0o755) == 0 || errno == EEXIST else {
+                throw FileError(operation: .write, path: path, code: errno)
+            }
         case let code:
             throw FileError(operation: .write, path: path, code: code)
         }

@@ -102,6 +102,16 @@ import Testing
         #expect("\(error)".contains(folder.path + "/deep"))
     }
 
+    /// /proc says of every name that its parent is missing.
+    @Test func endsWhereNoFolderCanBeMade() throws {
+        let error = try #require(throws: FileError.self) {
+            try RunDirectory.open(
+                "/proc/lockstep/run", configuration: "ce-softmax", seed: 1,
+                configurationSHA256: Samples.provenance.configurationSHA256)
+        }
+        #expect(error == FileError(operation: .write, path: "/proc/lockstep", code: ENOENT))
+    }
+
     @Test func replacesFilesWhole() throws {
         guard case .new(let directory) = try open() else { return }
         try directory.writeConfiguration("seed: 1\n")
