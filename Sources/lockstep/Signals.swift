@@ -24,6 +24,17 @@ enum Signals {
             handle(SIGINT)
         }
         handle(SIGTERM)
+        unblock()
+    }
+
+    /// A mask is inherited: whoever started this process may have blocked the signals that end it, as
+    /// threads of a pool do.
+    private static func unblock() {
+        var ends = sigset_t()
+        unsafe sigemptyset(&ends)
+        unsafe sigaddset(&ends, SIGINT)
+        unsafe sigaddset(&ends, SIGTERM)
+        unsafe pthread_sigmask(SIG_UNBLOCK, &ends, nil)
     }
 
     /// Ends the process when its parent is gone, however that happened: the other end of standard
