@@ -1,13 +1,13 @@
 import Datasets
-import LockstepProtocol
-import NeuralNetwork
+package import LockstepProtocol
+package import NeuralNetwork
 import Synchronization
 
 /// Steps of one run in this process: the gradient of the whole batch, applied row block by row block.
 ///
 /// Weights and state change in place, while a block's gradient is in the cache. When a step turns out to
 /// be non-finite, the weights before it are computed again from the start of its epoch: the same bits.
-final class LocalEngine {
+package final class LocalEngine {
     private let configuration: RunConfiguration
     private let schedule: RunSchedule
     private let engine: GradientEngine
@@ -18,12 +18,12 @@ final class LocalEngine {
     private var indices: [UInt32]
     private let hasDiverged = Atomic<Bool>(false)
     /// Weights of the newest step.
-    let weights: FloatBuffer
+    package let weights: FloatBuffer
     /// What the epoch began with.
     private let epochWeights: FloatBuffer
     private let epochOptimizer: Optimizer
 
-    init(
+    package init(
         _ configuration: RunConfiguration, _ schedule: RunSchedule, examples: SparseExamples,
         kernels: KernelSet, team: ThreadTeam
     ) {
@@ -52,12 +52,12 @@ final class LocalEngine {
     }
 
     /// Of the step that was done last.
-    var metrics: StepMetrics { unsafe slices.metrics.metrics(gradient.metricsWords) }
+    package var metrics: StepMetrics { unsafe slices.metrics.metrics(gradient.metricsWords) }
 
     /// Does a step; steps are done in order, from 0.
     ///
     /// - Returns: nil, or what was not finite; the weights are then those of `step`.
-    func advance(_ step: Step) -> String? {
+    package func advance(_ step: Step) -> String? {
         if schedule.examples(of: step).lowerBound == 0 {
             sampleOrder.fill(&indices, epoch: schedule.epoch(of: step))
             epochWeights.copy(from: weights)

@@ -1,15 +1,17 @@
-import LockstepProtocol
-import ZeroMQ
+package import LockstepProtocol
+package import ZeroMQ
 
 /// The connections of a ROUTER, numbered: machines know peers by these numbers.
 ///
 /// A scan of the port never sends a frame and so never gets a number.
-struct PeerTable {
+package struct PeerTable {
     private var handles: [RoutingID: PeerHandle] = [:]
     private var routingIDs: [PeerHandle: RoutingID] = [:]
     private var last: PeerHandle = 0
 
-    mutating func handle(of routingID: RoutingID) -> PeerHandle {
+    package init() {}
+
+    package mutating func handle(of routingID: RoutingID) -> PeerHandle {
         if let handle = handles[routingID] { return handle }
         last = last.next
         handles[routingID] = last
@@ -17,9 +19,9 @@ struct PeerTable {
         return last
     }
 
-    func routingID(of handle: PeerHandle) -> RoutingID? { routingIDs[handle] }
+    package func routingID(of handle: PeerHandle) -> RoutingID? { routingIDs[handle] }
 
-    mutating func forget(_ handle: PeerHandle) {
+    package mutating func forget(_ handle: PeerHandle) {
         guard let routingID = routingIDs.removeValue(forKey: handle) else { return }
         handles[routingID] = nil
     }

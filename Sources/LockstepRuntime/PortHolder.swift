@@ -1,9 +1,9 @@
 import Foundation
 
 /// Who listens on a TCP port of this host, as far as /proc tells this user.
-enum PortHolder {
+package enum PortHolder {
     /// For instance `lockstep (process 4711)`; nil where it cannot be known.
-    static func find(port: UInt16) -> String? {
+    package static func find(port: UInt16) -> String? {
         let inodes = Set(["/proc/net/tcp", "/proc/net/tcp6"].flatMap { listeners(port, in: $0) })
         guard !inodes.isEmpty else { return nil }
         let manager = FileManager.default

@@ -1,11 +1,11 @@
 import Glibc
-import LockstepProtocol
-import NeuralNetwork
+package import LockstepProtocol
+package import NeuralNetwork
 import Synchronization
-import ZeroMQ
+package import ZeroMQ
 
 /// What a message of one frame turned out to be.
-enum Incoming {
+package enum Incoming {
     /// JSON of the control plane.
     case control(ControlMessage, FrameHeader)
     /// Raw bytes behind the header, checked against its checksum.
@@ -13,10 +13,12 @@ enum Incoming {
 }
 
 /// Reads and writes frames in messages. All raw payloads have the checksum of the SIMD kernel.
-struct Wire: Sendable {
-    let kernels: KernelSet
+package struct Wire: Sendable {
+    package let kernels: KernelSet
 
-    func decode(_ message: borrowing Message) throws(FrameError) -> Incoming {
+    package init(kernels: KernelSet) { self.kernels = kernels }
+
+    package func decode(_ message: borrowing Message) throws(FrameError) -> Incoming {
         try unsafe message.withUnsafeBytes { (frame) throws(FrameError) in
             let header = try unsafe FrameCodec.decodeHeader(of: frame)
             if let control = try unsafe ControlMessage(frame: frame, header: header) {
@@ -37,7 +39,7 @@ struct Wire: Sendable {
     }
 
     /// Fills in length and checksum of the payload that lies behind the header's place.
-    func seal(_ header: FrameHeader, _ frame: UnsafeMutableRawBufferPointer) {
+    package func seal(_ header: FrameHeader, _ frame: UnsafeMutableRawBufferPointer) {
         var header = header
         let payload = unsafe FrameCodec.payload(of: UnsafeRawBufferPointer(frame))
         header.payloadByteCount = UInt64(payload.count)
@@ -46,7 +48,7 @@ struct Wire: Sendable {
     }
 
     /// A message of its own: header and a copy of `payload`.
-    func message(
+    package func message(
         _ header: FrameHeader, copying payload: RawSpan
     ) -> Message {
         var message = Message(byteCount: FrameHeader.byteCount + payload.byteCount)
@@ -65,8 +67,9 @@ struct Wire: Sendable {
         message(header, copying: RawSpan())
     }
 
-    func message(_ control: ControlMessage, session: SessionID, incarnation: Incarnation) -> Message
-    {
+    package func message(
+        _ control: ControlMessage, session: SessionID, incarnation: Incarnation
+    ) -> Message {
         do {
             return Message(
                 copying: try control.frame(session: session, incarnation: incarnation))
@@ -77,7 +80,7 @@ struct Wire: Sendable {
 }
 
 /// Memory that is sent where it lies, and the count of messages that libzmq still holds on it.
-final class InFlight<Memory: AnyObject & Sendable>: Sendable {
+package final class InFlight<Memory: AnyObject & Sendable>: Sendable {
     let memory: Memory
     private let counter = Counter()
     private let handler: ReleaseHandler
@@ -86,7 +89,7 @@ final class InFlight<Memory: AnyObject & Sendable>: Sendable {
         let value = Atomic<Int>(0)
     }
 
-    init(_ memory: Memory) {
+    package init(_ memory: Memory) {
         self.memory = memory
         // Holds the memory as long as a message does, even if its owner lets go of it.
         handler = ReleaseHandler { [memory, counter] in
@@ -97,10 +100,10 @@ final class InFlight<Memory: AnyObject & Sendable>: Sendable {
     }
 
     /// Whether it may be written to again.
-    var isIdle: Bool { counter.value.load(ordering: .acquiring) == 0 }
+    package var isIdle: Bool { counter.value.load(ordering: .acquiring) == 0 }
 
     /// - Parameter bytes: a part of the memory.
-    func message(_ bytes: UnsafeMutableRawBufferPointer) -> Message {
+    package func message(_ bytes: UnsafeMutableRawBufferPointer) -> Message {
         counter.value.add(1, ordering: .relaxed)
         return unsafe Message(borrowing: bytes, whenReleased: handler)
     }

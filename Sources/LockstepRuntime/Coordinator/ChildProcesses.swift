@@ -1,18 +1,18 @@
 import Foundation
-import LockstepProtocol
+package import LockstepProtocol
 import Synchronization
-import ZeroMQ
+package import ZeroMQ
 
 /// Worker processes of this host that belong to one session, and never outlive it.
 ///
 /// Each has a pipe from this process as its standard input, which closes when this process ends,
 /// however it ends: the worker then leaves.
-final class ChildProcesses: Sendable {
-    struct Exited {
-        let processID: Int32
-        let cause: String
-        let exitCode: ExitCode
-        let wasNeeded: Bool
+package final class ChildProcesses: Sendable {
+    package struct Exited: Hashable, Sendable {
+        package let processID: Int32
+        package let cause: String
+        package let exitCode: ExitCode
+        package let wasNeeded: Bool
     }
 
     private struct Child {
@@ -32,9 +32,9 @@ final class ChildProcesses: Sendable {
     /// Children that have not left by themselves get so long before they are killed.
     private static let patienceSeconds = 1.5
 
-    init(wakeUp: WakeUp) { self.wakeUp = wakeUp }
+    package init(wakeUp: WakeUp) { self.wakeUp = wakeUp }
 
-    func start(_ command: [String]) throws {
+    package func start(_ command: [String]) throws {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: command[0])
         process.arguments = Array(command.dropFirst())
@@ -67,7 +67,7 @@ final class ChildProcesses: Sendable {
         wakeUp.signal()
     }
 
-    func takeExited() -> [Exited] {
+    package func takeExited() -> [Exited] {
         state.withLock { state in
             defer { state.exited = [] }
             return state.exited
@@ -75,7 +75,7 @@ final class ChildProcesses: Sendable {
     }
 
     /// Waits for the children to leave, then ends them.
-    func stop() {
+    package func stop() {
         let children = state.withLock { state in
             state.isStopping = true
             return state.children

@@ -1,11 +1,11 @@
-import LockstepProtocol
+package import LockstepProtocol
 import NeuralNetwork
-import ZeroMQ
+package import ZeroMQ
 
 /// A server's floats in one run: the pushed nodes, the optimiser's state, and the weights of two steps.
-@safe final class ShardEngine {
+@safe package final class ShardEngine {
     let order: PrepareRun
-    let plan: ShardPlan
+    package let plan: ShardPlan
     let schedule: RunSchedule
     let metrics: StepMetricsLayout
     private let wire: Wire
@@ -29,7 +29,7 @@ import ZeroMQ
     /// The deepest stack of a fold: one more than the tree's height, for up to 2²⁰ leaves.
     private static let stackDepth = 22
 
-    init(
+    package init(
         _ order: PrepareRun, trainingExampleCount: Int, session: SessionID,
         incarnation: Incarnation,
         wire: Wire
@@ -65,12 +65,12 @@ import ZeroMQ
         plan.pushByteCount(of: order.shard, metricsByteCount: metrics.byteCount)
     }
 
-    func keep(_ message: inout Message, slot: Int) { swap(&slots[slot].message, &message) }
+    package func keep(_ message: inout Message, slot: Int) { swap(&slots[slot].message, &message) }
 
     /// Folds the kept nodes, takes the mean and updates; the slots are free after.
     ///
     /// - Returns: what is not finite; the weights of `step` are then still the newest.
-    func apply(_ step: Step, _ fold: [FoldInstruction]) -> DivergenceFinding? {
+    package func apply(_ step: Step, _ fold: [FoldInstruction]) -> DivergenceFinding? {
         let examples = schedule.examples(of: step).count
         let next = takeFrame()
         var finding: DivergenceFinding?
@@ -173,12 +173,12 @@ import ZeroMQ
     }
 
     /// The newest weights' frame, from where it lies.
-    func weightsMessage() -> Message {
+    package func weightsMessage() -> Message {
         unsafe weights.frame.message(weights.frame.memory.frame)
     }
 
     /// The shard's weights of a step that is kept.
-    func snapshot(_ step: Step) -> Message? {
+    package func snapshot(_ step: Step) -> Message? {
         guard let frame = weights.step == step ? weights.frame : olderWeights?.frame else {
             return nil
         }
@@ -187,7 +187,7 @@ import ZeroMQ
             copying: unsafe UnsafeRawBufferPointer(frame.memory.payload).bytes)
     }
 
-    func stepCommitted(_ step: Step) -> Message {
+    package func stepCommitted(_ step: Step) -> Message {
         let words = stepMetrics
         return unsafe wire.message(header(.stepCommitted, step), copying: words.span.bytes)
     }
