@@ -121,7 +121,7 @@ struct TrainingSession {
         }
         if outcomes.count < entries.count {
             logger.warning(
-                "\(entries.count - outcomes.count) of \(entries.count) runs did not begin")
+                "\(entries.count - outcomes.count) of \(entries.count) runs have no result")
         }
         return Result(outcomes: outcomes, reason: session.reason)
     }

@@ -77,9 +77,11 @@ final class CoordinatorLoop {
             if isTickDue(now, since: &lastTick) { machine.tick(now: now, into: &actions) }
             try performActions()
         }
-        let outcomes = reporting.finish()
-        return SessionResult(
-            outcomes: outcomes, reason: stopReason ?? StopReason(.internalError, "no reason"))
+        let (outcomes, failure) = reporting.finish()
+        var reason = stopReason ?? StopReason(.internalError, "no reason")
+        // The last run's weights are written when the members have gone already.
+        if reason.exitCode == .success, let failure { reason = failure }
+        return SessionResult(outcomes: outcomes, reason: reason)
     }
 
     // MARK: Events

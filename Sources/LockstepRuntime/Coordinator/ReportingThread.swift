@@ -27,6 +27,7 @@ final class ReportingThread: Sendable {
         var events: [Event] = []
         var answers: [Answer] = []
         var outcomes: [RunOutcome] = []
+        var failure: StopReason?
         var isFinished = false
     }
 
@@ -64,11 +65,11 @@ final class ReportingThread: Sendable {
         }
     }
 
-    /// Waits until everything posted is recorded.
-    func finish() -> [RunOutcome] {
+    /// Waits until everything posted is recorded; the failure is the first one, if there was any.
+    func finish() -> (outcomes: [RunOutcome], failure: StopReason?) {
         post(.finish)
         finished.wait()
-        return state.withLock { $0.outcomes }
+        return state.withLock { ($0.outcomes, $0.failure) }
     }
 
     private func answer(_ answer: Answer) {
@@ -112,6 +113,7 @@ final class ReportingThread: Sendable {
                 }
             } catch {
                 recorder = nil
+                state.withLock { $0.failure = $0.failure ?? error.stopReason }
                 answer(.failed(error.stopReason))
             }
         }
