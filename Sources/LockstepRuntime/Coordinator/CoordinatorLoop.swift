@@ -230,29 +230,24 @@ final class CoordinatorLoop {
 
     private func end(_ end: RunEnd) {
         guard runIsOpen else { return }
-        runIsOpen = false
-        let status: EndRecord.Status =
-            switch end.status {
-            case .completed: .completed
-            case .target: .target
-            case .diverged: .diverged
-            case .interrupted: .interrupted
-            case .failed: .lost
-            }
-        switch status {
-        case .completed, .target, .diverged:
-            reporting.post(
-                .end(
-                    status, end.step, snapshots[end.step],
-                    cause: end.divergence.map { "\($0.finding)" })
-            )
-        case .interrupted, .lost:
-            reporting.post(.end(status, end.step, snapshots[end.step], cause: nil))
+        let status: EndRecord.Status
+        switch end.status {
+        case .completed: status = .completed
+        case .target: status = .target
+        case .diverged: status = .diverged
+        // The session ends with it: its reason is the cause.
+        case .interrupted, .failed: return
         }
+        runIsOpen = false
+        reporting.post(
+            .end(
+                status, end.step, snapshots[end.step],
+                cause: end.divergence.map { "\($0.finding)" }))
         snapshots = [:]
     }
 
-    /// A run that is still open when the session ends has no result but its records.
+    /// A run that is still open when the session ends has no result but its records. Snapshots may have
+    /// come in part: none is called its weights.
     private func closeRun(_ reason: StopReason) {
         guard runIsOpen else { return }
         runIsOpen = false
