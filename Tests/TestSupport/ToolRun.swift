@@ -1,32 +1,34 @@
-import Dispatch
 package import Foundation
 
 /// What a program printed and how it ended.
 package struct ToolRun: Sendable {
+    /// Its exit code; −1 where a signal ended it.
     package let status: Int32
-    package let output: String
+    package let standardOutput: String
+    package let standardError: String
+
+    package init(status: Int32, standardOutput: String, standardError: String) {
+        self.status = status
+        self.standardOutput = standardOutput
+        self.standardError = standardError
+    }
 
     /// Runs a program to its end, or kills it after `seconds` (status −1 then).
+    ///
+    /// - Parameter environment: added to this process's own.
     package init(
         _ executable: URL, _ arguments: [String] = [], environment: [String: String] = [:],
         seconds: Double = 60
     ) throws {
-        let process = Process()
-        process.executableURL = executable
-        process.arguments = arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = pipe
-        try process.run()
-        let killer = DispatchWorkItem { process.terminate() }
-        DispatchQueue.global().asyncAfter(deadline: .now() + seconds, execute: killer)
-        let data = pipe.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        killer.cancel()
-        status = process.terminationReason == .exit ? process.terminationStatus : -1
-        output = String(decoding: data, as: UTF8.self)
-            .trimmingCharacters(in: .whitespacesAndNewlines)
+        let own = ProcessInfo.processInfo.environment
+        self = try RunningTool(
+            executable, arguments, environment: own.merging(environment) { $1 }
+        ).end(within: seconds)
+    }
+
+    /// Both streams without blanks around them: what was asked for stands behind what was said about it.
+    package var output: String {
+        (standardError + standardOutput).trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
     /// A program of this name on the path; nil where there is none.

@@ -1,0 +1,24 @@
+import Foundation
+
+/// A fresh folder that goes away with its owner.
+package final class TemporaryFolder: Sendable {
+    package let path = NSTemporaryDirectory() + "lockstep-test-\(UUID().uuidString)"
+
+    package init() throws {
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    package func path(_ name: String) -> String { "\(path)/\(name)" }
+
+    package func write(_ bytes: some Sequence<UInt8>, _ name: String) throws {
+        try Data(bytes).write(to: URL(fileURLWithPath: path(name)))
+    }
+
+    package func write(_ text: String, _ name: String) throws { try write(text.utf8, name) }
+
+    package func read(_ name: String) throws -> [UInt8] {
+        try [UInt8](Data(contentsOf: URL(fileURLWithPath: path(name))))
+    }
+}
