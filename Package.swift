@@ -106,7 +106,10 @@ let package = Package(
             name: "ArchitectureTests", dependencies: ["TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["TestSupport", "LockstepProtocol", "Datasets", "ZeroMQ", "lockstep"],
+            dependencies: [
+                "TestSupport", "LockstepProtocol", "NeuralNetwork", "Datasets", "Convergence",
+                "Hashing", "ZeroMQ", "lockstep",
+            ],
             swiftSettings: strict),
     ] + kernelVariants
 )

@@ -1,0 +1,112 @@
+import Convergence
+import Datasets
+import Foundation
+import Synchronization
+import TestSupport
+import Testing
+
+/// Whole runs of the real program. One at a time: each has the machine to itself, as far as other tests
+/// let it.
+@Suite(.serialized) enum EndToEndTests {}
+
+/// The program under test: small digits, a cache of its own, and nothing from this user's environment.
+struct Lockstep {
+    static let program = ToolRun.buildDirectory.appendingPathComponent("lockstep")
+
+    /// Holds what a test makes, and the cache.
+    let folder: TemporaryFolder
+    var environment: [String: String]
+
+    init(data: String? = nil) throws {
+        folder = try TemporaryFolder()
+        environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("LOCKSTEP_") }
+        environment["LOCKSTEP_DATA"] = try data ?? digitsFolder.get()
+        environment["XDG_CACHE_HOME"] = folder.path("cache")
+    }
+
+    func start(_ arguments: [String], _ more: [String: String] = [:]) throws -> RunningTool {
+        try RunningTool(
+            Self.program, arguments, environment: environment.merging(more) { $1 })
+    }
+
+    func run(_ arguments: [String], _ more: [String: String] = [:]) throws -> ToolRun {
+        try start(arguments, more).end()
+    }
+
+    /// `lockstep train`, whose result is what `--json` printed.
+    func train(_ arguments: [String], _ more: [String: String] = [:]) throws -> EndRecord {
+        let run = try run(
+            ["train", "--json", "--run-dir", folder.path("run-\(UUID().uuidString)")] + arguments,
+            more)
+        try #require(run.status == 0, "\(run.standardError)")
+        return try run.end()
+    }
+}
+
+extension ToolRun {
+    /// The objects that `--json` prints, in order.
+    func ends() throws -> [EndRecord] {
+        try standardOutput.split(separator: "\n").map {
+            try JSONDecoder().decode(EndRecord.self, from: Data($0.utf8))
+        }
+    }
+
+    func end() throws -> EndRecord { try #require(try ends().last, "\(standardError)") }
+
+    /// The last line for a person: what ended the command.
+    var message: String { standardError.split(separator: "\n").last.map(String.init) ?? "" }
+}
+
+extension RunningTool {
+    /// Where a coordinator listens, as it says.
+    func endpoint() throws -> String {
+        let mark = "listening on "
+        try #require(says(mark), "\(standardError)")
+        var text = ""
+        // The line comes whole, but maybe a moment after its beginning.
+        _ = eventually {
+            text = standardError
+            return text.split(separator: mark).last?.contains("\n") == true
+        }
+        let rest = try #require(text.split(separator: mark).last)
+        return try String(#require(rest.split(separator: "\n").first))
+    }
+
+    /// The processes of the workers that a coordinator has told of, once there are so many.
+    func workers(_ count: Int) throws -> [Int32] {
+        let pattern = /worker \d+ \(host .*?, process (\d+)\) is ready/
+        var found: [Int32] = []
+        let areThere = eventually {
+            found = standardError.matches(of: pattern).compactMap { Int32($0.output.1) }
+            return found.count >= count
+        }
+        try #require(areThere, "\(standardError)")
+        return found
+    }
+}
+
+/// A folder with the small digits as IDX files, made once and removed when the tests end.
+let digitsFolder: Result<String, any Error> = Result {
+    let folder = try TemporaryFolder()
+    try SmallDigits.write(to: folder)
+    keptFolder.withLock { $0 = folder }
+    atexit { keptFolder.withLock { $0 = nil } }
+    return folder.path
+}
+
+/// Nobody else holds it: it goes when this is emptied.
+private let keptFolder = Mutex<TemporaryFolder?>(nil)
+
+/// Real MNIST, where it is there: `LOCKSTEP_DATA`, or `../shared/mnist` beside the package.
+let mnistFolder: String? = {
+    var beside = URL(fileURLWithPath: #filePath)
+    for _ in 0..<4 { beside.deleteLastPathComponent() }
+    let candidates: [String?] = [
+        ProcessInfo.processInfo.environment["LOCKSTEP_DATA"],
+        beside.appendingPathComponent("shared/mnist").path,
+    ]
+    return candidates.compactMap { $0 }.first { path in
+        let dataset = try? DatasetFolder(path: path).load(requiringMNIST: true)
+        return dataset != nil
+    }
+}()

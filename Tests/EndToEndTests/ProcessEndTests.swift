@@ -1,0 +1,169 @@
+import Convergence
+import Foundation
+import LockstepProtocol
+import TestSupport
+import Testing
+
+extension EndToEndTests {
+    /// However a session ends, no process stays behind and nobody waits for ever.
+    @Suite struct ProcessEnds {
+        /// With the exit code that each leads to.
+        static let signals: [(Int32, Int32)] = [(SIGINT, 130), (SIGTERM, 143)]
+
+        let lockstep: Lockstep
+
+        init() throws { lockstep = try Lockstep() }
+
+        /// A run that goes on until somebody ends it.
+        private func startEndlessRun() throws -> (RunningTool, workers: [Int32]) {
+            let parent = try lockstep.start([
+                "train", "--workers", "2", "--epochs", "100000", "--json", "--run-dir",
+                lockstep.folder.path("run"),
+            ])
+            let workers = try parent.workers(2)
+            try #require(parent.says("train loss"), "\(parent.standardError)")
+            try #require(workers.allSatisfy(isAlive))
+            return (parent, workers)
+        }
+
+        private func expectGone(_ processes: [Int32]) {
+            for process in processes {
+                // At once, in truth; a busy machine may take its time.
+                #expect(eventually(within: 10) { !isAlive(process) }, "process \(process)")
+            }
+        }
+
+        private func records() throws -> [MetricsRecord] {
+            try MetricsFile(reading: lockstep.folder.path("run/metrics.jsonl")).records
+        }
+
+        private func endRecord() throws -> EndRecord {
+            guard case .end(let end) = try records().last else {
+                throw NoEnd()
+            }
+            return end
+        }
+
+        private struct NoEnd: Error {}
+
+        @Test func workersLeaveAfterARun() throws {
+            let parent = try lockstep.start([
+                "train", "--workers", "2", "--epochs", "3", "--run-dir",
+                lockstep.folder.path("run"),
+            ])
+            let workers = try parent.workers(2)
+            let run = parent.end()
+            #expect(run.status == 0, "\(run.standardError)")
+            expectGone(workers)
+        }
+
+        @Test(arguments: Self.signals)
+        func aSignalEndsAllOfIt(signal: Int32, status: Int32) throws {
+            let (parent, workers) = try startEndlessRun()
+            parent.send(signal)
+            let run = parent.end()
+            #expect(run.status == status, "\(run.standardError)")
+            expectGone(workers)
+            let end = try endRecord()
+            #expect(end.status == .interrupted)
+            #expect(end.steps > 0)
+            #expect(try run.end() == end)
+        }
+
+        @Test(arguments: Self.signals)
+        func aSignalEndsARunInOneProcess(signal: Int32, status: Int32) throws {
+            let process = try lockstep.start([
+                "train", "--workers", "0", "--epochs", "100000", "--json", "--run-dir",
+                lockstep.folder.path("run"),
+            ])
+            try #require(process.says("train loss"), "\(process.standardError)")
+            process.send(signal)
+            let run = process.end()
+            #expect(run.status == status, "\(run.standardError)")
+            let end = try endRecord()
+            #expect(end.status == .interrupted)
+            #expect(!end.weightsSHA256.isEmpty)
+        }
+
+        @Test func workersFollowAKilledParent() throws {
+            let (parent, workers) = try startEndlessRun()
+            parent.send(SIGKILL)
+            #expect(parent.end().status == -1)
+            expectGone(workers)
+        }
+
+        @Test func workersLeaveAfterAnError() throws {
+            let parent = try lockstep.start([
+                "train", "--workers", "2", "--epochs", "20", "--json", "--run-dir",
+                lockstep.folder.path("run"),
+            ])
+            let workers = try parent.workers(2)
+            try #require(parent.says("train loss"), "\(parent.standardError)")
+            // The weights that are kept at the end find a file in their way.
+            try FileManager.default.removeItem(atPath: lockstep.folder.path("run/checkpoints"))
+            try lockstep.folder.write("in the way", "run/checkpoints")
+            let run = parent.end()
+            #expect(run.status == 73, "\(run.standardError)")
+            #expect(run.message.contains("run/checkpoints"), "\(run.standardError)")
+            #expect(run.standardOutput.isEmpty)
+            expectGone(workers)
+        }
+
+        /// The process of a worker that the parent started is watched by the parent.
+        @Test func aKilledWorkerEndsTheRun() throws {
+            let (parent, workers) = try startEndlessRun()
+            kill(workers[0], SIGKILL)
+            let run = parent.end()
+            #expect(run.status == 75)
+            expectLost(workers[0], run)
+            expectGone(workers)
+        }
+
+        /// One that does not answer is missed when its lease is over, and the others are told.
+        @Test func aStoppedWorkerEndsTheRun() throws {
+            let coordinator = try lockstep.start([
+                "coordinator", "--bind", "tcp://127.0.0.1:0", "--min-workers", "2", "--epochs",
+                "100000", "--run-dir", lockstep.folder.path("run"),
+            ])
+            let endpoint = try coordinator.endpoint()
+            let workers = try (0..<2).map { _ in
+                try lockstep.start(["worker", "--coordinator", endpoint])
+            }
+            try #require(coordinator.says("train loss"), "\(coordinator.standardError)")
+            workers[0].send(SIGSTOP)
+            let stopTime = Date()
+            let run = coordinator.end()
+            #expect(run.status == 75)
+            expectLost(workers[0].processID, run)
+            let lease = Double(Limits.peerLeaseMilliseconds) / 1_000
+            let seconds = try #require(coordinator.endTime).timeIntervalSince(stopTime)
+            // The last heartbeat came up to one interval before; goodbyes and a busy machine take more.
+            #expect(seconds > lease - 1 && seconds < lease + 6, "\(seconds) s")
+
+            let other = workers[1].end()
+            #expect(other.status == 75)
+            #expect(other.message.contains("process \(workers[0].processID)"), "\(other.message)")
+            // It has missed the end of the session, and finds out when it goes on.
+            workers[0].send(SIGCONT)
+            let stopped = workers[0].end()
+            #expect(stopped.status == 75 || stopped.status == 0, "\(stopped.standardError)")
+        }
+
+        /// The message names who was lost and when, and the records are kept.
+        private func expectLost(_ worker: Int32, _ run: ToolRun) {
+            #expect(
+                run.message.contains(/worker \d+ \(host .*, process \d+\)/), "\(run.standardError)")
+            #expect(run.message.contains("process \(worker)"), "\(run.standardError)")
+            #expect(run.message.contains(/after step \d+ was committed/), "\(run.standardError)")
+            do {
+                let end = try endRecord()
+                #expect(end.status == .lost)
+                #expect(end.steps > 0)
+                #expect(end.cause?.contains("process \(worker)") == true)
+                #expect(try records().contains { if case .epoch = $0 { true } else { false } })
+            } catch {
+                Issue.record("no end in the log: \(error)")
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+import Convergence
+import Foundation
+import TestSupport
+import Testing
+
+extension EndToEndTests {
+    /// What a run leaves behind, and what can be made of it.
+    @Suite struct RunRecords {
+        let lockstep: Lockstep
+        let arguments: [String]
+
+        init() throws {
+            lockstep = try Lockstep()
+            arguments = [
+                "train", "--configuration", "mse-tanh-rescaled", "--batch-size", "100", "--epochs",
+                "2", "--evaluate-every", "7", "--validation-examples", "130", "--learning-rate",
+                "0.002", "--schedule", "cosine", "--seed", "42", "--json", "--run-dir",
+                lockstep.folder.path("run"),
+            ]
+        }
+
+        private func path(_ name: String) -> String { lockstep.folder.path("run/\(name)") }
+
+        @Test(arguments: [0, 2])
+        func everyStepEvaluationAndEpochIsLogged(workers: Int) throws {
+            let end = try lockstep.run(arguments + ["--workers", "\(workers)"]).end()
+            let file = try MetricsFile(reading: path("metrics.jsonl"))
+            #expect(file.cutOffByteCount == 0)
+            #expect(file.provenance == end.provenance)
+            var steps: [Int] = []
+            var evaluations: [Int] = []
+            var epochs: [EpochRecord] = []
+            for record in file.records {
+                switch record {
+                case .run(let run):
+                    #expect(run.configuration == "mse-tanh-rescaled")
+                    #expect(run.settings["learning-rate"] == "0.002")
+                    #expect(run.placement.workers == workers)
+                case .step(let step): steps.append(step.step)
+                case .evaluation(let evaluation):
+                    evaluations.append(evaluation.step)
+                    #expect(evaluation.split == .validation)
+                case .epoch(let epoch): epochs.append(epoch)
+                case .end(let last): #expect(last == end)
+                }
+            }
+            // 1,900 examples are trained on, in 19 batches of 100.
+            #expect(steps == Array(1...38))
+            #expect(Set(evaluations) == [7, 14, 19, 21, 28, 35, 38])
+            #expect(epochs.map(\.step) == [19, 38])
+            #expect(epochs.map(\.examples) == [1_900, 1_900])
+            #expect(epochs.last?.weightsSHA256 == end.weightsSHA256)
+            #expect(epochs.last?.testAccuracy == end.testAccuracy)
+            #expect(epochs[0].trainLoss > epochs[1].trainLoss)
+        }
+
+        @Test func aWrittenConfigurationTrainsToTheSameWeights() throws {
+            let end = try lockstep.run(arguments + ["--workers", "2", "--servers", "2"]).end()
+            let again = try lockstep.train(["--config", path("config.yaml")])
+            #expect(again.weightsSHA256 == end.weightsSHA256)
+            #expect(again.configurationSHA256 == end.configurationSHA256)
+            #expect(again.placement == end.placement)
+            let flag = try lockstep.train([
+                "--config", path("config.yaml"), "--seed", "43", "--workers", "0",
+            ])
+            #expect(flag.weightsSHA256 != end.weightsSHA256)
+            #expect(flag.seed == 43)
+        }
+
+        @Test func aCheckpointEvaluatesToTheAccuracyOfTheRun() throws {
+            let end = try lockstep.run(arguments + ["--workers", "0"]).end()
+            let run = try lockstep.run(["evaluate", path("checkpoints/step-\(end.steps)")])
+            #expect(run.status == 0, "\(run.standardError)")
+            let accuracy = String(format: "%.2f %%", end.testAccuracy * 100)
+            for text in [
+                accuracy, String(format: "%.5f", end.testLoss), end.weightsSHA256,
+                "mse-tanh-rescaled, seed 42",
+            ] {
+                #expect(run.standardOutput.contains(text), "\(run.standardOutput)")
+            }
+            // On other data it is another figure, and says so.
+            let other = try lockstep.run([
+                "evaluate", path("checkpoints/step-\(end.steps)"), "--data", "synthetic",
+            ])
+            #expect(other.standardOutput.contains("synthetic-digits"))
+            #expect(!other.standardOutput.contains(accuracy), "\(other.standardOutput)")
+        }
+
+        @Test func aFinishedRunIsShownAgain() throws {
+            let first = try lockstep.run(arguments + ["--workers", "0"])
+            let log = try lockstep.folder.read("run/metrics.jsonl")
+            // Placement is no part of a run.
+            let second = try lockstep.run(arguments + ["--workers", "2"])
+            #expect(second.status == 0)
+            #expect(second.standardOutput == first.standardOutput)
+            #expect(second.standardError.contains("shown again"))
+            #expect(!second.standardError.contains("train loss"))
+            #expect(try lockstep.folder.read("run/metrics.jsonl") == log)
+        }
+
+        @Test func anAccuracyThatIsReachedEndsTheRun() throws {
+            let arguments = [
+                "--target-accuracy", "0.3", "--evaluate-every", "5", "--epochs", "50",
+                "--batch-size", "100",
+            ]
+            let here = try lockstep.train(arguments + ["--workers", "0"])
+            let across = try lockstep.train(arguments + ["--workers", "2"])
+            #expect(here.status == .target && across.status == .target)
+            #expect(here.testAccuracy >= 0.3)
+            #expect(here.steps % 5 == 0 && here.steps < 50 * 21)
+            #expect(across.steps == here.steps)
+            #expect(across.weightsSHA256 == here.weightsSHA256)
+        }
+
+        @Test func settingsAreShownWithWhereTheyCameFrom() throws {
+            try lockstep.folder.write("epochs: 3\nbatch-size: 64\n", "my.yaml")
+            let run = try lockstep.run(
+                [
+                    "train", "--print-config", "--config", lockstep.folder.path("my.yaml"),
+                    "--seed", "5",
+                ], ["LOCKSTEP_BATCH_SIZE": "256"])
+            #expect(run.status == 0)
+            let rows = run.standardOutput.split(separator: "\n").map {
+                $0.split(separator: " ", omittingEmptySubsequences: true).joined(separator: " ")
+            }
+            for row in [
+                "seed 5 --seed", "batch-size 256 LOCKSTEP_BATCH_SIZE",
+                "epochs 3 \(lockstep.folder.path("my.yaml")), line 1", "workers 2 default",
+            ] {
+                #expect(rows.contains(row), "\(run.standardOutput)")
+            }
+        }
+    }
+}
