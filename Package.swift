@@ -79,8 +79,7 @@ let package = Package(
         .executableTarget(
             name: "lockstep-bench",
             dependencies: [
-                "LockstepRuntime", "LockstepProtocol", "NeuralNetwork", "Datasets", "ZeroMQ",
-                "Convergence",
+                "LockstepProtocol", "NeuralNetwork", "Datasets", "ZeroMQ", "Convergence",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: strict),
         .target(
@@ -110,6 +109,10 @@ let package = Package(
                 "TestSupport", "LockstepProtocol", "NeuralNetwork", "Datasets", "Convergence",
                 "Hashing", "ZeroMQ", "lockstep",
             ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "BenchTests",
+            dependencies: ["TestSupport", "Datasets", "lockstep", "lockstep-bench"],
             swiftSettings: strict),
     ] + kernelVariants
 )

@@ -28,17 +28,17 @@ package struct TextStyle: Equatable, Sendable {
         usesColour ? "\u{1B}[\(colour.rawValue)m\(text)\u{1B}[0m" : text
     }
 
-    func bold(_ text: String) -> String {
+    package func bold(_ text: String) -> String {
         usesColour ? "\u{1B}[1m\(text)\u{1B}[0m" : text
     }
 
     /// A thin line of `length` columns.
-    func rule(_ length: Int) -> String {
+    package func rule(_ length: Int) -> String {
         String(repeating: usesUnicode ? "─" : "-", count: max(0, length))
     }
 
     /// The text with the signs that the style allows; columns are counted after it.
-    func adapted(_ text: String) -> String {
+    package func adapted(_ text: String) -> String {
         guard !usesUnicode else { return text }
         return text.reduce(into: "") { $0 += Self.asciiSigns[$1] ?? String($1) }
     }
@@ -49,7 +49,7 @@ package struct TextStyle: Equatable, Sendable {
     ]
 
     /// Breaks a text between words, `indent` columns from the left; a number keeps its sign and unit.
-    func wrapped(_ text: String, indent: Int = 0) -> String {
+    package func wrapped(_ text: String, indent: Int = 0) -> String {
         let margin = String(repeating: " ", count: indent)
         var lines: [String] = []
         var line = ""
@@ -67,15 +67,15 @@ package struct TextStyle: Equatable, Sendable {
 }
 
 /// Numbers as a person reads them, the same in every locale.
-enum Figures {
-    static func fixed(_ value: Double, _ digits: Int) -> String {
+package enum Figures {
+    package static func fixed(_ value: Double, _ digits: Int) -> String {
         guard value.isFinite else { return "—" }
         let text = String(format: "%.*f", digits, abs(value))
         let isZero = text.allSatisfy { $0 == "0" || $0 == "." }
         return (value < 0 && !isZero ? "−" : "") + grouped(text)
     }
 
-    static func count(_ value: Int) -> String {
+    package static func count(_ value: Int) -> String {
         (value < 0 ? "−" : "") + grouped(String(value.magnitude))
     }
 
@@ -85,7 +85,7 @@ enum Figures {
     }
 
     /// “1 seed”, “3 seeds”.
-    static func plural(_ count: Int, _ noun: String) -> String {
+    package static func plural(_ count: Int, _ noun: String) -> String {
         "\(Figures.count(count)) \(noun)\(count == 1 ? "" : "s")"
     }
 
@@ -97,7 +97,7 @@ enum Figures {
     }
 
     /// The first eight digits, enough to tell runs apart.
-    static func shortHash(_ hash: String) -> String {
+    package static func shortHash(_ hash: String) -> String {
         hash.isEmpty ? "—" : String(hash.prefix(8))
     }
 
@@ -114,7 +114,7 @@ enum Figures {
 }
 
 /// Cells in aligned columns: the first to the left, the others to the right.
-struct TextTable {
+package struct TextTable {
     private enum Row {
         case cells([String])
         case rule
@@ -122,18 +122,20 @@ struct TextTable {
 
     private var rows: [Row] = []
 
-    mutating func add(_ cells: [String]) {
+    package init() {}
+
+    package mutating func add(_ cells: [String]) {
         rows.append(.cells(cells))
     }
 
     /// A thin line over the whole width.
-    mutating func addRule() {
+    package mutating func addRule() {
         rows.append(.rule)
     }
 
     /// Lines without spaces at their ends. The gap between columns shrinks where that makes the
     /// table fit the width; a wider one is not cut, for no figure may be lost.
-    func text(_ style: TextStyle) -> String {
+    package func text(_ style: TextStyle) -> String {
         let adapted = rows.map { row in
             switch row {
             case .cells(let cells): Row.cells(cells.map(style.adapted))

@@ -1,0 +1,110 @@
+import ArgumentParser
+import Foundation
+import LockstepProtocol
+import NeuralNetwork
+
+/// `lockstep-bench codec`
+struct CodecCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "codec",
+        abstract: "Frames: headers, checksums and payloads of the model's size.",
+        discussion: """
+            Checksums are beside memcpy of the same bytes, the speed of memory.
+
+            Examples:
+              lockstep-bench codec
+              lockstep-bench codec --floats 1000000 --json
+            """)
+
+    @OptionGroup var options: BenchOptions
+
+    @Option(help: ArgumentHelp("Floats of a frame; default those of the model.", valueName: "n"))
+    var floats = BareExchange.modelFloats
+
+    func validate() throws {
+        guard 1...(1 << 28) ~= floats else {
+            throw ValidationError("--floats is \(floats); give 1 to 268435456.")
+        }
+    }
+
+    func run() throws {
+        let reporter = try Reporter(options)
+        try reporter.show(try CodecMeasurement(floats: floats, isQuick: options.quick).sections())
+    }
+}
+
+/// What a frame costs beside its bytes' way.
+struct CodecMeasurement {
+    let floats: Int
+    let isQuick: Bool
+
+    func sections() throws -> [Section] { [headers(), try payloads()] }
+
+    private var secondsPerSide: Double { isQuick ? 0.02 : 0.5 }
+
+    private func headers() -> Section {
+        let frame = BenchFrame(floatCount: 0)
+        let header = FrameHeader(type: .push, step: 7, leafCount: 1)
+        unsafe FrameCodec.encode(header, into: frame.bytes)
+        let times = bestTimes(
+            [
+                Timed(calls: 1_000) { unsafe FrameCodec.encode(header, into: frame.bytes) },
+                Timed(calls: 1_000) {
+                    // It reads what the other side wrote, and throws if that is damaged.
+                    let decoded = try? unsafe FrameCodec.decodeHeader(
+                        of: UnsafeRawBufferPointer(frame.bytes))
+                    precondition(decoded == header, "a header comes back as it was")
+                },
+            ], seconds: secondsPerSide)
+        var section = Section(title: "Headers", command: "codec", subject: "header")
+        section.figures = zip(["encode", "decode and check"], times).map { name, time in
+            Figure(name, time * 1e9, "ns")
+        }
+        return section
+    }
+
+    private func payloads() throws -> Section {
+        let byteCount = floats * 4
+        let (frame, copy) = (BenchFrame(floatCount: floats), BenchFrame(floatCount: floats))
+        let variants = KernelVariant.allCases.filter(\.isSupported)
+        var sides: [Timed] = []
+        var names: [String] = []
+        for variant in variants {
+            let kernels = KernelSet(variant)
+            names.append("checksum, \(variant.rawValue)")
+            sides.append(
+                Timed(calls: 8) {
+                    keep(unsafe kernels.checksum(of: UnsafeRawBufferPointer(frame.payload)))
+                })
+        }
+        let kernels = KernelSet(
+            try .selected(environment: ProcessInfo.processInfo.environment))
+        names += ["seal (checksum, header)", "open (header, checksum)"]
+        sides.append(Timed(calls: 8) { frame.seal(.push, 1, kernels) })
+        sides.append(
+            Timed(
+                calls: 8, prepare: { frame.seal(.push, 1, kernels) },
+                call: {
+                    let isWhole =
+                        (try? unsafe kernels.verify(UnsafeRawBufferPointer(frame.bytes))) != nil
+                    precondition(isWhole, "a frame comes back as it was")
+                }))
+        sides.append(
+            Timed(calls: 8) {
+                unsafe copy.payload.copyMemory(from: UnsafeRawBufferPointer(frame.payload))
+            })
+        let times = bestTimes(sides, seconds: secondsPerSide)
+        var section = Section(
+            title: "Payloads of \(floats) floats", command: "codec", subject: "what")
+        func rate(_ time: Double) -> Double { Double(byteCount) / time * 1e-9 }
+        let memory = rate(times[times.count - 1])
+        section.figures = zip(names, times).map { name, time in
+            Figure(name, seconds: time, rate(time), "GB/s", against: ("memcpy", memory))
+        }
+        return section
+    }
+}
+
+/// Takes a result, so that the call that made it is not left out.
+@inline(never)
+func keep<Value>(_ value: Value) {}

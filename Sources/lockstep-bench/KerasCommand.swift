@@ -1,0 +1,108 @@
+import ArgumentParser
+import Datasets
+import LockstepProtocol
+
+/// `lockstep-bench keras`
+struct KerasCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "keras", abstract: "The seed's scripts, beside Keras.",
+        discussion: """
+            Trains what the seed's script trains, batch 32, with two workers over TCP, and keras_seed.py of \
+            the peers on the same data. Keras takes half a minute a configuration.
+
+            Examples:
+              lockstep-bench keras --peers DIR
+              lockstep-bench keras --peers DIR --epochs 2 --rounds 3
+            """)
+
+    @OptionGroup var options: BenchOptions
+    @OptionGroup var peers: PeerOptions
+    @OptionGroup var data: DataOptions
+
+    @Option(help: ArgumentHelp("Default 10.", valueName: "n"))
+    var epochs: Int?
+
+    @Option(help: ArgumentHelp("Rounds, of which the best counts; default 1.", valueName: "n"))
+    var rounds = 1
+
+    func validate() throws {
+        for (flag, value) in [("--epochs", epochs ?? 1), ("--rounds", rounds)] where value < 1 {
+            throw ValidationError("\(flag) is \(value); give 1 or more.")
+        }
+    }
+
+    func run() throws {
+        let folder = try TemporaryFolder()
+        let data = try BenchData(data, folder)
+        let reporter = try Reporter(options, data: data.description)
+        let measurement = KerasMeasurement(
+            epochs: epochs ?? (options.quick ? 1 : 10), rounds: rounds)
+        try reporter.show([try measurement.section(data, Peers(peers), folder)])
+    }
+}
+
+/// Both of the seed's configurations, trained by both sides.
+struct KerasMeasurement {
+    let epochs: Int
+    let rounds: Int
+
+    private static let own = "Lockstep"
+    private static let peer = "Keras"
+
+    func section(_ data: BenchData, _ peers: Peers, _ folder: TemporaryFolder) throws -> Section {
+        let (path, unfit) = try data.write()
+        let trainer = try LockstepTrainer(data: path, folder)
+        var sides: [String: Contest.Run] = [Self.own: trainer.run]
+        var section = Section(
+            title: "The seed's scripts: two workers over TCP; Keras", command: "keras",
+            subject: "configuration")
+        section.notes = ["\(epochs) \(epochs == 1 ? "epoch" : "epochs"), batch 32, Adam."]
+        switch peers.script("keras_seed.py", needs: "tensorflow", folder) {
+        case .available(let command):
+            if let unfit { section.notes.append(unfit) }
+            if unfit == nil {
+                let peer = KerasTrainer(command: command, data: path, folder: folder)
+                sides[Self.peer] = peer.run
+            }
+        case .missing(let reason): section.notes.append(reason)
+        }
+        let shapes = ["mse-tanh", "ce-softmax"].map {
+            TrainingShape(configuration: $0, workers: 2, threads: 1, batchSize: 32, epochs: epochs)
+        }
+        var contest = Contest()
+        let entries = shapes.flatMap { shape in
+            [Self.own, Self.peer].map { Contest.Entry(side: $0, shape: shape) }
+        }
+        try contest.run(entries, rounds: rounds, own: Self.own, sides: sides)
+        section.notes += contest.failures
+        for shape in shapes {
+            section.figures += figures(
+                shape, contest.best[.init(side: Self.own, shape: shape)],
+                contest.best[.init(side: Self.peer, shape: shape)],
+                exampleCount: data.dataset.train.count)
+        }
+        return section
+    }
+
+    private func figures(
+        _ shape: TrainingShape, _ own: TrainingResult?, _ peer: TrainingResult?, exampleCount: Int
+    ) -> [Figure] {
+        guard let own else { return [] }
+        // Keras tells no rate of an epoch, so that of the whole training counts on both sides.
+        func rate(_ result: TrainingResult) -> Double {
+            result.seconds.map { Double(exampleCount * epochs) / $0 } ?? result.examplesPerSecond
+        }
+        let name = shape.configuration
+        return [
+            Figure(
+                "\(name), training", rate(own), "examples/s",
+                against: peer.map { (Self.peer, rate($0)) }, goal: .atLeast(15)),
+            Figure(
+                "\(name), start to end", own.wallSeconds, "s",
+                against: peer.map { (Self.peer, $0.wallSeconds) }, goal: .atMost(1.0 / 15)),
+            Figure(
+                "\(name), test accuracy", own.testAccuracy * 100, "%",
+                against: peer.map { (Self.peer, $0.testAccuracy * 100) }),
+        ]
+    }
+}

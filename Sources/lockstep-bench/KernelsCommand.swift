@@ -1,0 +1,142 @@
+import ArgumentParser
+import Datasets
+import LockstepProtocol
+import NeuralNetwork
+
+/// `lockstep-bench kernels`
+struct KernelsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "kernels",
+        abstract: "The arithmetic: kernels, OpenBLAS, the cost of the tree.",
+        discussion: """
+            Every kernel in every variant that this processor runs, at the model's shapes; the dense forward \
+            product beside OpenBLAS, where it can be loaded, for every core type that it has for this \
+            processor; and whole steps with the fixed tree beside the same steps with one leaf.
+
+            Examples:
+              lockstep-bench kernels
+              lockstep-bench kernels --data synthetic --json
+            """)
+
+    @OptionGroup var options: BenchOptions
+    @OptionGroup var data: DataOptions
+
+    func run() throws {
+        let folder = try TemporaryFolder()
+        let data = try BenchData(data, folder)
+        let reporter = try Reporter(options, data: data.description)
+        let measurement = KernelMeasurement(data: data, isQuick: options.quick)
+        try reporter.show([measurement.kernels()])
+        try reporter.show([try measurement.product(folder)])
+        try reporter.show([measurement.tree()])
+    }
+}
+
+/// Kernels by themselves, against OpenBLAS, and in a step.
+struct KernelMeasurement {
+    let data: BenchData
+    let isQuick: Bool
+
+    /// Every kernel, variant by variant; ratios are to the baseline.
+    func kernels() -> Section {
+        var section = Section(
+            title: "Kernels, \(KernelCases.examples) examples of the model", command: "kernels",
+            subject: "kernel")
+        section.notes = [
+            "Best sample, the variants in turn. Products count the non-zero inputs only."
+        ]
+        let variants = KernelVariant.allCases.filter(\.isSupported)
+        let cases = variants.map { KernelCases(KernelSet($0), data.dataset.train).all }
+        for index in cases[0].indices {
+            let times = bestTimes(cases.map { $0[index].timed }, seconds: isQuick ? 0.002 : 0.15)
+            for (variant, time) in zip(variants, times) {
+                let work = cases[0][index]
+                let baseline = work.amount / times[0] * 1e-9
+                section.figures.append(
+                    Figure(
+                        "\(work.name), \(variant.rawValue)", seconds: time,
+                        work.amount / time * 1e-9, work.unit,
+                        against: variant == variants[0] ? nil : ("baseline", baseline)))
+            }
+        }
+        return section
+    }
+
+    /// Batches of the model's first layer, and a large square.
+    private static let products =
+        [8, 16, 32, 64, 128, 256, 512].map { Product(examples: $0, inputs: 784, outputs: 128) }
+        + [Product(examples: 1024, inputs: 1024, outputs: 1024)]
+
+    /// The dense forward product against OpenBLAS, in processes of its own: it reads its core type when it
+    /// is loaded.
+    func product(_ folder: TemporaryFolder) throws -> Section {
+        var section = Section(
+            title: "Dense forward product, one thread", command: "kernels",
+            subject: "examples × inputs × outputs")
+        let multipliers = try Multiplier.all(folder, notes: &section.notes)
+        let kernels = KernelSet(
+            KernelVariant.allCases.last(where: \.isSupported) ?? .baseline)
+        let seconds = isQuick ? 0.004 : 0.4
+        for product in isQuick ? Array(Self.products.prefix(5)) : Self.products {
+            let operands = ProductOperands(product)
+            let own = Timed(calls: product.callsPerSample) { operands.multiply(kernels) }
+            var best = own.sample()
+            var others = [Double](repeating: .infinity, count: multipliers.count)
+            let end = secondsNow() + seconds * Double(1 + multipliers.count)
+            repeat {
+                best = min(best, own.sample())
+                for (index, multiplier) in multipliers.enumerated() {
+                    others[index] = min(others[index], try multiplier.sample(product))
+                }
+            } while secondsNow() < end
+            section.figures += figures(product, best, multipliers, others)
+        }
+        return section
+    }
+
+    /// A row against the library as it comes, and one against the best of its core types.
+    private func figures(
+        _ product: Product, _ time: Double, _ multipliers: [Multiplier], _ others: [Double]
+    ) -> [Figure] {
+        func rate(_ time: Double) -> Double { product.operations / time * 1e-9 }
+        let figure = Figure(product.words, seconds: time, rate(time), "GFLOP/s")
+        guard let asItComes = others.first, let best = others.min(),
+            let index = others.firstIndex(of: best)
+        else { return [figure] }
+        return [
+            ("OpenBLAS as it comes (\(multipliers[0].coreType))", asItComes, Goal?.none),
+            ("OpenBLAS best (\(multipliers[index].coreType))", best, .atLeast(1)),
+        ].map { name, time, goal in
+            var row = figure
+            row.against = (name, rate(time))
+            row.goal = goal
+            return row
+        }
+    }
+
+    /// Steps in this process with the default leaf, against steps whose batch is one leaf.
+    func tree() -> Section {
+        var section = Section(
+            title: "A step with the fixed tree, against one leaf", command: "kernels",
+            subject: "batch")
+        section.notes = ["Gradient and Adam on one thread, default leaf; best of steps in turn."]
+        let examples = SparseExamples(
+            pixels: data.dataset.train.pixels, labels: data.dataset.train.labels, width: 784)
+        let team = ThreadTeam(count: 1)
+        defer { team.finish() }
+        for batch in [32, 128, 512, 2048] where batch <= examples.count {
+            let configuration = RunConfiguration(batchSize: batch)
+            let leaf = configuration.effectiveMicroBatch
+            let sides = [leaf, batch].map { leafSize in
+                let engine = StepEngine(configuration, leafSize, examples, team)
+                return Timed(calls: max(1, 2048 / batch)) { engine.advance() }
+            }
+            let times = bestTimes(sides, seconds: isQuick ? 0.02 : 1)
+            section.figures.append(
+                Figure(
+                    "\(batch), leaves of \(leaf)", times[0] * 1e6, "µs",
+                    against: ("one leaf", times[1] * 1e6), goal: .atMost(1.15)))
+        }
+        return section
+    }
+}

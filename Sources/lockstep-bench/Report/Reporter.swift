@@ -1,0 +1,51 @@
+import Convergence
+import Foundation
+import LockstepProtocol
+import NeuralNetwork
+
+/// Prints sections as they are measured, on standard output.
+struct Reporter {
+    let isJSON: Bool
+    private let style = TextStyle.of(STDOUT_FILENO)
+
+    /// - Parameter data: what is trained on, in words, where something is.
+    init(_ options: BenchOptions, data: String? = nil) throws {
+        isJSON = options.json
+        let kernels: KernelVariant
+        do {
+            kernels = try .selected(environment: ProcessInfo.processInfo.environment)
+        } catch {
+            throw BenchError(.usage, "\(error)")
+        }
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        let parts = [
+            Self.processorName, Figures.plural(cores, "core"), "kernels \(kernels.rawValue)", data,
+            options.quick ? "--quick: not for comparison" : nil,
+        ]
+        let line = style.adapted(parts.compactMap { $0 }.joined(separator: " · "))
+        if isJSON { Notes.say(line) } else { print(line) }
+    }
+
+    func show(_ sections: [Section]) throws {
+        Notes.endProgress()
+        for section in sections {
+            if isJSON {
+                for line in try section.jsonLines() { print(line) }
+                for note in section.notes { Notes.say("\(section.title): \(note)") }
+            } else {
+                print("\n" + section.text(style))
+            }
+        }
+        fflush(nil)
+    }
+
+    /// As Linux calls it.
+    private static var processorName: String {
+        // The kernel gives no size for this file, so it is read to its end.
+        let bytes = try? FileHandle(forReadingAtPath: "/proc/cpuinfo")?.readToEnd()
+        let line = String(decoding: bytes ?? Data(), as: UTF8.self).split(separator: "\n")
+            .first { $0.hasPrefix("model name") }
+        guard let name = line?.split(separator: ":").last else { return "unknown processor" }
+        return name.trimmingCharacters(in: .whitespaces)
+    }
+}
