@@ -23,7 +23,7 @@ struct AllCommand: ParsableCommand {
         let isQuick = options.quick
         let kernels = KernelMeasurement(data: data, isQuick: isQuick)
         try reporter.show([kernels.kernels()])
-        try reporter.show([try kernels.product(folder)])
+        try reporter.show(try kernels.products(folder))
         try reporter.show([kernels.tree()])
         let codec = CodecMeasurement(floats: BareExchange.modelFloats, isQuick: isQuick)
         try reporter.show(try codec.sections())

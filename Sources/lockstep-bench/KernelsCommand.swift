@@ -27,7 +27,7 @@ struct KernelsCommand: ParsableCommand {
         let reporter = try Reporter(options, data: data.description)
         let measurement = KernelMeasurement(data: data, isQuick: options.quick)
         try reporter.show([measurement.kernels()])
-        try reporter.show([try measurement.product(folder)])
+        try reporter.show(try measurement.products(folder))
         try reporter.show([measurement.tree()])
     }
 }
@@ -69,49 +69,52 @@ struct KernelMeasurement {
 
     /// The dense forward product against OpenBLAS, in processes of its own: it reads its core type when it
     /// is loaded.
-    func product(_ folder: TemporaryFolder) throws -> Section {
-        var section = Section(
-            title: "Dense forward product, one thread", command: "kernels",
-            subject: "examples × inputs × outputs")
-        let multipliers = try Multiplier.all(folder, notes: &section.notes)
+    func products(_ folder: TemporaryFolder) throws -> [Section] {
+        var (asItComes, best) = (productSection("as it comes"), productSection("at its best"))
+        let multipliers = try Multiplier.all(folder, notes: &best.notes)
         let kernels = KernelSet(
             KernelVariant.allCases.last(where: \.isSupported) ?? .baseline)
-        let seconds = isQuick ? 0.004 : 0.4
         for product in isQuick ? Array(Self.products.prefix(5)) : Self.products {
-            let operands = ProductOperands(product)
-            let own = Timed(calls: product.callsPerSample) { operands.multiply(kernels) }
-            var best = own.sample()
-            var others = [Double](repeating: .infinity, count: multipliers.count)
-            let end = secondsNow() + seconds * Double(1 + multipliers.count)
-            repeat {
-                best = min(best, own.sample())
-                for (index, multiplier) in multipliers.enumerated() {
-                    others[index] = min(others[index], try multiplier.sample(product))
-                }
-            } while secondsNow() < end
-            section.figures += figures(product, best, multipliers, others)
+            let times = try Self.times(
+                product, kernels, multipliers, seconds: isQuick ? 0.004 : 0.4)
+            func rate(_ index: Int) -> Double { product.operations / times[index] * 1e-9 }
+            func against(_ index: Int) -> (name: String, value: Double) {
+                ("OpenBLAS \(multipliers[index - 1].coreType)", rate(index))
+            }
+            var figure = Figure(product.words, seconds: times[0], rate(0), "GFLOP/s")
+            if !multipliers.isEmpty {
+                figure.against = against(1)
+                asItComes.figures.append(figure)
+                let fastest = times.indices.dropFirst().min { times[$0] < times[$1] }
+                figure.against = fastest.map(against)
+                figure.goal = .atLeast(1)
+            }
+            best.figures.append(figure)
         }
-        return section
+        return asItComes.figures.isEmpty ? [best] : [asItComes, best]
     }
 
-    /// A row against the library as it comes, and one against the best of its core types.
-    private func figures(
-        _ product: Product, _ time: Double, _ multipliers: [Multiplier], _ others: [Double]
-    ) -> [Figure] {
-        func rate(_ time: Double) -> Double { product.operations / time * 1e-9 }
-        let figure = Figure(product.words, seconds: time, rate(time), "GFLOP/s")
-        guard let asItComes = others.first, let best = others.min(),
-            let index = others.firstIndex(of: best)
-        else { return [figure] }
-        return [
-            ("OpenBLAS as it comes (\(multipliers[0].coreType))", asItComes, Goal?.none),
-            ("OpenBLAS best (\(multipliers[index].coreType))", best, .atLeast(1)),
-        ].map { name, time, goal in
-            var row = figure
-            row.against = (name, rate(time))
-            row.goal = goal
-            return row
-        }
+    private func productSection(_ library: String) -> Section {
+        Section(
+            title: "Dense forward product, one thread; OpenBLAS \(library)", command: "kernels",
+            subject: "examples × inputs × outputs")
+    }
+
+    /// Best seconds a call: ours, then each of the others, a sample each in turn.
+    private static func times(
+        _ product: Product, _ kernels: KernelSet, _ multipliers: [Multiplier], seconds: Double
+    ) throws -> [Double] {
+        let operands = ProductOperands(product)
+        let own = Timed(calls: product.callsPerSample) { operands.multiply(kernels) }
+        var best = [own.sample()] + multipliers.map { _ in Double.infinity }
+        let end = secondsNow() + seconds * Double(best.count)
+        repeat {
+            best[0] = min(best[0], own.sample())
+            for (index, multiplier) in multipliers.enumerated() {
+                best[index + 1] = min(best[index + 1], try multiplier.sample(product))
+            }
+        } while secondsNow() < end
+        return best
     }
 
     /// Steps in this process with the default leaf, against steps whose batch is one leaf.

@@ -27,7 +27,7 @@ struct StepCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Default 32,128,512,2048.", valueName: "list"))
     var batchSizes: NumberList?
 
-    @Option(help: ArgumentHelp("Rounds, of which the best counts; default 3.", valueName: "n"))
+    @Option(help: ArgumentHelp("Rounds, of which the best counts; default 2.", valueName: "n"))
     var rounds: Int?
 
     func validate() throws {
@@ -59,8 +59,8 @@ struct StepMeasurement {
     /// What is measured unless something else is asked for.
     static func standard(_ isQuick: Bool) -> StepMeasurement {
         isQuick
-            ? StepMeasurement(batchSizes: [512, 2048], rounds: 1, epochs: 1)
-            : StepMeasurement(batchSizes: [32, 128, 512, 2048], rounds: 3, epochs: 2)
+            ? StepMeasurement(batchSizes: [512], rounds: 1, epochs: 1)
+            : StepMeasurement(batchSizes: [32, 128, 512, 2048], rounds: 2, epochs: 2)
     }
 
     private static let own = "Lockstep"
@@ -98,9 +98,9 @@ struct StepMeasurement {
             note,
         ].compactMap { $0 }
         var sections = Self.placements.map { placement in
-            section(placement, batches, contest, notes: notes)
+            section(placement, batches, contest)
         }
-        sections[sections.count - 1].notes += contest.failures
+        sections[sections.count - 1].notes = notes + contest.failures
         sections.append(scaling(batches, contest))
         sections.append(floor(batches, contest, exchange))
         return sections.filter { !$0.figures.isEmpty }
@@ -129,10 +129,9 @@ struct StepMeasurement {
     }
 
     private func section(
-        _ placement: Placement, _ batches: [Int], _ contest: Contest, notes: [String]
+        _ placement: Placement, _ batches: [Int], _ contest: Contest
     ) -> Section {
         var section = Section(title: placement.title, command: "step", subject: "batch")
-        section.notes = notes
         for batch in batches {
             let shape = shape(placement, batch)
             guard let rate = contest.rate(Self.own, shape) else { continue }

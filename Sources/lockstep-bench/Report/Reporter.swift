@@ -31,6 +31,8 @@ struct Reporter {
         for section in sections {
             if isJSON {
                 for line in try section.jsonLines() { print(line) }
+                // Notes go another way, and must not cut a line in two where both ways are one.
+                fflush(nil)
                 for note in section.notes { Notes.say("\(section.title): \(note)") }
             } else {
                 print("\n" + section.text(style))

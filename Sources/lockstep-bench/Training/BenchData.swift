@@ -28,7 +28,7 @@ struct BenchData {
     /// Name and hash, for a person.
     var description: String { "\(dataset.name) \(Figures.shortHash("\(dataset.sha256)"))" }
 
-    /// A new folder with the four files, as mirrors have them.
+    /// A new folder with the four files, raw for Lockstep and as mirrors have them for the peers.
     ///
     /// - Returns: its path, and why peers cannot train on it.
     func write() throws -> (folder: String, unfitForPeers: String?) {
@@ -54,7 +54,7 @@ struct BenchData {
             return (folder, "Peers are left out: they read gzip files, and there is no gzip.")
         }
         let paths = DatasetPart.allCases.map { "\(folder)/\($0.fileName)" }
-        _ = try Child([gzip, "-1"] + paths, folder: temporary).waitForOutput(seconds: 120)
+        _ = try Child([gzip, "-1", "-k"] + paths, folder: temporary).waitForOutput(seconds: 120)
         return (folder, nil)
     }
 
