@@ -24,7 +24,7 @@ struct AllCommand: ParsableCommand {
         let kernels = KernelMeasurement(data: data, isQuick: isQuick)
         try reporter.show([kernels.kernels()])
         try reporter.show(try kernels.products(folder))
-        try reporter.show([kernels.tree()])
+        try reporter.show([try kernels.tree()])
         let codec = CodecMeasurement(floats: BareExchange.modelFloats, isQuick: isQuick)
         try reporter.show(try codec.sections())
         let transport = TransportMeasurement.standard(isQuick)

@@ -28,7 +28,7 @@ struct KernelsCommand: ParsableCommand {
         let measurement = KernelMeasurement(data: data, isQuick: options.quick)
         try reporter.show([measurement.kernels()])
         try reporter.show(try measurement.products(folder))
-        try reporter.show([measurement.tree()])
+        try reporter.show([try measurement.tree()])
     }
 }
 
@@ -43,7 +43,7 @@ struct KernelMeasurement {
             title: "Kernels, \(KernelCases.examples) examples of the model", command: "kernels",
             subject: "kernel")
         section.notes = [
-            "Best sample, the variants in turn. Products count the non-zero inputs only."
+            "Best sample, the variants in turn. Sparse products count non-zero inputs only."
         ]
         let variants = KernelVariant.allCases.filter(\.isSupported)
         let cases = variants.map { KernelCases(KernelSet($0), data.dataset.train).all }
@@ -72,8 +72,7 @@ struct KernelMeasurement {
     func products(_ folder: TemporaryFolder) throws -> [Section] {
         var (asItComes, best) = (productSection("as it comes"), productSection("at its best"))
         let multipliers = try Multiplier.all(folder, notes: &best.notes)
-        let kernels = KernelSet(
-            KernelVariant.allCases.last(where: \.isSupported) ?? .baseline)
+        let kernels = try KernelSet.selected()
         for product in isQuick ? Array(Self.products.prefix(5)) : Self.products {
             let times = try Self.times(
                 product, kernels, multipliers, seconds: isQuick ? 0.004 : 0.4)
@@ -118,20 +117,21 @@ struct KernelMeasurement {
     }
 
     /// Steps in this process with the default leaf, against steps whose batch is one leaf.
-    func tree() -> Section {
+    func tree() throws -> Section {
         var section = Section(
             title: "A step with the fixed tree, against one leaf", command: "kernels",
             subject: "batch")
         section.notes = ["Gradient and Adam on one thread, default leaf; best of steps in turn."]
         let examples = SparseExamples(
             pixels: data.dataset.train.pixels, labels: data.dataset.train.labels, width: 784)
+        let kernels = try KernelSet.selected()
         let team = ThreadTeam(count: 1)
         defer { team.finish() }
         for batch in [32, 128, 512, 2048] where batch <= examples.count {
             let configuration = RunConfiguration(batchSize: batch)
             let leaf = configuration.effectiveMicroBatch
             let sides = [leaf, batch].map { leafSize in
-                let engine = StepEngine(configuration, leafSize, examples, team)
+                let engine = StepEngine(configuration, leafSize, kernels, examples, team)
                 return Timed(calls: max(1, 2048 / batch)) { engine.advance() }
             }
             let times = bestTimes(sides, seconds: isQuick ? 0.02 : 1)

@@ -14,12 +14,10 @@ final class StepEngine {
     private var step = 0
 
     init(
-        _ configuration: RunConfiguration, _ leafSize: Int, _ examples: SparseExamples,
-        _ team: ThreadTeam
+        _ configuration: RunConfiguration, _ leafSize: Int, _ kernels: KernelSet,
+        _ examples: SparseExamples, _ team: ThreadTeam
     ) {
         let layout = configuration.layout
-        let kernels = KernelSet(
-            KernelVariant.allCases.last(where: \.isSupported) ?? .baseline)
         let slices = GradientSlices(
             ranges: [0..<layout.parameterCount], headerByteCount: 0,
             metrics: StepMetricsLayout(layerCount: layout.layers.count))

@@ -1,6 +1,5 @@
 import Convergence
 import Foundation
-import LockstepProtocol
 import NeuralNetwork
 
 /// Prints sections as they are measured, on standard output.
@@ -11,12 +10,7 @@ struct Reporter {
     /// - Parameter data: what is trained on, in words, where something is.
     init(_ options: BenchOptions, data: String? = nil) throws {
         isJSON = options.json
-        let kernels: KernelVariant
-        do {
-            kernels = try .selected(environment: ProcessInfo.processInfo.environment)
-        } catch {
-            throw BenchError(.usage, "\(error)")
-        }
+        let kernels = try KernelSet.selected().variant
         let cores = ProcessInfo.processInfo.activeProcessorCount
         let parts = [
             Self.processorName, Figures.plural(cores, "core"), "kernels \(kernels.rawValue)", data,

@@ -44,8 +44,7 @@ private final class ExchangeServer {
     }
 
     init(workers: Int, floats: Int) throws {
-        kernels = KernelSet(
-            try .selected(environment: ProcessInfo.processInfo.environment))
+        kernels = try .selected()
         self.floats = floats
         context = try Context()
         socket = try Socket(.router, in: context)

@@ -18,8 +18,7 @@ struct ExchangeWorkerCommand: ParsableCommand {
 
     func run() throws {
         exitWithStandardInput()
-        let kernels = KernelSet(
-            try .selected(environment: ProcessInfo.processInfo.environment))
+        let kernels = try KernelSet.selected()
         let context = try Context()
         let connections = try zip(endpoints, floats.values).map { endpoint, count in
             try Connection(to: Endpoint(endpoint), in: context, floatCount: count)
