@@ -42,7 +42,12 @@ package struct Evaluation: Sendable, Equatable {
     }
 
     /// The losses are added up in the order of the examples, in Double.
-    package func evaluate(_ weights: FloatBuffer) -> Evaluation {
+    ///
+    /// - Parameter observe: gets the outputs of every pass, `[examples of the pass, outputs]`, in the order of
+    ///   the examples, before any rescaling.
+    package func evaluate(
+        _ weights: FloatBuffer, observe: ((_ outputs: [Float]) -> Void)? = nil
+    ) -> Evaluation {
         precondition(weights.count == network.layout.parameterCount, "weights of this network")
         let last = network.lastLayer
         let outputs = network.layout.layers[last].outputs
@@ -62,6 +67,14 @@ package struct Evaluation: Sendable, Equatable {
             unsafe network.kernels.decide(
                 workspace.activations[last].pointer, workspace.strides[last], outputs, count,
                 network.architecture.decoding == .plain, otherDecisions)
+            if let observe {
+                let y = unsafe workspace.activations[last].pointer
+                let stride = workspace.strides[last]
+                let rows = (0..<count).map { b in
+                    unsafe Array(UnsafeBufferPointer(start: y + b * stride, count: outputs))
+                }
+                observe(rows.flatMap(\.self))
+            }
             for b in 0..<count {
                 loss += unsafe Double(workspace.losses.pointer[b])
                 let decision = unsafe workspace.decisions[b]

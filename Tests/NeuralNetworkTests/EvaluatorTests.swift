@@ -26,18 +26,24 @@ struct EvaluatorTests {
         architecture: NetworkArchitecture, set: (examples: Int, range: Range<Int>)
     ) {
         let problem = Problem(architecture, examples: set.examples, seed: 1)
-        let found = makeEvaluator(problem, range: set.range).evaluate(FloatBuffer(problem.weights))
+        var observed: [Float] = []
+        let found = makeEvaluator(problem, range: set.range)
+            .evaluate(FloatBuffer(problem.weights)) { observed += $0 }
         let reference = problem.reference
         var confusion = [[Int]](repeating: [Int](repeating: 0, count: 10), count: 10)
         var loss = 0.0
+        var expected: [Double] = []
         for example in set.range {
             let (pixels, label) = (problem.pixels[example], problem.labels[example])
             let outputs = reference.forward(pixels).outputs
             let decision = outputs.indices.reduce(0) { outputs[$1] > outputs[$0] ? $1 : $0 }
             confusion[Int(label)][decision] += 1
             loss += reference.loss(pixels, label)
+            expected += outputs
         }
         loss /= Double(set.range.count)
+        #expect(observed.count == expected.count)
+        #expect(zip(observed, expected).allSatisfy { abs(Double($0) - $1) < 1e-5 })
         #expect(found.examples == set.range.count)
         #expect(found.confusion == confusion)
         #expect(found.confusion.joined().reduce(0, +) == found.examples)
