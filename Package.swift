@@ -57,7 +57,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Datasets", dependencies: ["Hashing", "RandomNumbers"], swiftSettings: strict),
-        .target(name: "Convergence", swiftSettings: strict),
+        .target(name: "Convergence", dependencies: ["Hashing"], swiftSettings: strict),
         .target(
             name: "LockstepProtocol", dependencies: ["NeuralNetwork", "Hashing"],
             swiftSettings: strict),

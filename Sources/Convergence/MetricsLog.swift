@@ -60,6 +60,12 @@ package struct MetricsError: Error, Equatable, CustomStringConvertible {
     package let line: Int
     package let reason: String
 
+    package init(path: String, line: Int, reason: String) {
+        self.path = path
+        self.line = line
+        self.reason = reason
+    }
+
     package var description: String {
         "\(path), line \(line): \(reason); restore the file or train the run again"
     }

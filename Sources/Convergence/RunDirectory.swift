@@ -14,7 +14,25 @@ package struct RunDirectory: Equatable, Sendable {
     package var logPath: String { path + "/log" }
 
     /// Where the files of the checkpoint after `step` updates lie.
-    package func checkpointPath(step: Int) -> String { path + "/checkpoints/step-\(step)" }
+    package func checkpointPath(step: Int) -> String { "\(checkpointsPath)/step-\(step)" }
+    private var checkpointsPath: String { path + "/checkpoints" }
+
+    /// The checkpoints' files of weights with the steps that they belong to, the newest last. A folder without
+    /// such a file is a checkpoint that was never finished.
+    package var checkpoints: [(step: Int, path: String)] {
+        let manager = FileManager.default
+        let names = (try? manager.contentsOfDirectory(atPath: checkpointsPath)) ?? []
+        return names.compactMap { name -> (step: Int, path: String)? in
+            guard name.hasPrefix("step-"), let step = Int(name.dropFirst("step-".count)) else {
+                return nil
+            }
+            let file = "\(checkpointsPath)/\(name)/\(Self.weightsName)"
+            return manager.fileExists(atPath: file) ? (step, file) : nil
+        }.sorted { $0.step < $1.step }
+    }
+
+    /// The file of a checkpoint that holds the weights.
+    package static let weightsName = "model.safetensors"
 
     /// What was found at a place that the user named.
     package enum Opening: Equatable, Sendable {
@@ -117,7 +135,7 @@ package struct RunDirectory: Equatable, Sendable {
 
     /// Shows at once, before any training, whether the place can be written.
     private func makeFolders() throws(FileError) {
-        try Files.makeFolders(path + "/checkpoints")
+        try Files.makeFolders(checkpointsPath)
         try Files.makeFolders(logPath)
     }
 }

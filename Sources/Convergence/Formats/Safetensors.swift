@@ -62,19 +62,9 @@ package struct Safetensors: Equatable, Sendable {
 
         var bytes: [UInt8] = []
         bytes.reserveCapacity(8 + json.count + offset)
-        for shift in stride(from: 0, to: 64, by: 8) {
-            bytes.append(UInt8(truncatingIfNeeded: UInt64(json.count) >> UInt64(shift)))
-        }
+        bytes.append(littleEndian: UInt64(json.count))
         bytes += json
-        for tensor in tensors {
-            for value in tensor.values {
-                let pattern = value.bitPattern
-                bytes.append(UInt8(truncatingIfNeeded: pattern))
-                bytes.append(UInt8(truncatingIfNeeded: pattern >> 8))
-                bytes.append(UInt8(truncatingIfNeeded: pattern >> 16))
-                bytes.append(UInt8(truncatingIfNeeded: pattern >> 24))
-            }
-        }
+        for tensor in tensors { bytes.append(littleEndian: tensor.values) }
         return bytes
     }
 
