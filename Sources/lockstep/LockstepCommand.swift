@@ -38,7 +38,7 @@ struct LockstepCommand: ParsableCommand {
             """,
         subcommands: [
             TrainCommand.self, CompareCommand.self, CoordinatorCommand.self, ServerCommand.self,
-            WorkerCommand.self, EvaluateCommand.self, DataCommand.self,
+            WorkerCommand.self, EvaluateCommand.self, ExportCommand.self, DataCommand.self,
         ])
 
     private static var libraryVersion: String {
