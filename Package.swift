@@ -114,6 +114,16 @@ let package = Package(
             name: "BenchTests",
             dependencies: ["TestSupport", "Datasets", "lockstep", "lockstep-bench"],
             swiftSettings: strict),
+        // What we write, read by those whom it is written for: their parts are in Python.
+        .testTarget(
+            name: "ConsumerTests",
+            dependencies: [
+                "TestSupport", "Convergence", "Datasets", "NeuralNetwork", "Hashing", "lockstep",
+            ],
+            exclude: [
+                "keras_model.py", "network.py", "npz_file.py", "onnx_file.py",
+                "safetensors_file.py", "tensorboard_events.py",
+            ], swiftSettings: strict),
     ] + kernelVariants
 )
 
