@@ -18,6 +18,27 @@ install_packages() {
     fi
 }
 
+# Puts a python3 with other people's readers of our formats first on the PATH: the one that is there if it has them
+# all, else a virtual environment in .build, made once. What is installed already, Keras for instance, stays visible.
+install_consumers() {
+    local packages=(numpy onnx onnxruntime safetensors tensorboard) folder=$PWD/.build/consumers python
+    for python in python3 "$folder/bin/python3"; do
+        if "$python" -c 'import sys, importlib; [importlib.import_module(p) for p in sys.argv[1:]]' \
+            "${packages[@]}" 2>/dev/null; then
+            [ "$python" = python3 ] || PATH=$folder/bin:$PATH
+            return 0
+        fi
+    done
+    echo "Installing ${packages[*]} (PyPI) in .build/consumers …" >&2
+    python3 -m venv --clear --system-site-packages "$folder" >/dev/null 2>&1 || return 1
+    if ! timeout 300 "$folder/bin/python3" -m pip install --quiet --disable-pip-version-check \
+        "${packages[@]}" >/dev/null 2>&1; then
+        rm -rf "$folder"
+        return 1
+    fi
+    PATH=$folder/bin:$PATH
+}
+
 require_swift() {
     command -v swift >/dev/null && return 0
     echo "There is no Swift toolchain on the PATH: install Swift 6.2 or newer from https://swift.org/install" >&2
