@@ -16,6 +16,8 @@ package enum Limits {
     package static let longestPushRetryMilliseconds = 8_000
     /// One retry forgives a lost frame; a second silence means that the connection is dead.
     package static let pushRetriesBeforeReconnect = 2
+    /// A few exchanges of the usual model; longer waits are no steady step, and the CPU is left to others.
+    package static let awakeWaitMicroseconds = 3_000
     /// A worker that pushes several nodes of a committed step needs the weights once.
     package static let weightsAnswerIntervalMilliseconds = 100
     /// Members leave within a second of the session's end; the coordinator waits no longer.

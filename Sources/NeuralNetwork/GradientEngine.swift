@@ -151,20 +151,15 @@ import Synchronization
         _ indices: UnsafePointer<UInt32>, _ count: Int, into buffer: GradientBuffer,
         _ completed: Completion
     ) {
-        let leafCount = (count + leafSize - 1) / leafSize
         nextTask.store(0, ordering: .relaxed)
         team.run { thread in
             let range = count * thread / team.count..<count * (thread + 1) / team.count
             for b in range { unsafe workspace.labels[b] = examples.labels[Int(indices[b])] }
-            unsafe network.forward(examples, indices, range, weights: weights, workspace)
+            unsafe network.forward(examples, indices, range, weights: weights, workspace) {
+                pixels.add($1, at: $0, network.kernels)
+            }
             unsafe network.output(workspace.labels, range, workspace)
             network.backward(range, transposed: transposed, workspace)
-            for leaf in stride(from: thread, to: leafCount, by: team.count) {
-                let first = leaf * leafSize
-                let leafIndices = unsafe UnsafeBufferPointer(
-                    start: indices + first, count: min(leafSize, count - first))
-                unsafe pixels.fill(leaf: leaf, examples, leafIndices, network.kernels)
-            }
             team.barrier()
             eachTask { unsafe run($0, count, scratch[thread], into: buffer, completed) }
         }
@@ -234,6 +229,7 @@ import Synchronization
             }
             unsafe completed(part, target)
         }
+        if task.layer == 0, let rows = task.rows { pixels.clear(rows, leafCount: leafCount) }
         for leaf in 0..<leafCount {
             unsafe squaredNorms.pointer[index * leafCapacity + leaf] = kernels.sumOfSquares(
                 scratch.squares + leaf * stride, layer.outputs)

@@ -237,6 +237,12 @@ extension KernelSet {
         return unsafe checksum(start, bytes.count)
     }
 
+    /// Asks for bytes that are read soon.
+    func prefetch(_ bytes: UnsafeRawBufferPointer) {
+        guard let start = bytes.baseAddress else { return }
+        unsafe vector_prefetch(start, bytes.count)
+    }
+
     /// sum ← left + right over `count` floats at any alignment: a parent of the reduction tree.
     package func fold(
         _ left: UnsafeRawPointer, _ right: UnsafeRawPointer, into sum: UnsafeMutableRawPointer,

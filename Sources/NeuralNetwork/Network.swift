@@ -12,14 +12,20 @@ struct Network: Sendable {
         layout = ParameterLayout(widths: architecture.layers)
     }
 
+    /// An example takes a microsecond or two, a line from memory a tenth of that.
+    private static let examplesReadAhead = 2
+
     var lastLayer: Int { layout.layers.count - 1 }
 
     /// Fills the activations of `range` up to the last layer's logits.
     ///
-    /// - Parameter indices: where in `examples` each example of the batch is.
+    /// - Parameters:
+    ///   - indices: where in `examples` each example of the batch is.
+    ///   - visited: called with each example's row of pixels while it is in the first cache.
     func forward(
         _ examples: SparseExamples, _ indices: UnsafePointer<UInt32>, _ range: Range<Int>,
-        weights: UnsafePointer<Float>, _ workspace: Workspace
+        weights: UnsafePointer<Float>, _ workspace: Workspace,
+        visited: (_ place: Int, _ row: SparseExamples.Row) -> Void = { _, _ in }
     ) {
         guard !range.isEmpty else { return }
         for (index, layer) in layout.layers.enumerated() {
@@ -27,13 +33,16 @@ struct Network: Sendable {
             let z = unsafe workspace.activations[index].pointer
             if index == 0 {
                 for b in range {
-                    let example = unsafe Int(indices[b])
-                    let start = unsafe examples.starts[example]
+                    if b + Self.examplesReadAhead < range.upperBound {
+                        let next = unsafe Int(indices[b + Self.examplesReadAhead])
+                        unsafe kernels.prefetch(examples.bytes(of: next))
+                    }
+                    let row = unsafe examples.row(Int(indices[b]))
                     unsafe kernels.sparseForward(
-                        examples.columns + start, examples.bytes + start,
-                        examples.entryCount(of: example), workspace.intensities.pointer,
+                        row.columns, row.bytes, row.count, workspace.intensities.pointer,
                         weights + layer.kernelOffset, weights + layer.biasOffset, layer.outputs,
                         z + b * stride)
+                    visited(b, row)
                 }
             } else {
                 let inputStride = workspace.strides[index - 1]

@@ -1,15 +1,25 @@
+import Glibc
+
 /// Examples as sparse rows: for each, the columns and bytes of its non-zero pixels, and its label.
 ///
+/// A step draws its examples from all over the set, so each lies in one piece: its columns, then its bytes.
 /// Immutable once made, and read by all threads: that is what makes it `Sendable`.
 @safe package final class SparseExamples: @unchecked Sendable {
     package let count: Int
     /// Pixels of one example.
     package let width: Int
-    /// `[count + 1]`: where the entries of each example begin.
-    let starts: UnsafeMutablePointer<Int>
-    let columns: UnsafeMutablePointer<UInt16>
-    let bytes: UnsafeMutablePointer<UInt8>
     let labels: UnsafeMutablePointer<UInt8>
+    /// The examples' entries, in units of two bytes.
+    private let entries: UnsafeMutablePointer<UInt16>
+    /// `[count + 1]`: where the entries of each example begin, in those units.
+    private let starts: UnsafeMutablePointer<UInt32>
+
+    /// The non-zero pixels of one example, by ascending column.
+    @safe struct Row {
+        let columns: UnsafePointer<UInt16>
+        let bytes: UnsafePointer<UInt8>
+        let count: Int
+    }
 
     /// - Parameters:
     ///   - pixels: `[count, width]`, row-major.
@@ -19,38 +29,72 @@
         precondition(pixels.count == labels.count * width, "as many images as labels")
         count = labels.count
         self.width = width
-        let entryCount = pixels.reduce(into: 0) { $0 += $1 == 0 ? 0 : 1 }
         unsafe starts = .allocate(capacity: count + 1)
-        unsafe columns = .allocate(capacity: max(entryCount, 1))
-        unsafe bytes = .allocate(capacity: max(entryCount, 1))
         unsafe self.labels = .allocate(capacity: max(count, 1))
         for (example, label) in labels.enumerated() { unsafe self.labels[example] = label }
-        var entry = 0
-        var column = 0
-        var example = 0
-        for pixel in pixels {
-            if column == 0 { unsafe starts[example] = entry }
-            if pixel != 0 {
-                unsafe columns[entry] = UInt16(truncatingIfNeeded: column)
-                unsafe bytes[entry] = pixel
-                entry += 1
+        let (starts, exampleCount) = unsafe (starts, count)
+        unsafe entries = unsafe pixels.withUnsafeBufferPointer { pixels in
+            var unitCount = 0
+            for example in 0..<exampleCount {
+                unsafe starts[example] = UInt32(unitCount)
+                let row = unsafe pixels[example * width..<(example + 1) * width]
+                unitCount += unsafe Self.unitCount(row.reduce(into: 0) { $0 += $1 == 0 ? 0 : 1 })
             }
-            column += 1
-            if column == width {
-                column = 0
-                example += 1
+            unsafe starts[exampleCount] = UInt32(unitCount)
+            let entries = unsafe Self.allocate(unitCount)
+            for example in 0..<exampleCount {
+                let start = unsafe Int(starts[example])
+                let capacity = unsafe Self.entryCount(Int(starts[example + 1]) - start)
+                let columns = unsafe entries + start
+                let bytes = unsafe UnsafeMutableRawPointer(columns + capacity)
+                var entry = 0
+                for column in 0..<width {
+                    let pixel = unsafe pixels[example * width + column]
+                    if pixel == 0 { continue }
+                    unsafe columns[entry] = UInt16(truncatingIfNeeded: column)
+                    unsafe bytes.storeBytes(of: pixel, toByteOffset: entry, as: UInt8.self)
+                    entry += 1
+                }
             }
+            return unsafe entries
         }
-        unsafe starts[count] = entry
     }
 
     deinit {
         unsafe starts.deallocate()
-        unsafe columns.deallocate()
-        unsafe bytes.deallocate()
         unsafe labels.deallocate()
+        unsafe free(entries)
     }
 
-    /// Entries of one example.
-    func entryCount(of example: Int) -> Int { unsafe starts[example + 1] - starts[example] }
+    /// Two bytes for each column, one for each byte, rounded up to whole units.
+    private static func unitCount(_ entryCount: Int) -> Int { (3 * entryCount + 1) / 2 }
+
+    private static func entryCount(_ unitCount: Int) -> Int { 2 * unitCount / 3 }
+
+    /// Room on huge pages where the system has them: a draw from all over the set misses small ones.
+    private static func allocate(_ unitCount: Int) -> UnsafeMutablePointer<UInt16> {
+        let hugePage = 1 << 21
+        let byteCount = (max(unitCount, 1) * 2 + hugePage - 1) / hugePage * hugePage
+        guard let memory = unsafe aligned_alloc(hugePage, byteCount) else {
+            preconditionFailure("no memory for the data set: \(byteCount) bytes")
+        }
+        // Advice only: without it the same bytes are read, a little later.
+        _ = unsafe madvise(memory, byteCount, MADV_HUGEPAGE)
+        return unsafe memory.bindMemory(to: UInt16.self, capacity: unitCount)
+    }
+
+    func row(_ example: Int) -> Row {
+        let start = unsafe Int(starts[example])
+        let count = unsafe Self.entryCount(Int(starts[example + 1]) - start)
+        let columns = unsafe UnsafePointer(entries + start)
+        let bytes = unsafe UnsafeRawPointer(columns + count)
+        return unsafe Row(
+            columns: columns, bytes: bytes.assumingMemoryBound(to: UInt8.self), count: count)
+    }
+
+    /// Where an example's entries lie, for reading ahead.
+    func bytes(of example: Int) -> UnsafeRawBufferPointer {
+        let (start, end) = unsafe (Int(starts[example]), Int(starts[example + 1]))
+        return unsafe UnsafeRawBufferPointer(start: entries + start, count: 2 * (end - start))
+    }
 }

@@ -29,6 +29,8 @@ final class WorkerLoop {
     private var connections: [DataConnection] = []
     /// The step that is being computed, and its next node.
     private var computing: (step: Step, node: Int)?
+    /// When the last node was done, in nanoseconds.
+    private var waitingSince: UInt64 = 0
 
     init(_ options: MemberOptions, interruption: Interruption) throws {
         self.options = options
@@ -64,10 +66,12 @@ final class WorkerLoop {
             try performActions()
             if let stopReason { return stopReason }
             if let reason = interruption.reason { machine.interrupt(reason, into: &actions) }
-            let isComputing = computing != nil
-            if isComputing { computeNode() }
+            if computing != nil {
+                computeNode()
+                waitingSince = Clock.nanoseconds
+            }
             try performActions()
-            try poller.wait(timeoutMilliseconds: computing == nil ? tickMilliseconds : 0)
+            try waitForMessages()
             try receiveControl()
             try receiveData()
             let now = Clock.now
@@ -76,6 +80,18 @@ final class WorkerLoop {
     }
 
     // MARK: Events
+
+    /// Looks, while there is something to compute; else waits. The weights of the next step come soon as a
+    /// rule: for a moment the thread stays awake and lets others run, because a halted CPU takes longer to
+    /// come back than they do to come.
+    private func waitForMessages() throws {
+        let isAwake =
+            engine != nil
+            && Clock.nanoseconds - waitingSince < UInt64(Limits.awakeWaitMicroseconds) * 1_000
+        if computing == nil, isAwake { sched_yield() }
+        try poller.wait(
+            timeoutMilliseconds: computing != nil || isAwake ? 0 : tickMilliseconds)
+    }
 
     private func receiveControl() throws {
         guard poller.events(of: controlMember).contains(.readable) else { return }
