@@ -4,22 +4,33 @@ import Foundation
 import Hashing
 import LockstepProtocol
 import NeuralNetwork
+import Synchronization
 import ZeroMQ
 
-/// What all runs of a session are judged on, made once.
-final class EvaluationData {
+/// What all runs of a session are judged on, made once and read by all threads.
+final class EvaluationData: Sendable {
     let dataset: Dataset
     let test: SparseExamples
-    /// Made only where validation examples are held out.
-    private(set) lazy var train = SparseExamples(
-        pixels: dataset.train.pixels, labels: dataset.train.labels,
-        width: LabelledImages.pixelCount)
+    private let madeTrain = Mutex<SparseExamples?>(nil)
+
+    /// Made by the first who asks: a coordinator needs it only where validation examples are held out.
+    var train: SparseExamples {
+        madeTrain.withLock { made in
+            if let made { return made }
+            let examples = Self.examples(of: dataset.train)
+            made = examples
+            return examples
+        }
+    }
 
     init(_ dataset: Dataset) {
         self.dataset = dataset
-        test = SparseExamples(
-            pixels: dataset.test.pixels, labels: dataset.test.labels,
-            width: LabelledImages.pixelCount)
+        test = Self.examples(of: dataset.test)
+    }
+
+    private static func examples(of images: LabelledImages) -> SparseExamples {
+        SparseExamples(
+            pixels: images.pixels, labels: images.labels, width: LabelledImages.pixelCount)
     }
 }
 
@@ -30,6 +41,8 @@ final class RunRecorder {
     let configuration: RunConfiguration
     let schedule: RunSchedule
     private let directory: RunDirectory
+    private let stepLineInterval: Int
+    private let keepsWeights: Bool
     private let placement: Placement
     private let provenance: Provenance
     private let log: MetricsLog
@@ -58,14 +71,15 @@ final class RunRecorder {
         let configuration = run.configuration
         self.configuration = configuration
         directory = run.directory
+        stepLineInterval = run.stepLineInterval
+        keepsWeights = run.keepsWeights
         self.placement = placement
         self.observer = observer
         let dataset = data.dataset
         schedule = RunSchedule(configuration, trainingExampleCount: dataset.train.count)
         provenance = Provenance(
             dataset: dataset.name, datasetSHA256: "\(dataset.sha256)",
-            configurationSHA256: configuration.configurationSHA256(
-                datasetSHA256: "\(dataset.sha256)", sha256: { "\(SHA256.hash($0))" }))
+            configurationSHA256: configuration.sha256(dataset: dataset))
         optimizer = Optimizer(
             configuration.optimizer, layout: configuration.layout, range: 0..<0,
             totalSteps: schedule.totalSteps, kernels: kernels)
@@ -79,10 +93,7 @@ final class RunRecorder {
                 range: schedule.exampleCount..<dataset.train.count)
         let record = RunRecord(
             configuration: configuration.name,
-            settings: Dictionary(
-                uniqueKeysWithValues: RunConfiguration.Key.allCases.compactMap { key in
-                    configuration.text(of: key).map { (key.rawValue, $0) }
-                }), seed: configuration.seed, placement: placement,
+            settings: configuration.settings, seed: configuration.seed, placement: placement,
             versions: [
                 "lockstep": lockstepVersion, "arithmetic": "\(arithmeticVersion)",
                 "protocol": "\(protocolVersion)", "kernels": kernels.variant.rawValue,
@@ -98,15 +109,24 @@ final class RunRecorder {
     /// - Parameter seconds: training time since the start of the run.
     func committed(_ step: Step, _ metrics: StepMetrics, seconds: Double) throws(FileError) {
         let examples = schedule.examples(of: step).count
-        let leaves = Float(schedule.leafCount(of: step))
-        let meanLeafSize = Float(examples) / leaves
         lastStep = step.next
         lastSeconds = seconds
         epochLossSum += Double(metrics.lossSum)
         epochCorrectCount += metrics.correctCount
         epochExamples += examples
+        if step.next.index % stepLineInterval == 0 { try add(.step(record(of: step, metrics))) }
+        if seconds - lastProgressSeconds >= Self.progressIntervalSeconds {
+            lastProgressSeconds = seconds
+            observer.progress(progress(after: step, seconds))
+        }
+    }
+
+    private func record(of step: Step, _ metrics: StepMetrics) -> StepRecord {
+        let examples = schedule.examples(of: step).count
+        let leaves = Float(schedule.leafCount(of: step))
+        let meanLeafSize = Float(examples) / leaves
         let widths = configuration.architecture.layers.dropFirst()
-        let record = StepRecord(
+        return StepRecord(
             step: step.index + 1, epoch: schedule.epoch(of: step) + 1,
             loss: metrics.lossSum / Float(examples),
             accuracy: Float(metrics.correctCount) / Float(examples),
@@ -117,11 +137,6 @@ final class RunRecorder {
             saturation: zip(metrics.saturatedCounts, widths).map { count, width in
                 Float(count) / Float(examples * width)
             })
-        try add(.step(record))
-        if seconds - lastProgressSeconds >= Self.progressIntervalSeconds {
-            lastProgressSeconds = seconds
-            observer.progress(progress(after: step, seconds))
-        }
     }
 
     private func progress(after step: Step, _ seconds: Double) -> RunProgress {
@@ -188,7 +203,7 @@ final class RunRecorder {
         epochExamples = 0
     }
 
-    /// The run is over; its weights are kept where there are any.
+    /// The run is over; its weights are kept where there are any and they are asked for.
     ///
     /// - Parameters:
     ///   - step: the step whose weights are the result.
@@ -198,7 +213,7 @@ final class RunRecorder {
     ) throws(FileError) {
         var evaluation = lastTest?.evaluation
         if let weights, lastTest?.step != step { evaluation = testEvaluator.evaluate(weights) }
-        if let weights { try save(weights, step, status) }
+        if let weights, keepsWeights { try save(weights, step, status) }
         let seconds = lastSeconds
         if bestExamplesPerSecond == 0, seconds > 0 {
             // No whole epoch: the rate of what there was.

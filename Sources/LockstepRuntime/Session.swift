@@ -9,10 +9,20 @@ import ZeroMQ
 package struct PlannedRun: Sendable {
     package var configuration: RunConfiguration
     package var directory: RunDirectory
+    /// Every so many steps one has a line in the log; all count in the epoch's figures.
+    package var stepLineInterval: Int
+    /// Whether the weights at the end of the run become a checkpoint.
+    package var keepsWeights: Bool
 
-    package init(_ configuration: RunConfiguration, directory: RunDirectory) {
+    package init(
+        _ configuration: RunConfiguration, directory: RunDirectory, stepLineInterval: Int = 1,
+        keepsWeights: Bool = true
+    ) {
+        precondition(stepLineInterval >= 1, "lines are at least one step apart")
         self.configuration = configuration
         self.directory = directory
+        self.stepLineInterval = stepLineInterval
+        self.keepsWeights = keepsWeights
     }
 }
 
