@@ -113,6 +113,11 @@ package struct RunDirectory: Equatable, Sendable {
         try Files.replace(configurationPath, with: Array(text.utf8))
     }
 
+    /// Writes a file that is about many runs, whole or not at all.
+    package static func writeFile(_ path: String, _ bytes: [UInt8]) throws(FileError) {
+        try Files.replace(path, with: bytes)
+    }
+
     /// Writes a file of the checkpoint after `step` updates, whole or not at all.
     package func writeCheckpoint(
         step: Int, file name: String, _ bytes: [UInt8]
@@ -156,6 +161,8 @@ package struct RunDirectoryError: Error, Equatable, CustomStringConvertible {
         case notARun
         case otherRun(found: Run, asked: Run)
         case unfinished(lastStep: Int)
+        /// Beside an unfinished run, so that nobody may remove the folder.
+        case holdsForeign(name: String)
     }
 
     package let path: String
@@ -172,6 +179,9 @@ package struct RunDirectoryError: Error, Equatable, CustomStringConvertible {
         case .unfinished(let step):
             "\(path) holds this run unfinished (last logged step \(step)), and a run cannot be taken "
                 + "up again; remove the directory, or name another place with --run-dir"
+        case .holdsForeign(let name):
+            "\(path) holds this run unfinished, and beside it “\(name)”, which is no part of a run; "
+                + "move that away, or name another place with --run-dir"
         }
     }
 }

@@ -30,7 +30,8 @@ final class LocalTrainer {
                 let recorder = try RunRecorder(
                     run, data: data, placement: request.placement, kernels: kernels,
                     observer: observer)
-                try train(recorder, data.train)
+                try Self.train(
+                    recorder, data.train, kernels: kernels, team: team, interruption: interruption)
                 outcomes.append(recorder.outcome)
                 if let reason = interruption.reason {
                     return SessionResult(outcomes: outcomes, reason: reason)
@@ -43,7 +44,11 @@ final class LocalTrainer {
             outcomes: outcomes, reason: StopReason(.success, "all runs are done"))
     }
 
-    private func train(_ recorder: RunRecorder, _ examples: SparseExamples) throws(FileError) {
+    /// Trains one run to its end, whatever that is, and records it.
+    static func train(
+        _ recorder: RunRecorder, _ examples: SparseExamples, kernels: KernelSet, team: ThreadTeam,
+        interruption: Interruption
+    ) throws(FileError) {
         let schedule = recorder.schedule
         let engine = LocalEngine(
             recorder.configuration, schedule, examples: examples, kernels: kernels, team: team)
