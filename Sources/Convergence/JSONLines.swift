@@ -225,6 +225,9 @@ extension StepRecord {
         line.add(CodingKeys.accuracy, accuracy)
         line.add(CodingKeys.learningRate, learningRate)
         line.add(CodingKeys.gradientNorms, gradientNorms)
+        if !batchGradientNorms.isEmpty {
+            line.add(CodingKeys.batchGradientNorms, batchGradientNorms)
+        }
         line.add(CodingKeys.saturation, saturation)
     }
 }

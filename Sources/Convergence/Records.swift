@@ -89,14 +89,17 @@ package struct StepRecord: Decodable, Equatable, Sendable {
     /// Share of the global batch that was decided rightly before the update.
     @Measured package var accuracy: Float
     package var learningRate: Double
-    /// Euclidean norm of the mean gradient of each layer, from input to output.
+    /// Of each layer, from input to output: root mean square over the micro-batches of the Euclidean norm of
+    /// a micro-batch's mean gradient.
     @MeasuredByLayer package var gradientNorms: [Float]
+    /// Euclidean norm of the global batch's mean gradient of each layer; empty where it was not measured.
+    @MeasuredByLayerIfAtAll package var batchGradientNorms: [Float]
     /// Share of saturated units of each layer, from input to output.
     @MeasuredByLayer package var saturation: [Float]
 
     package init(
         step: Int, epoch: Int, loss: Float, accuracy: Float, learningRate: Double,
-        gradientNorms: [Float], saturation: [Float]
+        gradientNorms: [Float], batchGradientNorms: [Float] = [], saturation: [Float]
     ) {
         self.step = step
         self.epoch = epoch
@@ -104,6 +107,7 @@ package struct StepRecord: Decodable, Equatable, Sendable {
         self.accuracy = accuracy
         self.learningRate = learningRate
         self.gradientNorms = gradientNorms
+        self.batchGradientNorms = batchGradientNorms
         self.saturation = saturation
     }
 
@@ -111,6 +115,7 @@ package struct StepRecord: Decodable, Equatable, Sendable {
         case step, epoch, loss, accuracy
         case learningRate = "learning_rate"
         case gradientNorms = "gradient_norms"
+        case batchGradientNorms = "batch_gradient_norms"
         case saturation
     }
 }
@@ -331,5 +336,27 @@ package struct MeasuredByLayer: Decodable, Equatable, Sendable {
 
     package init(from decoder: any Decoder) throws {
         wrappedValue = try decoder.singleValueContainer().decode([Float?].self).map { $0 ?? .nan }
+    }
+}
+
+/// ``MeasuredByLayer``, or nothing where a log has no word of it.
+@propertyWrapper
+package struct MeasuredByLayerIfAtAll: Decodable, Equatable, Sendable {
+    package var wrappedValue: [Float]
+
+    package init(wrappedValue: [Float]) {
+        self.wrappedValue = wrappedValue
+    }
+
+    package init(from decoder: any Decoder) throws {
+        wrappedValue = try MeasuredByLayer(from: decoder).wrappedValue
+    }
+}
+
+extension KeyedDecodingContainer {
+    package func decode(
+        _ type: MeasuredByLayerIfAtAll.Type, forKey key: Key
+    ) throws -> MeasuredByLayerIfAtAll {
+        try decodeIfPresent(type, forKey: key) ?? MeasuredByLayerIfAtAll(wrappedValue: [])
     }
 }

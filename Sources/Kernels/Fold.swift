@@ -18,6 +18,19 @@ package func foldPair(
     unsafe vector_store_first(sum + i &* 4, parent, rest)
 }
 
+/// Σ values[i]²: 16 lanes, each a chain of fma over every sixteenth element, then the lanes by halves.
+@inline(never)
+package func squaredNorm(_ values: UnsafePointer<Float>, _ count: Int) -> Float {
+    var sum = splat(0)
+    var i = 0
+    while i < count {
+        let x = unsafe vector_load_first(values + i, count &- i)
+        sum = vector_fma(x, x, sum)
+        i &+= 16
+    }
+    return vector_lane_sum(sum)
+}
+
 /// A 64-bit checksum of `count` bytes at memory speed, for frames on their way: 16 lanes of 32-bit sums and
 /// of sums of sums (Fletcher), each mixed into half of the result. Any single flipped bit changes it.
 @inline(never)

@@ -17,6 +17,9 @@ package final class LocalEngine {
     private let sampleOrder: SampleOrder
     private var indices: [UInt32]
     private let hasDiverged = Atomic<Bool>(false)
+    private let kernels: KernelSet
+    /// Of the sum of the step that was done last, by layer.
+    private let squaredNorms: Mutex<[Double]>
     /// Weights of the newest step.
     package let weights: FloatBuffer
     /// What the epoch began with.
@@ -29,6 +32,8 @@ package final class LocalEngine {
     ) {
         self.configuration = configuration
         self.schedule = schedule
+        self.kernels = kernels
+        squaredNorms = Mutex([Double](repeating: 0, count: configuration.layout.layers.count))
         let layout = configuration.layout
         let whole = 0..<layout.parameterCount
         slices = GradientSlices(
@@ -54,6 +59,12 @@ package final class LocalEngine {
     /// Of the step that was done last.
     package var metrics: StepMetrics { unsafe slices.metrics.metrics(gradient.metricsWords) }
 
+    /// The norm of the step's mean gradient, by layer, of the step that was done last.
+    func gradientNorms(of step: Step) -> [Float] {
+        let examples = Double(schedule.examples(of: step).count)
+        return squaredNorms.withLock { $0.map { Float($0.squareRoot() / examples) } }
+    }
+
     /// Does a step; steps are done in order, from 0.
     ///
     /// - Returns: nil, or what was not finite; the weights are then those of `step`.
@@ -69,6 +80,8 @@ package final class LocalEngine {
 
     private func apply(_ step: Step) {
         let batch = schedule.examples(of: step)
+        let layers = configuration.layout.layers
+        squaredNorms.withLock { for layer in layers.indices { $0[layer] = 0 } }
         engine.load(weights)
         unsafe indices.withUnsafeBufferPointer { indices in
             unsafe engine.compute(UnsafeBufferPointer(rebasing: indices[batch]), into: gradient) {
@@ -78,6 +91,12 @@ package final class LocalEngine {
                     part, step: step.index, sums: sums, examples: batch.count, weights: target,
                     newWeights: target)
                 if !isFinite { hasDiverged.store(true, ordering: .relaxed) }
+                // A part lies within one layer, and its sums are in the first cache.
+                let norm = unsafe kernels.squaredNorm(sums, part.count)
+                squaredNorms.withLock { norms in
+                    let layer = layers.firstIndex { part.lowerBound < $0.endOffset }
+                    if let layer { norms[layer] += Double(norm) }
+                }
             }
         }
     }

@@ -66,7 +66,8 @@ final class LocalTrainer {
             }
             let now = Clock.nanoseconds
             try recorder.committed(
-                step, engine.metrics, seconds: Double(now - start - evaluationNanoseconds) / 1e9)
+                step, engine.metrics, gradientNorms: engine.gradientNorms(of: step),
+                seconds: Double(now - start - evaluationNanoseconds) / 1e9)
             step = step.next
             if schedule.evaluationFollows(Step(step.index - 1)) {
                 let reachedTarget = try recorder.evaluate(engine.weights, of: step)

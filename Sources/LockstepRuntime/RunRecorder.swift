@@ -106,22 +106,30 @@ final class RunRecorder {
 
     /// A step has been committed.
     ///
-    /// - Parameter seconds: training time since the start of the run.
-    func committed(_ step: Step, _ metrics: StepMetrics, seconds: Double) throws(FileError) {
+    /// - Parameters:
+    ///   - gradientNorms: of the global batch's mean gradient, by layer; empty if not measured.
+    ///   - seconds: training time since the start of the run.
+    func committed(
+        _ step: Step, _ metrics: StepMetrics, gradientNorms: [Float] = [], seconds: Double
+    ) throws(FileError) {
         let examples = schedule.examples(of: step).count
         lastStep = step.next
         lastSeconds = seconds
         epochLossSum += Double(metrics.lossSum)
         epochCorrectCount += metrics.correctCount
         epochExamples += examples
-        if step.next.index % stepLineInterval == 0 { try add(.step(record(of: step, metrics))) }
+        if step.next.index % stepLineInterval == 0 {
+            try add(.step(record(of: step, metrics, gradientNorms)))
+        }
         if seconds - lastProgressSeconds >= Self.progressIntervalSeconds {
             lastProgressSeconds = seconds
             observer.progress(progress(after: step, seconds))
         }
     }
 
-    private func record(of step: Step, _ metrics: StepMetrics) -> StepRecord {
+    private func record(
+        of step: Step, _ metrics: StepMetrics, _ gradientNorms: [Float]
+    ) -> StepRecord {
         let examples = schedule.examples(of: step).count
         let leaves = Float(schedule.leafCount(of: step))
         let meanLeafSize = Float(examples) / leaves
@@ -133,7 +141,7 @@ final class RunRecorder {
             learningRate: optimizer.learningRate(step: step.index),
             gradientNorms: metrics.squaredGradientNorms.map {
                 ($0 / leaves).squareRoot() / meanLeafSize
-            },
+            }, batchGradientNorms: gradientNorms,
             saturation: zip(metrics.saturatedCounts, widths).map { count, width in
                 Float(count) / Float(examples * width)
             })

@@ -105,6 +105,7 @@ package struct KernelVariantError: Error, CustomStringConvertible {
     package let decide: @Sendable (Floats, Int, Int, Int, Bool, UnsafeMutablePointer<UInt8>) -> Void
     package let foldPair:
         @Sendable (UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, Int) -> Void
+    package let squaredNorm: @Sendable (Floats, Int) -> Float
     package let checksum: @Sendable (UnsafeRawPointer, Int) -> UInt64
     package let adam:
         @Sendable (
@@ -153,6 +154,7 @@ extension KernelSet {
                 meanSquaredError: Kernels.meanSquaredError,
                 decide: Kernels.decide,
                 foldPair: Kernels.foldPair,
+                squaredNorm: Kernels.squaredNorm,
                 checksum: Kernels.checksum,
                 adam: Kernels.adam,
                 gradientDescent: Kernels.gradientDescent,
@@ -184,6 +186,7 @@ extension KernelSet {
                     meanSquaredError: KernelsAVX2.meanSquaredError,
                     decide: KernelsAVX2.decide,
                     foldPair: KernelsAVX2.foldPair,
+                    squaredNorm: KernelsAVX2.squaredNorm,
                     checksum: KernelsAVX2.checksum,
                     adam: KernelsAVX2.adam,
                     gradientDescent: KernelsAVX2.gradientDescent,
@@ -214,6 +217,7 @@ extension KernelSet {
                     meanSquaredError: KernelsAVX512.meanSquaredError,
                     decide: KernelsAVX512.decide,
                     foldPair: KernelsAVX512.foldPair,
+                    squaredNorm: KernelsAVX512.squaredNorm,
                     checksum: KernelsAVX512.checksum,
                     adam: KernelsAVX512.adam,
                     gradientDescent: KernelsAVX512.gradientDescent,

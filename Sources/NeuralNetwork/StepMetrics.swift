@@ -53,7 +53,7 @@ extension Activation {
     /// nearly gone (tanh, sigmoid, softmax), or zero (relu).
     package var saturationBounds: (lower: Float, upper: Float)? {
         switch self {
-        case .tanh: (-0.99, 0.99)
+        case .tanh: (-0.97, 0.97)
         case .sigmoid, .softmax: (0.01, 0.99)
         case .relu: (0, .infinity)
         case .identity: nil

@@ -25,7 +25,8 @@ struct CompareCommand: ParsableCommand {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "One run of each configuration a seed; default 1,2,3.", valueName: "list")
+            "One run of each configuration a seed; default 1; three or more give intervals.",
+            valueName: "list")
     )
     var seeds: String?
 

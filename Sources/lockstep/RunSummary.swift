@@ -16,7 +16,7 @@ extension RunOutcome {
             ("test loss", Self.text(end.testLoss, "%.5f")),
             (
                 "trained",
-                "\(end.steps) steps of \(end.batchSize), \(end.epochs) epochs, in "
+                "\(end.steps) steps of \(end.batchSize), \(Figures.plural(end.epochs, "epoch")), in "
                     + Self.text(end.seconds, "%.2f s")
             ),
             ("speed", Self.text(end.examplesPerSecond, "%.0f examples/s")),

@@ -48,7 +48,8 @@ final class SessionReporter: SessionObserver {
         logger.notice(
             """
             \(place)\(configuration.name), seed \(configuration.seed), batch \
-            \(configuration.batchSize), \(configuration.epochs) epochs, in \(directory.path)
+            \(configuration.batchSize), \(Figures.plural(configuration.epochs, "epoch")), in \
+            \(directory.path)
             """)
     }
 

@@ -32,7 +32,7 @@ extension Settings {
     }
 
     func seeds() throws(UsageError) -> [UInt64] {
-        let seeds: [UInt64] = try integers(.seeds, or: [1, 2, 3])
+        let seeds: [UInt64] = try integers(.seeds, or: [1])
         guard Set(seeds).count == seeds.count else {
             throw UsageError(
                 self[.seeds]?.place ?? SettingKey.seeds.flag, "a seed is there twice",

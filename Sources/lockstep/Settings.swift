@@ -61,10 +61,13 @@ struct Settings: Sendable {
     private static func integer<Value: FixedWidthInteger>(
         _ text: String, _ given: GivenValue, in range: ClosedRange<Value>
     ) throws(UsageError) -> Value {
+        let remedy = "give one from \(range.lowerBound) to \(range.upperBound)"
+        // A sign and digits are a whole number, though it may be larger than any that is stored.
+        guard text.wholeMatch(of: /[+-]?[0-9]+/) != nil else {
+            throw UsageError(given.place, "“\(text)” is no whole number", remedy)
+        }
         guard let value = Value(text), range.contains(value) else {
-            throw UsageError(
-                given.place, "“\(text)” is no whole number",
-                "give one from \(range.lowerBound) to \(range.upperBound)")
+            throw UsageError(given.place, "\(text) is out of range", remedy)
         }
         return value
     }

@@ -11,8 +11,7 @@ enum SettingsFile {
             text = try String(contentsOfFile: path, encoding: .utf8)
         } catch {
             throw UsageError(
-                "--config \(path)", "the file cannot be read (\(error.localizedDescription))",
-                "check the path")
+                "--config \(path)", "the file cannot be read", "check the path and its permissions")
         }
         let root: Node?
         do {

@@ -52,6 +52,26 @@ struct ElementwiseTests {
 
     /// The children lie unaligned, as they came over the wire, and the parent may be either.
     @Test(arguments: supportedVariants)
+    func squaredNormEqualsItsTwin(variant: KernelVariant) {
+        let kernels = KernelSet(variant)
+        var random = SeededRandom(seed: 5)
+        for count in Array(0...130) + [2_048, 8_192] {
+            let values = random.floats(count)
+            var lanes = [Float](repeating: 0, count: 16)
+            for (index, value) in values.enumerated() {
+                lanes[index % 16].addProduct(value, value)
+            }
+            var half = 8
+            while half > 0 {
+                for lane in 0..<half { lanes[lane] += lanes[lane + half] }
+                half /= 2
+            }
+            let norm = unsafe kernels.squaredNorm(FloatBuffer(values).pointer, count)
+            #expect(norm == lanes[0], "\(count) values")
+        }
+    }
+
+    @Test(arguments: supportedVariants)
     func foldPairAddsAtAnyLengthAndAlignment(variant: KernelVariant) {
         let kernels = KernelSet(variant)
         var random = SeededRandom(seed: 4)

@@ -103,6 +103,11 @@ import Testing
                 correct += Double(step.accuracy) * Double(size)
                 examples += size
                 #expect(step.gradientNorms.count == 2 && step.gradientNorms.allSatisfy { $0 > 0 })
+                // The mean of vectors is no longer than the root mean square of their lengths.
+                #expect(step.batchGradientNorms.count == 2)
+                for (batch, leaves) in zip(step.batchGradientNorms, step.gradientNorms) {
+                    #expect(batch > 0 && batch <= leaves * 1.000_1)
+                }
                 #expect(step.saturation.allSatisfy { 0...1 ~= $0 })
             case .epoch(let epoch):
                 epochs += 1

@@ -43,8 +43,9 @@ extension Safetensors {
         guard length <= UInt64(min(bytes.count - headerStart, Self.maximumHeaderByteCount)) else {
             throw SafetensorsError(
                 path: path, tensor: nil, byte: 0,
-                reason: "the header is said to take \(length) bytes, the file has "
-                    + "\(bytes.count - headerStart) behind its length")
+                reason: "this is no safetensors file, or it is cut short: its first 8 bytes "
+                    + "announce a header of \(length) bytes, and \(bytes.count - headerStart) follow"
+            )
         }
         let dataStart = headerStart + Int(length)
         var parser = HeaderParser(bytes: bytes[headerStart..<dataStart])

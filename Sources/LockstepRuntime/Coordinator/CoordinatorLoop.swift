@@ -61,8 +61,21 @@ final class CoordinatorLoop {
     }
 
     func run() throws -> SessionResult {
+        do {
+            try loop()
+        } catch {
+            _ = reporting.finish()
+            throw error
+        }
+        let (outcomes, failure) = reporting.finish()
+        var reason = stopReason ?? StopReason(.internalError, "no reason")
+        // The last run's weights are written when the members have gone already.
+        if reason.exitCode == .success, let failure { reason = failure }
+        return SessionResult(outcomes: outcomes, reason: reason)
+    }
+
+    private func loop() throws {
         machine.start(now: Clock.now)
-        defer { _ = reporting.finish }
         while stopReason == nil {
             if let reason = interruption.reason {
                 machine.interrupt(reason, now: Clock.now, into: &actions)
@@ -77,11 +90,6 @@ final class CoordinatorLoop {
             if isTickDue(now, since: &lastTick) { machine.tick(now: now, into: &actions) }
             try performActions()
         }
-        let (outcomes, failure) = reporting.finish()
-        var reason = stopReason ?? StopReason(.internalError, "no reason")
-        // The last run's weights are written when the members have gone already.
-        if reason.exitCode == .success, let failure { reason = failure }
-        return SessionResult(outcomes: outcomes, reason: reason)
     }
 
     // MARK: Events
