@@ -28,7 +28,7 @@ extension StopReason {
         case let error as CommandEnd: self = error.reason
         case let error as RoleError: self = error.reason
         case is UsageError, is ConfigurationError, is KernelVariantError, is EndpointError,
-            is ShardPlan.PlanError:
+            is ShardPlan.PlanError, is SweepGridError, is SweepError:
             self.init(.usage, "\(error)")
         case is DatasetError, is MetricsError, is SafetensorsError: self.init(.badData, "\(error)")
         case is DownloadError: self.init(.unavailable, "\(error)")

@@ -37,7 +37,8 @@ struct LockstepCommand: ParsableCommand {
             \(protocolVersion), libzmq \(libraryVersion))
             """,
         subcommands: [
-            TrainCommand.self, CompareCommand.self, CoordinatorCommand.self, ServerCommand.self,
+            TrainCommand.self, CompareCommand.self, SweepCommand.self, CoordinatorCommand.self,
+            ServerCommand.self,
             WorkerCommand.self, EvaluateCommand.self, ExportCommand.self, DataCommand.self,
         ])
 

@@ -40,6 +40,8 @@ struct GivenValue: Hashable, Sendable {
         case flag, environment
         /// Lines count from 1.
         case file(path: String, line: Int)
+        /// Of a sweep.
+        case grid
     }
 
     let key: SettingKey
@@ -52,6 +54,7 @@ struct GivenValue: Hashable, Sendable {
         case .flag: "\(key.flag) \(text)"
         case .environment: "\(key.environmentVariable)=\(text)"
         case .file(let path, let line): "\(path), line \(line), \(key.name): \(text)"
+        case .grid: "\(key.name)=\(text)"
         }
     }
 
@@ -61,6 +64,7 @@ struct GivenValue: Hashable, Sendable {
         case .flag: key.flag
         case .environment: key.environmentVariable
         case .file(let path, let line): "\(path), line \(line)"
+        case .grid: "the grid"
         }
     }
 }

@@ -49,6 +49,16 @@ struct Settings: Sendable {
 
     subscript(key: SettingKey) -> GivenValue? { values[key] }
 
+    /// These settings with some of them set otherwise, for a point of a grid.
+    func setting(_ point: SweepGrid.Point) -> Settings {
+        var result = self
+        for (key, text) in point.settings {
+            let key = SettingKey(key)
+            result.values[key] = GivenValue(key: key, text: text, source: .grid)
+        }
+        return result
+    }
+
     // MARK: Values
 
     func integer<Value: FixedWidthInteger>(

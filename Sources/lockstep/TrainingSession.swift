@@ -23,7 +23,8 @@ struct TrainingSession {
         var reason: StopReason
     }
 
-    typealias Train = (SessionRequest, SessionReporter, Interruption) throws -> SessionResult
+    typealias Train =
+        @Sendable (SessionRequest, any SessionObserver, Interruption) throws -> SessionResult
 
     private let settings: Settings
     private let placement: Placement

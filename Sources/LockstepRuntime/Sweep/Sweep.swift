@@ -81,6 +81,15 @@ package struct Sweep: Sendable {
         RunDirectory(path: "\(directory)/\(id(of: configuration))")
     }
 
+    /// Whether a run is complete in the sweep's folder. Changes nothing there.
+    package func isComplete(_ configuration: RunConfiguration) -> Bool {
+        let path = runDirectory(of: configuration).metricsPath
+        guard let file = try? MetricsFile(reading: path), case .end(let end) = file.records.last
+        else { return false }
+        return end.status.isFinal
+            && end.configurationSHA256 == configuration.sha256(dataset: dataset)
+    }
+
     /// Trains what is not complete already. Neither a run that diverges nor one that fails stops the
     /// others; a failed one is tried once more.
     ///

@@ -176,12 +176,18 @@ extension RunConfiguration {
         let steps = Double(schedule.totalSteps)
         // Forward, and two products backward; the optimiser's formula once a step.
         let training = epochs * Double(schedule.exampleCount) * 3 + steps * Self.optimizerWork
-        let between = evaluateEvery.map { steps / Double($0) } ?? 0
-        let judged =
-            validationExamples > 0
-            ? (between + epochs) * Double(validationExamples) + epochs * Double(dataset.test.count)
-            : (between + epochs) * Double(dataset.test.count)
-        return parameters * (training + judged)
+        return parameters
+            * (training + judgedExamples(schedule, testCount: dataset.test.count))
+    }
+
+    /// The examples that are evaluated on in a whole run, each as often as it is.
+    func judgedExamples(_ schedule: RunSchedule, testCount: Int) -> Double {
+        let epochs = Double(schedule.epochs)
+        let between = evaluateEvery.map { Double(schedule.totalSteps) / Double($0) } ?? 0
+        // Test examples are kept for the ends of epochs where others are held out.
+        return validationExamples > 0
+            ? (between + epochs) * Double(validationExamples) + epochs * Double(testCount)
+            : (between + epochs) * Double(testCount)
     }
 
     /// Of an update of one parameter.

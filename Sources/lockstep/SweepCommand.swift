@@ -1,0 +1,168 @@
+import ArgumentParser
+import Convergence
+import Datasets
+import Foundation
+import LockstepProtocol
+import LockstepRuntime
+import Logging
+import NeuralNetwork
+
+/// `lockstep sweep`
+struct SweepCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sweep", abstract: "Train every combination of settings, and compare them.",
+        discussion: """
+            Each setting that is named takes each of its values. Whole numbers may be a range, and the \
+            widths of a network have an x between them. A file of --grid maps settings to values or \
+            lists, with an optional list `runs` of mappings, each combined with all the rest; what is \
+            named on the command line stands in for what the file says of it.
+
+            Each run has a folder of its own, named by the hash of its configuration. A second start \
+            skips what is complete and goes on with the rest. A run that diverges is a result; one \
+            that fails is tried once more and then named, and neither stops the others.
+
+            Examples:
+              lockstep sweep loss=mse,cross-entropy batch_size=32,128,512 seed=1-5 --epochs 3
+              lockstep sweep configuration=mse-tanh,ce-softmax seed=1-20 --run-dir runs/seeds
+              lockstep sweep learning_rate=0.0003,0.001,0.003 layers=784x128x10,784x64x64x10 --dry-run
+              lockstep sweep --grid grid.yaml seed=1 --json
+            """)
+
+    @Argument(
+        help: ArgumentHelp("A setting of a run with its values.", valueName: "name=values"))
+    var variations: [String] = []
+
+    @Option(name: .customLong("grid"), help: ArgumentHelp("A YAML file.", valueName: "file"))
+    var gridFile: String?
+
+    @Option(help: ArgumentHelp("The most that a grid may have.", valueName: "n"))
+    var maxRuns = 1_000
+
+    @Option(
+        help: ArgumentHelp(
+            "Runs at a time, one thread each; default: the CPUs of this host.", valueName: "n"))
+    var parallelism: Int?
+
+    @Flag(help: "Leave out the points that cannot be trained, instead of refusing the grid.")
+    var skipInvalid = false
+
+    @Flag(help: "List the runs and the time that they would take, and end.")
+    var dryRun = false
+
+    @OptionGroup(title: "Network") var network: NetworkOptions
+    @OptionGroup(title: "Training") var training: TrainingOptions
+    @OptionGroup(title: "Placement (--workers 0, in this process, is the default here)")
+    var placement: PlacementOptions
+    @OptionGroup var session: SessionOptions
+
+    /// Starts of one sweep meet here, so it is no fresh place.
+    private static let defaultDirectory = "runs/sweep"
+
+    func validate() throws {
+        guard maxRuns >= 1 else { throw ValidationError("--max-runs is at least 1") }
+        guard parallelism.map({ 1...1_024 ~= $0 }) ?? true else {
+            throw ValidationError("--parallelism is 1 to 1024")
+        }
+    }
+
+    func run() throws {
+        let settings = try Settings(
+            command: "sweep",
+            flags: [network.given, training.given, placement.given, session.given],
+            file: session.config)
+        let logger = ConsoleLogHandler.bootstrap(session.role.logLevel)
+        var plan = try SweepPlan(
+            grid(), settings: settings, skipsInvalid: skipInvalid, logger: logger)
+        let placement = try settings.sweepPlacement()
+        let waitTimeoutMilliseconds = try settings.waitTimeoutMilliseconds()
+        if placement.workers > 0 {
+            for entry in plan.entries {
+                _ = try ShardPlan(
+                    layout: entry.configuration.layout, shardCount: placement.servers)
+            }
+        }
+        if session.printConfig {
+            for entry in plan.entries {
+                entry.settings.printTable(of: entry.configuration, [(.workers, placement.workers)])
+                print()
+            }
+            return
+        }
+        let kernels = try KernelVariant.selected(
+            environment: ProcessInfo.processInfo.environment)
+        let dataset = try Dataset.find(settings[.data]?.text, logger)
+        try plan.validate(trainingExampleCount: dataset.train.count, logger: logger)
+        var sweep = Sweep(
+            runs: plan.entries.map { SweepRun($0.configuration) }, dataset: dataset,
+            directory: session.runDir ?? Self.defaultDirectory,
+            parallelism: parallelism ?? ProcessInfo.processInfo.activeProcessorCount,
+            kernels: kernels)
+        if dryRun { return SweepForecast(sweep, plan).show() }
+        sweep.grid = plan.axes
+        sweep.configurationFile = { configuration in
+            settings.file(of: configuration, placement: placement, dataset: dataset)
+        }
+        if placement.workers > 0 {
+            let train = localCluster(session.role)
+            sweep.cluster = Sweep.Cluster(
+                placement: placement, waitTimeoutMilliseconds: waitTimeoutMilliseconds,
+                train: train)
+        }
+        let interruption = Interruption()
+        Signals.forward(to: interruption)
+        let labels = plan.labels
+        let result = try sweep.run(
+            observer: SweepReporter(logger: logger) { labels[$0.configuration] ?? "" },
+            interruption: interruption)
+        Console.shared.clearBar()
+        show(result, plan, dataset)
+        if result.reason.exitCode != .success { throw CommandEnd(reason: result.reason) }
+    }
+
+    private func grid() throws -> SweepGrid {
+        var grid = SweepGrid(maximumRuns: maxRuns)
+        for variation in variations { try grid.add(argument: variation) }
+        if let gridFile {
+            var file = SweepGrid(maximumRuns: maxRuns)
+            try SweepFile.read(gridFile, into: &file)
+            grid.merge(file)
+        }
+        return grid
+    }
+
+    private func show(_ result: SweepResult, _ plan: SweepPlan, _ dataset: Dataset) {
+        if session.json {
+            for end in result.outcomes.compactMap(\.end) { print(end.json) }
+        } else if result.outcomes.count + result.failed.count == result.runs.count {
+            let style = TextStyle.of(STDOUT_FILENO)
+            let title =
+                "\(Figures.plural(result.runs.count, "run")) on \(dataset.name) "
+                + Figures.shortHash("\(dataset.sha256)")
+            print(style.bold(style.adapted(title)), "", separator: "\n")
+            print(plan.table(of: result).text(style))
+        } else {
+            print(
+                "\(result.outcomes.count) of \(result.runs.count) runs are complete; "
+                    + "start the same sweep again to go on")
+        }
+    }
+}
+
+extension Settings {
+    /// In this process, unless workers are asked for.
+    func sweepPlacement() throws(UsageError) -> Placement {
+        guard self[.workers] != nil else {
+            return try sweepPlacement(Placement(workers: 0, threads: threads(), servers: 1))
+        }
+        return try sweepPlacement(placement())
+    }
+
+    private func sweepPlacement(_ placement: Placement) throws(UsageError) -> Placement {
+        if placement.workers == 0, placement.threads > 1, let given = self[.threads] {
+            throw UsageError(
+                given.place, "each run in this process has one thread",
+                "say with --parallelism how many go on at a time")
+        }
+        return placement
+    }
+}
