@@ -30,7 +30,8 @@ extension StopReason {
         case is UsageError, is ConfigurationError, is KernelVariantError, is EndpointError,
             is ShardPlan.PlanError, is SweepGridError, is SweepError:
             self.init(.usage, "\(error)")
-        case is DatasetError, is MetricsError, is SafetensorsError: self.init(.badData, "\(error)")
+        case is DatasetError, is MetricsError, is SafetensorsError, is NoRunsError:
+            self.init(.badData, "\(error)")
         case is DownloadError: self.init(.unavailable, "\(error)")
         case let error as FileError:
             switch error.operation {
@@ -38,7 +39,8 @@ extension StopReason {
             case .write: self.init(.cannotWrite, "\(error)")
             }
         case is CacheError: self.init(.cannotWrite, "\(error)")
-        case is RunDirectoryError, is MismatchError: self.init(.mismatch, "\(error)")
+        case is RunDirectoryError, is MismatchError, is MixedDatasets:
+            self.init(.mismatch, "\(error)")
         default:
             guard LockstepCommand.exitCode(for: error) == .failure else { return nil }
             self.init(.internalError, "\(error)")

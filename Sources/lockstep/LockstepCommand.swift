@@ -38,8 +38,8 @@ struct LockstepCommand: ParsableCommand {
             """,
         subcommands: [
             TrainCommand.self, CompareCommand.self, SweepCommand.self, CoordinatorCommand.self,
-            ServerCommand.self,
-            WorkerCommand.self, EvaluateCommand.self, ExportCommand.self, DataCommand.self,
+            ServerCommand.self, WorkerCommand.self, EvaluateCommand.self, ExportCommand.self,
+            ReportCommand.self, DataCommand.self,
         ])
 
     private static var libraryVersion: String {

@@ -51,7 +51,7 @@ package struct ChartAxis: Equatable, Sendable {
     }
 
     /// The axis as far as `values` need it, with its ticks.
-    func scaled(to values: [Double], maximumTicks: Int) -> ScaledAxis {
+    package func scaled(to values: [Double], maximumTicks: Int) -> ScaledAxis {
         let held = (values + (range.map { [$0.lowerBound, $0.upperBound] } ?? [])).filter(holds)
         guard var low = held.min(), var high = held.max() else {
             return scaled(to: scale == .linear ? [0, 1] : [1, 10], maximumTicks: maximumTicks)
@@ -150,18 +150,18 @@ package struct ChartAxis: Equatable, Sendable {
 }
 
 /// An axis with the range that it covers and the ticks on it.
-struct ScaledAxis: Equatable, Sendable {
-    struct Tick: Equatable, Sendable {
-        var value: Double
-        var label: String
+package struct ScaledAxis: Equatable, Sendable {
+    package struct Tick: Equatable, Sendable {
+        package var value: Double
+        package var label: String
     }
 
-    var axis: ChartAxis
-    var range: ClosedRange<Double>
-    var ticks: [Tick]
+    package var axis: ChartAxis
+    package var range: ClosedRange<Double>
+    package var ticks: [Tick]
 
     /// Where a value lies between the ends, 0 and 1.
-    func position(_ value: Double) -> Double {
+    package func position(_ value: Double) -> Double {
         switch axis.scale {
         case .linear:
             (value - range.lowerBound) / (range.upperBound - range.lowerBound)

@@ -1,0 +1,246 @@
+import Foundation
+
+extension LineChart {
+    func drawn(_ size: ChartSize) -> DrawnChart {
+        LineDrawing(self, size).drawn
+    }
+}
+
+/// A line chart laid out for one size.
+private struct LineDrawing {
+    private typealias Place = (x: Double, y: Double)
+
+    private let chart: LineChart
+    private let size: ChartSize
+    private let bands: [[LineChart.Series.BandPoint]]
+    private let y: ScaledAxis
+    private let legend: Legend
+    /// Labels stand at the ends of their lines where there is room, else above.
+    private let labelsLines: Bool
+    private let left: Double
+    private let right: Double
+    private let top: Double
+    private let bottom: Double
+
+    /// Points that all faint lines of a view may have together: hundreds of runs in a small file.
+    private static let faintPointCount = 2_400
+
+    init(_ chart: LineChart, _ size: ChartSize) {
+        self.chart = chart
+        self.size = size
+        bands = chart.series.map(\.band)
+        let values =
+            chart.series.flatMap(\.runs).flatMap(\.points).map(\.y)
+            + chart.ideals.flatMap(\.points).map(\.y) + chart.markers.map(\.point.y)
+            + chart.thresholds.map(\.value)
+        y = chart.yAxis.scaled(to: values, maximumTicks: size == .wide ? 7 : 6)
+        left = (y.ticks.map { TextWidth.of($0.label) }.max() ?? 0) + 10
+        let widest = chart.series.map { TextWidth.of($0.label) }.max() ?? 0
+        labelsLines = size == .wide && widest < 170 && chart.series.count <= 8
+        legend = Legend(
+            labelsLines ? [] : chart.series.map { ($0.label, $0.colour) }, width: size.width)
+        right = labelsLines ? size.width - widest - 14 : size.width - 8
+        top = legend.height + 26
+        bottom = top + (size == .wide ? 300 : 220)
+    }
+
+    var drawn: DrawnChart {
+        var canvas = SVGCanvas()
+        legend.draw(on: &canvas)
+        canvas.text(chart.yAxis.label, x: 0, y: legend.height + 12)
+        for tick in y.ticks {
+            let height = place(y: tick.value)
+            canvas.line(x1: left, y1: height, x2: right, y2: height, class: "grid")
+            canvas.text(tick.label, x: left - 7, y: height + 4, anchor: .end)
+        }
+        canvas.line(x1: left, y1: bottom, x2: right, y2: bottom, class: "axis")
+        for index in chart.xAxes.indices {
+            canvas.markup.open("g", ["class": "view", "data-axis": chart.xAxes[index].label])
+            drawView(index, on: &canvas)
+            canvas.markup.close("g")
+        }
+        return DrawnChart(height: bottom + 40, markup: canvas.markup.text)
+    }
+
+    private func place(y value: Double) -> Double {
+        bottom - y.position(value) * (bottom - top)
+    }
+
+    // MARK: A view: the chart over one of its x axes
+
+    private func drawView(_ axis: Int, on canvas: inout SVGCanvas) {
+        let points =
+            chart.series.flatMap(\.runs).flatMap(\.points) + chart.ideals.flatMap(\.points)
+            + chart.markers.map(\.point)
+        let x = chart.xAxes[axis].scaled(
+            to: points.filter { y.axis.holds($0.y) }.map { $0.x[axis] },
+            maximumTicks: size == .wide ? 8 : 4)
+        drawAxis(x, on: &canvas)
+        guard points.contains(where: { y.axis.holds($0.y) && x.axis.holds($0.x[axis]) }) else {
+            canvas.text(
+                "nothing was measured", x: (left + right) / 2, y: (top + bottom) / 2,
+                anchor: .middle)
+            return
+        }
+        drawRuns(axis, x, on: &canvas)
+        for threshold in chart.thresholds where y.axis.holds(threshold.value) {
+            let height = place(y: threshold.value)
+            canvas.line(x1: left, y1: height, x2: right, y2: height, class: "threshold")
+            canvas.text(threshold.label, x: right - 3, y: height - 4, class: "halo", anchor: .end)
+        }
+        for ideal in chart.ideals { draw(ideal, axis, x, on: &canvas) }
+        for index in chart.series.indices { drawMedian(index, axis, x, on: &canvas) }
+        for marker in chart.markers { draw(marker, axis, x, on: &canvas) }
+        if labelsLines { drawLabels(axis, x, on: &canvas) }
+    }
+
+    private func drawAxis(_ x: ScaledAxis, on canvas: inout SVGCanvas) {
+        var lastEnd = -Double.infinity
+        for tick in x.ticks {
+            let center = left + x.position(tick.value) * (right - left)
+            canvas.line(x1: center, y1: bottom, x2: center, y2: bottom + 4, class: "axis")
+            let half = TextWidth.of(tick.label) / 2
+            let middle = min(max(center, half), size.width - half)
+            guard middle - half > lastEnd + 4 else { continue }
+            canvas.text(tick.label, x: middle, y: bottom + 18, anchor: .middle)
+            lastEnd = middle + half
+        }
+        canvas.text(x.axis.label, x: right, y: bottom + 34, anchor: .end)
+    }
+
+    private func places(_ points: [LineChart.Point], _ axis: Int, _ x: ScaledAxis) -> [Place] {
+        points.filter { x.axis.holds($0.x[axis]) && y.axis.holds($0.y) }.map {
+            place($0.x[axis], $0.y, x)
+        }
+    }
+
+    private func place(_ value: Double, _ height: Double, _ x: ScaledAxis) -> Place {
+        (left + x.position(value) * (right - left), place(y: height))
+    }
+
+    private func drawRuns(_ axis: Int, _ x: ScaledAxis, on canvas: inout SVGCanvas) {
+        let runCount = max(chart.series.map(\.runs.count).reduce(0, +), 1)
+        let limit = max(Self.faintPointCount / runCount, 12)
+        for series in chart.series {
+            canvas.markup.open("g", ["class": ChartStyle.series(series.colour)])
+            for run in series.runs {
+                let line = places(run.points, axis, x)
+                if series.runs.count > 1 { canvas.path(thinned(line, to: limit), class: "run") }
+                if run.isDiverged, let end = line.last {
+                    canvas.line(
+                        x1: end.x - 4, y1: end.y - 4, x2: end.x + 4, y2: end.y + 4, class: "cross")
+                    canvas.line(
+                        x1: end.x - 4, y1: end.y + 4, x2: end.x + 4, y2: end.y - 4, class: "cross")
+                }
+            }
+            canvas.markup.close("g")
+        }
+    }
+
+    /// Every so many points, and the last.
+    private func thinned(_ line: [Place], to limit: Int) -> [Place] {
+        guard line.count > limit, let last = line.last else { return line }
+        let stride = Int((Double(line.count) / Double(limit)).rounded(.up))
+        let kept = Swift.stride(from: 0, to: line.count - 1, by: stride).map { line[$0] }
+        return kept + [last]
+    }
+
+    private func drawMedian(_ index: Int, _ axis: Int, _ x: ScaledAxis, on canvas: inout SVGCanvas)
+    {
+        let series = chart.series[index]
+        // A run's time differs from another's; in order of time the band does not fold.
+        let band = bands[index].filter { x.axis.holds($0.x[axis]) && y.axis.holds($0.median) }
+        canvas.markup.open("g", ["class": ChartStyle.series(series.colour)])
+        if series.runs.count > 1 {
+            let shown = band.filter { y.axis.holds($0.lowerQuartile) }
+            let upper = shown.map { place($0.x[axis], $0.upperQuartile, x) }
+            let lower = shown.map { place($0.x[axis], $0.lowerQuartile, x) }
+            canvas.path(upper + lower.reversed(), class: "band", isClosed: true)
+        }
+        canvas.path(band.map { place($0.x[axis], $0.median, x) }, class: "median")
+        for point in band where point.isCensored || series.hasMarkers || band.count == 1 {
+            let (center, height) = place(point.x[axis], point.median, x)
+            canvas.circle(
+                x: center, y: height, radius: 3.2, class: point.isCensored ? "hollow" : "dot")
+            guard point.isCensored else { continue }
+            canvas.path(
+                [(center - 3, height - 8), (center, height - 12), (center + 3, height - 8)],
+                class: "whisker")
+        }
+        canvas.markup.close("g")
+    }
+
+    private func draw(
+        _ ideal: LineChart.Ideal, _ axis: Int, _ x: ScaledAxis, on canvas: inout SVGCanvas
+    ) {
+        let line = places(ideal.points, axis, x)
+        canvas.path(line, class: "ideal")
+        guard let end = line.last else { return }
+        canvas.text(ideal.label, x: end.x - 4, y: end.y - 6, class: "halo", anchor: .end)
+    }
+
+    private func draw(
+        _ marker: LineChart.Marker, _ axis: Int, _ x: ScaledAxis, on canvas: inout SVGCanvas
+    ) {
+        guard let center = places([marker.point], axis, x).first else { return }
+        canvas.markup.open("g", ["class": marker.colour.map(ChartStyle.series) ?? "s6"])
+        canvas.circle(x: center.x, y: center.y, radius: 5, class: "hollow")
+        let isRight = center.x > (left + right) / 2
+        canvas.text(
+            marker.label, x: center.x + (isRight ? -9 : 9), y: center.y - 8, class: "halo",
+            anchor: isRight ? .end : .start)
+        canvas.markup.close("g")
+    }
+
+    /// Names at the ends of the lines, pushed apart where they would cover each other.
+    private func drawLabels(_ axis: Int, _ x: ScaledAxis, on canvas: inout SVGCanvas) {
+        var labels = chart.series.indices.compactMap { index -> (height: Double, index: Int)? in
+            bands[index].last {
+                x.axis.holds($0.x[axis]) && y.axis.holds($0.median)
+            }.map { (place(y: $0.median), index) }
+        }.sorted { $0.height < $1.height }
+        let gap = 15.0
+        for index in labels.indices.dropFirst() {
+            labels[index].height = max(labels[index].height, labels[index - 1].height + gap)
+        }
+        if let last = labels.last, last.height > bottom {
+            labels[labels.count - 1].height = bottom
+            for index in labels.indices.dropLast().reversed() {
+                labels[index].height = min(labels[index].height, labels[index + 1].height - gap)
+            }
+        }
+        for label in labels {
+            let series = chart.series[label.index]
+            canvas.markup.open("g", ["class": ChartStyle.series(series.colour)])
+            canvas.text(series.label, x: right + 8, y: label.height + 4, class: "name")
+            canvas.markup.close("g")
+        }
+    }
+}
+
+/// Names with a stroke of their colour, in as many lines as they need.
+struct Legend {
+    private var items: [(label: String, colour: Int, x: Double, y: Double)] = []
+    private(set) var height = 0.0
+
+    init(_ names: [(label: String, colour: Int)], width: Double) {
+        var (x, y) = (0.0, 12.0)
+        for (label, colour) in names {
+            let needed = 22 + TextWidth.of(label) + 16
+            if x > 0, x + needed - 16 > width { (x, y) = (0, y + 18) }
+            items.append((label, colour, x, y))
+            x += needed
+        }
+        height = names.isEmpty ? 0 : y + 10
+    }
+
+    func draw(on canvas: inout SVGCanvas) {
+        for item in items {
+            canvas.markup.open("g", ["class": ChartStyle.series(item.colour)])
+            canvas.line(
+                x1: item.x, y1: item.y - 4, x2: item.x + 16, y2: item.y - 4, class: "median")
+            canvas.text(item.label, x: item.x + 22, y: item.y, class: "name")
+            canvas.markup.close("g")
+        }
+    }
+}

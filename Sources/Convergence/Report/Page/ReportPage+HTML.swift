@@ -1,0 +1,141 @@
+import Foundation
+
+extension ReportPage {
+    /// One file with everything in it: drawings, style, script and data. It asks no network for anything.
+    package var html: String {
+        var page = Markup()
+        page.add("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
+        page.add("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n")
+        page.element("title", title)
+        page.add("<link rel=\"icon\" href=\"data:,\">\n")
+        page.add(
+            "<style>\n\(ChartStyle.variables)\(ChartStyle.rules)\(PageStyle.rules)</style>\n</head>\n"
+        )
+        page.add("<body>\n<header>\n")
+        page.element("h1", title)
+        for paragraph in summary { page.element("p", paragraph) }
+        addContents(to: &page)
+        page.add("</header>\n<main>\n")
+        for (index, section) in sections.enumerated() {
+            page.add("<section>\n")
+            page.element("h2", ["id": "section-\(index + 1)"], section.title)
+            for block in section.blocks { add(block, to: &page) }
+            page.add("</section>\n")
+        }
+        page.add("</main>\n<footer>\n")
+        page.element("p", Self.footer)
+        page.add("</footer>\n<script type=\"application/json\" id=\"data\">")
+        page.add(data.serialized)
+        page.add("</script>\n<script>\n\(PageStyle.script)</script>\n</body>\n</html>\n")
+        return page.text
+    }
+
+    static let footer =
+        "Lines are medians over the runs, bands hold the middle half of them, and faint lines are single "
+        + "runs. Censored: ended before there was a figure. All figures are in this file as JSON, and "
+        + "in runs.csv beside it."
+
+    private func addContents(to page: inout Markup) {
+        guard sections.count > 2 else { return }
+        page.open("nav", ["aria-label": "Sections"])
+        for (index, section) in sections.enumerated() {
+            page.element("a", ["href": "#section-\(index + 1)"], section.title)
+        }
+        page.close("nav")
+    }
+
+    private func add(_ block: Block, to page: inout Markup) {
+        switch block {
+        case .paragraph(let text): page.element("p", text)
+        case .chart(let chart): chart.add(to: &page)
+        case .table(let table): table.add(to: &page)
+        case .claims(let claims): add(claims, to: &page)
+        }
+    }
+
+    private func add(_ claims: [ClaimRow], to page: inout Markup) {
+        page.open("ul", ["class": "claims"])
+        for row in claims {
+            page.open("li")
+            page.element("h3", row.claim)
+            page.element("span", ["class": "chip \(row.verdict.style)"], row.verdict.rawValue)
+            page.element("p", row.figure)
+            if !row.experiment.isEmpty { page.element("p", ["class": "note"], row.experiment) }
+            page.close("li")
+        }
+        page.close("ul")
+    }
+}
+
+extension Chart {
+    fileprivate func add(to page: inout Markup) {
+        page.open("figure", ["id": name, "class": "chart"])
+        page.open("figcaption")
+        page.element("h3", title)
+        page.element("p", ["class": "source"], source.text)
+        if !summary.isEmpty { page.element("p", ["class": "said"], summary) }
+        page.close("figcaption")
+        if case .lines(let chart) = kind, chart.xAxes.count > 1 {
+            page.add("<div class=\"switch\" role=\"group\" aria-label=\"x axis\" hidden>\n")
+            for (index, axis) in chart.xAxes.enumerated() {
+                page.element(
+                    "button",
+                    [
+                        "type": "button", "data-axis": axis.label,
+                        "aria-pressed": index == 0 ? "true" : "false",
+                    ], axis.label)
+            }
+            page.close("div")
+        }
+        for size in ChartSize.allCases { page.add(svgElement(size)) }
+        page.close("figure")
+    }
+}
+
+extension ReportTable {
+    fileprivate func add(to page: inout Markup) {
+        page.open("figure", ["id": "table-\(name)"])
+        page.open("figcaption")
+        page.element("h3", title)
+        page.element("p", ["class": "source"], source.text)
+        page.close("figcaption")
+        page.add("<div class=\"scroll\" tabindex=\"0\" role=\"region\"")
+        page.add(" aria-label=\"\(Markup.escaped(title))\">\n<table>\n<thead><tr>")
+        let hasWords = columns.indices.map(holdsWords)
+        for (column, isWords) in zip(columns, hasWords) {
+            page.element(
+                "th", ["scope": "col", "class": isWords ? "words" : "figures"], column.title)
+        }
+        page.add("</tr></thead>\n<tbody>\n")
+        for row in rows {
+            page.open("tr")
+            for (cell, isWords) in zip(row, hasWords) {
+                page.element("td", ["class": isWords ? "words" : "figures"], cell.shown)
+            }
+            page.close("tr")
+        }
+        page.add("</tbody>\n</table>\n</div>\n")
+        if !note.isEmpty { page.element("p", ["class": "note"], note) }
+        page.close("figure")
+    }
+
+    /// Whether a column holds words, which stand to the left.
+    func holdsWords(_ column: Int) -> Bool {
+        rows.contains { row in
+            switch row[column] {
+            case .text: true
+            case .number: false
+            }
+        }
+    }
+}
+
+extension Finding.Verdict {
+    fileprivate var style: String {
+        switch self {
+        case .holds: "holds"
+        case .doesNotHold: "fails"
+        case .cannotBeTold: "open"
+        }
+    }
+}

@@ -1,0 +1,352 @@
+/// The report on runs that are there, whatever started them.
+package struct RunsReport {
+    private let groups: [RunGroup]
+    private let comparison: Comparison
+    private let source: ChartSource
+    private let title: String?
+
+    /// - Throws: ``MixedDatasets`` for runs of two data sets.
+    package init(_ runs: [RunCollection.Run], title: String? = nil) throws(MixedDatasets) {
+        source = try ChartSource(runs.map(\.outcome))
+        groups = RunGroup.groups(runs)
+        comparison = Comparison(groups.flatMap(\.outcomes))
+        self.title = title
+    }
+
+    package var page: ReportPage {
+        let layers = layerSections
+        return ReportPage(
+            title: title ?? "How the runs on \(source.dataset) converged",
+            summary: summary,
+            sections: [curves, finals, thresholds] + layers + findings + [list],
+            runs: groups.flatMap(\.outcomes))
+    }
+
+    private var summary: [String] {
+        let count = groups.count
+        let batches = Set(groups.flatMap(\.outcomes).compactMap(\.batchSize)).sorted()
+        let opening =
+            "\(Figures.plural(source.runCount, "run")) of \(Figures.plural(count, "configuration")) on "
+            + "\(source.dataset) (SHA-256 \(Figures.shortHash(source.datasetSHA256)))"
+            + (batches.isEmpty
+                ? "" : ", batch size \(batches.map(Figures.count).joined(separator: ", "))")
+            + (source.runCount == 1 ? ". One run shows no scatter: n = 1." : ".")
+        let best = groups.compactMap { group in
+            Summary(group.completed.compactMap { $0.end?.testAccuracy }).map { (group, $0) }
+        }.max { $0.1.mean < $1.1.mean }
+        guard let best else { return [opening, "No run completed."] }
+        let interval = best.1.confidenceInterval.map { interval in
+            " (95 % interval \(percent(interval.lowerBound)) to \(percent(interval.upperBound)), "
+                + "n = \(Figures.count(best.1.count)))"
+        }
+        let single = interval ?? " (n = 1)"
+        return [
+            opening,
+            "\(count > 1 ? "The highest final test accuracy has" : "Final test accuracy of") "
+                + "\(best.0.label): \(percent(best.1.mean))\(single).",
+        ]
+    }
+
+    private func percent(_ share: Double) -> String { Figures.fixed(share * 100, 2) + " %" }
+
+    // MARK: Curves
+
+    private var curves: ReportPage.Section {
+        ReportPage.Section(
+            title: "Convergence",
+            blocks: [
+                .chart(
+                    curve(
+                        "test-accuracy", "Test accuracy over training",
+                        ChartAxis(label: "test accuracy", unit: .percent),
+                        thresholds: Comparison.thresholds.map { threshold in
+                            LineChart.Threshold(
+                                value: threshold, label: "\(Figures.fixed(threshold * 100, 0)) %")
+                        }
+                    ) { run in run.testCurve.map { ($0, $0.value) } }),
+                .chart(
+                    curve(
+                        "train-loss", "Training loss over training",
+                        ChartAxis(label: "training loss, logarithmic", scale: .logarithmic),
+                        summary: lossSummary
+                    ) { run in
+                        run.epochs.map { epoch in
+                            (
+                                CurvePoint(
+                                    step: epoch.step, epoch: Double(epoch.epoch),
+                                    seconds: epoch.seconds, value: epoch.trainLoss),
+                                epoch.trainLoss
+                            )
+                        }
+                    }),
+            ])
+    }
+
+    private var lossSummary: String {
+        let losses = Set(groups.compactMap { $0.outcomes.first?.run.settings["loss"] })
+        return "Means over each epoch."
+            + (losses.count > 1
+                ? " Losses of two kinds have no common scale: compare their slopes, not their heights."
+                : "")
+    }
+
+    private func curve(
+        _ name: String, _ title: String, _ yAxis: ChartAxis,
+        thresholds: [LineChart.Threshold] = [], summary: String = "",
+        points: (RunOutcome) -> [(CurvePoint, Double)]
+    ) -> Chart {
+        let series = groups.map { group in
+            LineChart.Series(
+                label: group.label,
+                runs: group.outcomes.map { run in
+                    LineChart.Run(
+                        label: "seed \(run.run.seed)",
+                        points: points(run).map { point, value in
+                            LineChart.Point(
+                                x: [
+                                    Double(point.step), point.epoch,
+                                    Double(run.examples(atStep: point.step)), point.seconds,
+                                ], y: value)
+                        }, isDiverged: run.end?.status == .diverged)
+                }, colour: group.colour)
+        }
+        let shown = thresholds.filter { threshold in
+            series.contains { $0.runs.contains { $0.points.contains { $0.y >= threshold.value } } }
+        }
+        return Chart(
+            name: name, title: title, summary: summary, source: source,
+            kind: .lines(
+                LineChart(
+                    xAxes: [.steps, .epochs, .examples, .seconds], yAxis: yAxis, series: series,
+                    thresholds: shown)))
+    }
+
+    // MARK: Final figures
+
+    private var finals: ReportPage.Section {
+        let bars = groups.map { group in
+            let values = group.completed.compactMap { $0.end?.testAccuracy }
+            let summary = Summary(values)
+            return BarChart.Bar(
+                label: group.label, value: summary?.mean ?? .nan,
+                interval: summary?.confidenceInterval, runs: values.count > 1 ? values : [],
+                colour: group.colour)
+        }
+        var table = ReportTable(
+            name: "final", title: "Final figures, completed runs", source: source,
+            columns: [
+                .init(key: "configuration", title: "configuration"),
+                .init(key: "n", title: "runs"),
+                .init(key: "completed", title: "completed"),
+                .init(key: "mean_test_accuracy", title: "test accuracy, mean"),
+                .init(key: "standard_deviation", title: "standard deviation"),
+                .init(key: "low", title: "95 % interval from"),
+                .init(key: "high", title: "to"),
+                .init(key: "minimum", title: "minimum"),
+                .init(key: "maximum", title: "maximum"),
+                .init(key: "mean_test_loss", title: "test loss, mean"),
+            ],
+            note:
+                "Intervals are Student's, over seeds. Diverged and interrupted runs count among the runs "
+                + "and not in the means.")
+        for group in groups {
+            let ends = group.completed.compactMap(\.end)
+            let accuracy = Summary(ends.map(\.testAccuracy))
+            table.add([
+                .text(group.label), .count(group.runs.count), .count(ends.count),
+                .percent(accuracy?.mean ?? .nan),
+                .percent(accuracy?.standardDeviation ?? .nan),
+                .percent(accuracy?.confidenceInterval?.lowerBound ?? .nan),
+                .percent(accuracy?.confidenceInterval?.upperBound ?? .nan),
+                .percent(accuracy?.minimum ?? .nan), .percent(accuracy?.maximum ?? .nan),
+                .fixed(Summary(ends.map(\.testLoss))?.mean ?? .nan, digits: 5),
+            ])
+        }
+        return ReportPage.Section(
+            title: "Final accuracy",
+            blocks: [
+                .chart(
+                    Chart(
+                        name: "final-accuracy", title: "Final test accuracy", source: source,
+                        kind: .bars(
+                            BarChart(
+                                axis: ChartAxis(label: "test accuracy", unit: .percent),
+                                bars: bars,
+                                legend: "mean with its 95 % interval, and single runs")))),
+                .table(table),
+            ])
+    }
+
+    // MARK: Thresholds
+
+    private var thresholds: ReportPage.Section {
+        var table = ReportTable(
+            name: "thresholds", title: "How long it took to reach a test accuracy", source: source,
+            columns: [
+                .init(key: "configuration", title: "configuration"),
+                .init(key: "threshold", title: "test accuracy"),
+                .init(key: "n", title: "runs"),
+                .init(key: "reached", title: "reached it"),
+                .init(key: "median_steps", title: "steps, median"),
+                .init(key: "median_examples", title: "examples, median"),
+                .init(key: "median_seconds", title: "seconds, median"),
+            ],
+            note:
+                "Read at the evaluations that were made, and not between them. A run that did not reach "
+                + "it ranks last; where the median falls on such runs there is none.")
+        for group in groups {
+            for threshold in Comparison.thresholds {
+                let crossings = group.outcomes.map { ($0, $0.crossing(of: threshold)) }
+                let reached = crossings.filter(\.1.isReached)
+                func median(_ value: (RunOutcome, CurvePoint) -> Double) -> Double {
+                    Quantiles.median(
+                        reached.map { value($0.0, $0.1.point) }, of: crossings.count) ?? .nan
+                }
+                table.add([
+                    .text(group.label), .percent(threshold, digits: 0), .count(crossings.count),
+                    .count(reached.count), .fixed(median { Double($1.step) }, digits: 0),
+                    .fixed(median { Double($0.examples(atStep: $1.step)) }, digits: 0),
+                    .fixed(median { $1.seconds }, digits: 2),
+                ])
+            }
+        }
+        return ReportPage.Section(title: "Time to accuracy", blocks: [.table(table)])
+    }
+
+    // MARK: Layers
+
+    private var layerSections: [ReportPage.Section] {
+        let depth = groups.flatMap(\.runs).flatMap(\.layers).map(\.gradientNorms.count).max() ?? 0
+        guard depth > 0 else { return [] }
+        let blocks = (0..<depth).map { layer in
+            let name = layer == depth - 1 ? "output layer" : "hidden layer \(layer + 1)"
+            return [
+                layerChart(
+                    "gradient-norm-\(layer + 1)", "Gradient norm, \(name)",
+                    ChartAxis(label: "Euclidean norm, logarithmic", scale: .logarithmic), layer,
+                    depth, \.gradientNorms),
+                layerChart(
+                    "saturation-\(layer + 1)", "Saturated units, \(name)",
+                    ChartAxis(label: "share of units", unit: .percent, range: 0...0.01), layer,
+                    depth, \.saturation),
+            ]
+        }
+        return [
+            ReportPage.Section(
+                title: "Inside the network",
+                blocks: [
+                    .paragraph(
+                        "Means over parts of an epoch, of the mean gradient of each step and of the share "
+                            + "of saturated units in its forward pass.")
+                ] + (blocks.map { $0[0] } + blocks.map { $0[1] }).map(ReportPage.Block.chart))
+        ]
+    }
+
+    /// Layers are counted from the output where networks differ in depth.
+    private func layerChart(
+        _ name: String, _ title: String, _ yAxis: ChartAxis, _ layer: Int, _ depth: Int,
+        _ values: (LayerPoint) -> [Double]
+    ) -> Chart {
+        let series = groups.map { group in
+            LineChart.Series(
+                label: group.label,
+                runs: group.runs.map { run in
+                    LineChart.Run(
+                        label: "seed \(run.outcome.run.seed)",
+                        points: run.layers.compactMap { point in
+                            let index = layer - depth + values(point).count
+                            guard index >= 0 else { return nil }
+                            return LineChart.Point(
+                                x: [
+                                    Double(point.step), point.epoch,
+                                    Double(run.outcome.examples(atStep: point.step)),
+                                ], y: values(point)[index])
+                        }, isDiverged: run.outcome.end?.status == .diverged)
+                }, colour: group.colour)
+        }
+        return Chart(
+            name: name, title: title, source: source,
+            kind: .lines(
+                LineChart(xAxes: [.steps, .epochs, .examples], yAxis: yAxis, series: series)))
+    }
+
+    // MARK: Findings and runs
+
+    /// Where each of the three presets is there once.
+    private var findings: [ReportPage.Section] {
+        let presets = ["mse-tanh", "mse-tanh-rescaled", "ce-softmax"]
+        guard presets.allSatisfy({ name in groups.count { $0.configuration == name } == 1 }) else {
+            return []
+        }
+        let rows = comparison.findings.map { finding in
+            ClaimRow(
+                claim: finding.claim, experiment: "", figure: finding.evidence,
+                verdict: finding.verdict)
+        }
+        return [
+            ReportPage.Section(
+                title: "What the runs say",
+                blocks: [.paragraph("On \(source.text)."), .claims(rows)])
+        ]
+    }
+
+    private var list: ReportPage.Section {
+        var table = ReportTable(
+            name: "runs", title: "All runs", source: source,
+            columns: [
+                .init(key: "configuration", title: "configuration"),
+                .init(key: "seed", title: "seed"),
+                .init(key: "status", title: "status"),
+                .init(key: "epochs", title: "epochs"),
+                .init(key: "steps", title: "steps"),
+                .init(key: "test_accuracy", title: "test accuracy"),
+                .init(key: "test_loss", title: "test loss"),
+                .init(key: "seconds", title: "seconds"),
+                .init(key: "examples_per_second", title: "examples/s"),
+                .init(key: "configuration_sha256", title: "configuration hash"),
+                .init(key: "weights_sha256", title: "weights hash"),
+                .init(key: "folder", title: "folder"),
+            ],
+            note:
+                "Seconds are training time, evaluations left out; examples/s are those of the fastest "
+                + "epoch.")
+        for group in groups {
+            for run in group.runs {
+                let end = run.outcome.end
+                table.add([
+                    .text(group.label),
+                    .number(Double(run.outcome.run.seed), shown: "\(run.outcome.run.seed)"),
+                    .text(run.outcome.statusName), .count(end?.epochs ?? 0),
+                    .count(end?.steps ?? 0), .percent(end?.testAccuracy ?? .nan),
+                    .fixed(end?.testLoss ?? .nan, digits: 5),
+                    .fixed(end?.seconds ?? .nan, digits: 2),
+                    .fixed(end?.examplesPerSecond ?? .nan, digits: 0),
+                    .text(Figures.shortHash(run.outcome.provenance.configurationSHA256)),
+                    .text(Figures.shortHash(end?.weightsSHA256 ?? "")), .text(run.path),
+                ])
+            }
+        }
+        return ReportPage.Section(title: "The runs", blocks: [.table(table)])
+    }
+}
+
+extension Quantiles {
+    /// Of `total` values of which only `values` are known, and the others lie above them all; nil where the
+    /// median falls on one of those.
+    static func median(_ values: [Double], of total: Int) -> Double? {
+        let sorted = values.sorted()
+        guard total > 0, total / 2 < sorted.count else { return nil }
+        let upper = sorted[total / 2]
+        return total.isMultiple(of: 2) ? (sorted[total / 2 - 1] + upper) / 2 : upper
+    }
+}
+
+extension RunOutcome {
+    /// Examples that the first `step` updates trained on; an epoch's last batch may be shorter.
+    func examples(atStep step: Int) -> Int {
+        let batch = batchSize ?? 0
+        guard let epoch = epochs.first, epoch.step > 0 else { return step * batch }
+        let (whole, rest) = step.quotientAndRemainder(dividingBy: epoch.step)
+        return whole * epoch.examples + min(rest * batch, epoch.examples)
+    }
+}

@@ -1,0 +1,64 @@
+import ArgumentParser
+import Convergence
+import Foundation
+
+/// `lockstep report`
+struct ReportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "report",
+        abstract: "Draw runs and tabulate them: one page, Markdown, CSV and drawings.",
+        discussion: """
+            Takes the folders of runs, and those that hold some up to three levels below. Runs that differ \
+            in their seed only are a group: curves are medians with the band between the quartiles, final \
+            accuracies are means with their 95 % intervals. Runs that have not ended are named and left \
+            out; diverged and interrupted ones are shown.
+
+            Writes report.html (it needs nothing else, and no network), report.md, runs.csv (a row a run \
+            and epoch) and drawings/NAME.svg. Runs of two data sets have no common report: choose one.
+
+            Examples:
+              lockstep report runs
+              lockstep report runs/paper --output paper --title "MSE and cross-entropy"
+              lockstep report runs --dataset 9ae91a2c
+            """)
+
+    @Argument(help: ArgumentHelp("Folders of runs, or with runs below them.", valueName: "dir"))
+    var folders: [String] = []
+
+    @Option(
+        help: ArgumentHelp("A folder; files of an earlier report are replaced.", valueName: "dir"))
+    var output = "report"
+
+    @Option(help: ArgumentHelp("The page's head.", valueName: "text"))
+    var title: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Only runs on the data set whose SHA-256 starts so.", valueName: "hash-prefix"))
+    var dataset: String?
+
+    func run() throws {
+        guard !folders.isEmpty else {
+            throw UsageError(
+                "report", "there is no folder to report on",
+                "give the folders of runs, “lockstep report runs” for instance")
+        }
+        let collection = try RunCollection(folders: folders)
+        for note in collection.notes { Console.shared.say(note) }
+        let runs = try chosen(from: collection)
+        let page = try RunsReport(runs, title: title).page
+        for path in try page.write(toFolder: output) { print(path) }
+    }
+
+    private func chosen(from collection: RunCollection) throws -> [RunCollection.Run] {
+        guard let dataset else { return collection.runs }
+        let runs = dataset.isEmpty ? [] : collection.filtered(dataset: dataset)
+        guard !runs.isEmpty else {
+            let names = collection.datasets.map { "\($0.name) \($0.sha256)" }
+            throw UsageError(
+                "--dataset \(dataset)", "no run was trained on such data",
+                "there are runs on \(names.joined(separator: " and "))")
+        }
+        return runs
+    }
+}
