@@ -1,0 +1,171 @@
+import LockstepProtocol
+import NeuralNetwork
+
+/// What the study trains: how many seeds, rates, batches and epochs each of its questions gets.
+package struct StudyPlan: Sendable {
+    package enum Size: String, CaseIterable, Sendable {
+        case quick, standard, full
+    }
+
+    /// Seeds are 1, 2, 3, …
+    struct Question: Sendable {
+        var seeds: Int
+        var epochs: Int
+        /// Multiples of a base rate that are tried, with how many seeds each.
+        var rateFactors: [Double] = []
+        var tuningSeeds = 1
+        var tuningEpochs = 0
+    }
+
+    package let size: Size
+    /// The three presets at their defaults.
+    let presets: Question
+    let ablation: Question
+    /// Rates are multiples of the default, scaled with the root of the batch.
+    let scale: Question
+    let batchSizes: [Int]
+    let workers: Question
+    let workerCounts: [Int]
+    /// The last training examples, on which rates are chosen and thresholds are read.
+    let validationExamples: Int
+
+    package init(_ size: Size, trainingExampleCount: Int) {
+        self.size = size
+        validationExamples = trainingExampleCount / 6
+        let batches: [Int]
+        switch size {
+        case .quick:
+            presets = Question(seeds: 3, epochs: 3)
+            ablation = Question(seeds: 2, epochs: 2, rateFactors: [1, 3, 10], tuningEpochs: 1)
+            scale = Question(seeds: 2, epochs: 3, rateFactors: [1, 2, 4])
+            batches = [32, 256, 2_048]
+            workers = Question(seeds: 1, epochs: 1)
+            workerCounts = [1, 2]
+        case .standard:
+            presets = Question(seeds: 24, epochs: 10)
+            ablation = Question(
+                seeds: 6, epochs: 5, rateFactors: [0.3, 1, 2, 4, 8, 16], tuningSeeds: 2,
+                tuningEpochs: 3)
+            scale = Question(seeds: 5, epochs: 8, rateFactors: [0.25, 0.5, 1, 2, 4, 8])
+            batches = (4...14).map { 1 << $0 }
+            workers = Question(seeds: 1, epochs: 3)
+            workerCounts = [1, 2, 4, 8]
+        case .full:
+            presets = Question(seeds: 40, epochs: 20)
+            ablation = Question(
+                seeds: 10, epochs: 10, rateFactors: [0.1, 0.3, 1, 2, 4, 8, 16, 32],
+                tuningSeeds: 3, tuningEpochs: 5)
+            scale = Question(
+                seeds: 10, epochs: 20, rateFactors: [0.125, 0.25, 0.5, 1, 2, 4, 8, 16])
+            batches = (4...14).map { 1 << $0 }
+            workers = Question(seeds: 3, epochs: 5)
+            workerCounts = [1, 2, 4, 8, 16]
+        }
+        let trained = trainingExampleCount - validationExamples
+        batchSizes = batches.filter { $0 <= trained / 2 }
+    }
+
+    // MARK: The seed's three
+
+    var presetRuns: [RunConfiguration] {
+        Self.seeds(presets.seeds).flatMap { seed in
+            RunConfiguration.Preset.allCases.map { preset in
+                var run = RunConfiguration(preset: preset)
+                run.epochs = presets.epochs
+                run.seed = seed
+                return run
+            }
+        }
+    }
+
+    // MARK: Which part does it?
+
+    /// Loss, output, hidden activation and targets, where they fit together.
+    static let variants: [NetworkArchitecture] = {
+        var variants: [NetworkArchitecture] = []
+        for loss in [Loss.mse, .crossEntropy] {
+            for output in [Activation.tanh, .identity, .sigmoid, .softmax] {
+                if loss == .crossEntropy, output == .tanh || output == .identity { continue }
+                let targets: [TargetEncoding] =
+                    output == .tanh || output == .identity ? [.zeroOne, .plusMinusOne] : [.zeroOne]
+                for target in targets {
+                    for hidden in [Activation.tanh, .relu] {
+                        variants.append(
+                            NetworkArchitecture(
+                                hidden: hidden, output: output, loss: loss, targets: target))
+                    }
+                }
+            }
+        }
+        return variants
+    }()
+
+    func ablationRun(
+        _ variant: NetworkArchitecture, rate: Double, seed: UInt64, epochs: Int
+    ) -> RunConfiguration {
+        var run = RunConfiguration(
+            name: "custom", architecture: variant, batchSize: Self.ablationBatchSize,
+            epochs: epochs, seed: seed, validationExamples: validationExamples)
+        run.optimizer.learningRate = rate
+        return run
+    }
+
+    var ablationRates: [Double] { ablation.rateFactors.map { $0 * Self.baseRate } }
+
+    private static let ablationBatchSize = 128
+    /// The default of every script.
+    static let baseRate = 0.001
+
+    // MARK: At scale
+
+    static let scalePresets: [RunConfiguration.Preset] = [.mseTanh, .ceSoftmax]
+
+    func scaleRun(
+        _ preset: RunConfiguration.Preset, batchSize: Int, rate: Double, seed: UInt64
+    ) -> RunConfiguration {
+        var run = RunConfiguration(preset: preset)
+        run.batchSize = batchSize
+        run.optimizer.learningRate = rate
+        run.seed = seed
+        // A large batch has few steps in an epoch, and they cost little.
+        run.epochs = scale.epochs * (batchSize >= 4_096 ? 3 : batchSize >= 1_024 ? 2 : 1)
+        run.validationExamples = validationExamples
+        run.targetAccuracy = Self.thresholds.last
+        let stepsPerEpoch = (5 * validationExamples + batchSize - 1) / batchSize
+        run.evaluateEvery = max(1, stepsPerEpoch / Self.evaluationsPerEpoch)
+        return run
+    }
+
+    func scaleRates(batchSize: Int) -> [Double] {
+        let base = Self.baseRate * (Double(batchSize) / 32).squareRoot()
+        // Two digits are fine enough for a rate, and read well.
+        return scale.rateFactors.map { factor in
+            let rate = base * factor
+            let unit = Self.powerOfTen(below: rate) / 10
+            return (rate / unit).rounded() * unit
+        }
+    }
+
+    private static func powerOfTen(below value: Double) -> Double {
+        var power = 1.0
+        while power > value { power /= 10 }
+        return power
+    }
+
+    static let thresholds = [0.95, 0.96, 0.97]
+    private static let evaluationsPerEpoch = 8
+
+    // MARK: Workers
+
+    func workerRun(_ preset: RunConfiguration.Preset, seed: UInt64) -> RunConfiguration {
+        var run = RunConfiguration(preset: preset)
+        run.batchSize = Self.workersBatchSize
+        run.epochs = workers.epochs
+        run.seed = seed
+        return run
+    }
+
+    static let workersBatchSize = 512
+
+    static func seeds(_ count: Int) -> ClosedRange<UInt64> { 1...UInt64(count) }
+}

@@ -1,0 +1,108 @@
+import Convergence
+import Datasets
+import LockstepProtocol
+
+/// What the outputs are worth as probabilities, and which digits they decide.
+extension StudyReport {
+    func outputsSection() throws -> ReportPage.Section {
+        let runs = results.presets.compactMap(\.outcome)
+        let source = try ChartSource(runs)
+        let series = calibrations.enumerated().map { index, row in
+            let bins = row.calibration.bins
+            return ReliabilityDiagram.Series(
+                label: row.label,
+                bins: bins.enumerated().filter { $0.element.count > 0 }.map { place, bin in
+                    let width = 1 / Double(bins.count)
+                    return ReliabilityDiagram.Bin(
+                        range: Double(place) * width...Double(place + 1) * width, count: bin.count,
+                        meanConfidence: bin.meanConfidence, accuracy: bin.accuracy)
+                }, colour: index)
+        }
+        var table = ReportTable(
+            name: "calibration", title: "Outputs taken as probabilities", source: source,
+            columns: [
+                .init(key: "outputs", title: "outputs"),
+                .init(key: "expected_calibration_error", title: "expected calibration error"),
+                .init(key: "brier_score", title: "Brier score"),
+                .init(key: "mean_output_sum", title: "outputs add up to, mean"),
+                .init(key: "impossible_share", title: "outputs outside 0…1"),
+            ])
+        for (label, calibration) in calibrations {
+            table.add([
+                .text(label), .fixed(calibration.expectedError, digits: 4),
+                .fixed(calibration.brierScore, digits: 4),
+                .fixed(calibration.meanOutputSum, digits: 3),
+                .percent(calibration.impossibleShare),
+            ])
+        }
+        let matrices = outputs.presets.filter { $0.seedCount > 0 }.map { preset in
+            ReportPage.Block.chart(
+                Chart(
+                    name: "confusion-\(preset.preset.rawValue)",
+                    title: "Confusions of \(preset.preset.rawValue), all seeds", source: source,
+                    kind: .heat(HeatTable(preset.confusion))))
+        }
+        return ReportPage.Section(
+            title: "What the outputs say",
+            blocks: [
+                .chart(
+                    Chart(
+                        name: "reliability", title: "Accuracy at each confidence",
+                        summary:
+                            "A calibrated output of 0.8 is right in 80 of 100 cases: the diagonal. A "
+                            + "confidence outside 0…1 counts as the nearest end.", source: source,
+                        kind: .reliability(ReliabilityDiagram(series: series)))),
+                .table(table),
+            ] + matrices + galleries(source))
+    }
+
+    /// The outputs of each kind, over all seeds and test digits.
+    var calibrations: [(label: String, calibration: Calibration)] {
+        var rows: [(String, Calibration)] = []
+        if let mse = outputs[.mseTanh] {
+            rows.append(("mse-tanh", mse.plain))
+            rows.append(("mse-tanh, (y + 1) / 2", mse.rescaled))
+        }
+        if let other = outputs[.ceSoftmax] { rows.append(("ce-softmax", other.plain)) }
+        return rows
+    }
+
+    private static let galleryCount = 12
+
+    private func galleries(_ source: ChartSource) -> [ReportPage.Block] {
+        let pairs: [(RunConfiguration.Preset, RunConfiguration.Preset)] = [
+            (.ceSoftmax, .mseTanh), (.mseTanh, .ceSoftmax),
+        ]
+        return pairs.flatMap { right, wrong -> [ReportPage.Block] in
+            let digits = outputs.onlyRight(right, against: wrong)
+            guard !digits.isEmpty, let a = outputs[right], let b = outputs[wrong] else {
+                return [
+                    .paragraph(
+                        "There is no digit that \(right.rawValue) gets right in most seeds more than "
+                            + "\(wrong.rawValue).")
+                ]
+            }
+            let test = study.dataset.test
+            let pixels = Array(test.pixels)
+            let labels = Array(test.labels)
+            let shown = digits.prefix(Self.galleryCount).map { digit in
+                DigitGallery.Digit(
+                    pixels: Array(pixels[digit * 784..<(digit + 1) * 784]),
+                    caption:
+                        "no. \(digit), a \(labels[digit]): right in \(a.rightCounts[digit]) of "
+                        + "\(a.seedCount) against \(b.rightCounts[digit]) of \(b.seedCount)")
+            }
+            return [
+                .chart(
+                    Chart(
+                        name: "only-\(right.rawValue)",
+                        title:
+                            "Digits that \(right.rawValue) gets right and \(wrong.rawValue) does not",
+                        summary:
+                            "\(Figures.count(digits.count)) digits of the test set are decided rightly in "
+                            + "more seeds of \(right.rawValue) by more than half of them; the clearest.",
+                        source: source, kind: .digits(DigitGallery(digits: shown))))
+            ]
+        }
+    }
+}

@@ -1,0 +1,216 @@
+import Convergence
+import Foundation
+import LockstepProtocol
+import NeuralNetwork
+
+/// How training scales with the global batch.
+extension StudyReport {
+    /// The threshold that is drawn; the table has all.
+    private static let drawnThreshold = 0.96
+
+    /// Steps at a batch to a threshold on the held-out examples, over the seeds.
+    struct Crossings {
+        let batchSize: Int
+        /// By run: steps, and whether the threshold was reached.
+        let steps: [(value: Double, isReached: Bool)]
+
+        var reachedCount: Int { steps.count(where: \.isReached) }
+
+        /// The middle run's; nil where it did not reach the threshold.
+        var median: Double? {
+            let sorted = steps.sorted {
+                ($0.isReached ? 0 : 1, $0.value) < ($1.isReached ? 0 : 1, $1.value)
+            }
+            guard !sorted.isEmpty else { return nil }
+            let middle = sorted[sorted.count / 2]
+            return middle.isReached ? middle.value : nil
+        }
+    }
+
+    func crossings(
+        _ preset: RunConfiguration.Preset, threshold: Double
+    ) -> [Crossings] {
+        results.scale.filter { $0.key.preset == preset }.map { point in
+            Crossings(
+                batchSize: point.key.batchSize,
+                steps: point.outcomes.map { run in
+                    guard let crossing = Crossing(of: threshold, in: run.validationCurve) else {
+                        return (Double(run.end?.steps ?? 0), false)
+                    }
+                    return (Double(crossing.point.step), crossing.isReached)
+                })
+        }
+    }
+
+    /// The batch at which twice the fewest examples, and twice the fewest steps, are needed: S = S₀ + E₀ / B,
+    /// fitted to the medians with relative weights; B = E₀ / S₀ (McCandlish et al. 2018, section 2.3).
+    func criticalBatch(_ preset: RunConfiguration.Preset, threshold: Double) -> Double? {
+        let points = crossings(preset, threshold: threshold).compactMap { crossing in
+            crossing.median.map { (x: 1 / Double(crossing.batchSize), y: $0) }
+        }
+        guard points.count >= 3 else { return nil }
+        var (a, b, c, d, e) = (0.0, 0.0, 0.0, 0.0, 0.0)
+        for point in points {
+            let weight = 1 / (point.y * point.y)
+            a += weight
+            b += weight * point.x
+            c += weight * point.x * point.x
+            d += weight * point.y
+            e += weight * point.x * point.y
+        }
+        let determinant = a * c - b * b
+        let (steps, examples) = ((d * c - e * b) / determinant, (a * e - b * d) / determinant)
+        return steps > 0 && examples > 0 ? examples / steps : nil
+    }
+
+    /// The noise scale over the first and the last epoch of a point's runs.
+    private func noise(_ point: Study.Tuned<Study.ScalePoint>) -> (first: Double?, last: Double?) {
+        var (first, last): ([Double], [Double]) = ([], [])
+        for run in point.runs {
+            guard let log = try? MetricsFile(reading: run.directory.metricsPath) else { continue }
+            let epochs = log.records.compactMap { record in
+                if case .step(let step) = record { step.epoch } else { nil }
+            }
+            guard let newest = epochs.max() else { continue }
+            let configuration = run.run.configuration
+            func scale(_ epoch: Int) -> Double? {
+                GradientNoise(
+                    log.records, microBatch: configuration.effectiveMicroBatch,
+                    batchSize: configuration.batchSize
+                ) { $0.epoch == epoch }.scale
+            }
+            if let value = scale(1) { first.append(value) }
+            if let value = scale(newest) { last.append(value) }
+        }
+        return (Summary(first)?.mean, Summary(last)?.mean)
+    }
+
+    func scaleSection() throws -> ReportPage.Section {
+        let outcomes = results.scale.flatMap(\.outcomes)
+        let drawn = StudyPlan.scalePresets.flatMap {
+            crossings($0, threshold: Self.drawnThreshold)
+        }
+        let censored = drawn.reduce(0) { $0 + $1.steps.count - $1.reachedCount }
+        let source = try ChartSource(outcomes, censoredCount: censored)
+        let percent = Figures.fixed(Self.drawnThreshold * 100, 0)
+        func chart(
+            _ name: String, _ title: String, _ label: String, factor: (Double) -> Double,
+            _ ideal: (_ first: Double, _ from: Double, _ to: Double) -> Double
+        ) -> Chart {
+            let series = StudyPlan.scalePresets.map { preset in
+                let points = crossings(preset, threshold: Self.drawnThreshold)
+                let seeds = points.map(\.steps.count).max() ?? 0
+                return LineChart.Series(
+                    label: preset.rawValue,
+                    runs: (0..<seeds).map { seed in
+                        LineChart.Run(
+                            label: "seed \(seed + 1)",
+                            points: points.filter { seed < $0.steps.count }.map { point in
+                                let batch = Double(point.batchSize)
+                                return LineChart.Point(
+                                    x: [batch], y: point.steps[seed].value * factor(batch),
+                                    isCensored: !point.steps[seed].isReached)
+                            })
+                    }, colour: Self.colour(of: preset), hasMarkers: true)
+            }
+            let ideals = StudyPlan.scalePresets.compactMap { preset -> LineChart.Ideal? in
+                let points = crossings(preset, threshold: Self.drawnThreshold)
+                guard let first = points.first(where: { $0.median != nil }),
+                    let median = first.median, let last = points.last
+                else { return nil }
+                let (from, to) = (Double(first.batchSize), Double(last.batchSize))
+                let start = median * factor(from)
+                return LineChart.Ideal(
+                    label: "perfect scaling",
+                    points: [
+                        LineChart.Point(x: [from], y: start),
+                        LineChart.Point(x: [to], y: ideal(start, from, to)),
+                    ])
+            }
+            return Chart(
+                name: name, title: title,
+                summary:
+                    "Learning rates are chosen at each point; the accuracy is read on held-out training "
+                    + "examples.", source: source,
+                kind: .lines(
+                    LineChart(
+                        xAxes: [ChartAxis(label: "global batch", unit: .count, scale: .binary)],
+                        yAxis: ChartAxis(label: label, unit: .count, scale: .logarithmic),
+                        series: series, ideals: ideals)))
+        }
+        return ReportPage.Section(
+            title: "At scale",
+            blocks: [
+                .paragraph(criticalText),
+                .chart(
+                    chart(
+                        "steps-to-accuracy", "Steps to \(percent) %", "steps", factor: { _ in 1 }
+                    ) { $0 * $1 / $2 }),
+                .chart(
+                    chart(
+                        "examples-to-accuracy", "Examples to \(percent) %", "examples",
+                        factor: { $0 }
+                    ) { first, _, _ in first }),
+                .table(scaleTable(try ChartSource(outcomes))),
+            ])
+    }
+
+    private var criticalText: String {
+        let parts = StudyPlan.scalePresets.map { preset in
+            let batch = criticalBatch(preset, threshold: Self.drawnThreshold)
+            return "\(preset.rawValue): "
+                + (batch.map { Figures.count(Int($0.rounded())) } ?? "cannot be fitted")
+        }
+        return
+            "Up to the critical batch more examples a step save steps in proportion; beyond it they save "
+            + "little. Fitted to the median steps to "
+            + "\(Figures.fixed(Self.drawnThreshold * 100, 0)) %: \(parts.joined(separator: "; "))."
+    }
+
+    private func scaleTable(_ source: ChartSource) -> ReportTable {
+        var columns: [ReportTable.Column] = [
+            .init(key: "configuration", title: "configuration"),
+            .init(key: "batch_size", title: "batch"),
+            .init(key: "learning_rate", title: "learning rate"), .init(key: "n", title: "runs"),
+        ]
+        for threshold in StudyPlan.thresholds {
+            let percent = Figures.fixed(threshold * 100, 0)
+            columns.append(
+                .init(key: "steps_to_\(percent)", title: "steps to \(percent) %, median"))
+        }
+        columns += [
+            .init(key: "noise_first", title: "noise scale, first epoch"),
+            .init(key: "noise_last", title: "last epoch"),
+            .init(key: "mean_test_accuracy", title: "test accuracy at the end, mean"),
+        ]
+        var table = ReportTable(
+            name: "scale", title: "Every batch at its own learning rate", source: source,
+            columns: columns,
+            note:
+                "A dash: the median run did not reach it. The noise scale, in examples, needs at least two "
+                + "micro-batches a step. A run ends where it reaches 97 % on the held-out examples."
+        )
+        for preset in StudyPlan.scalePresets {
+            let byThreshold = StudyPlan.thresholds.map { crossings(preset, threshold: $0) }
+            for (index, point) in results.scale.filter({ $0.key.preset == preset }).enumerated() {
+                let noise = noise(point)
+                let accuracy = Summary(
+                    point.outcomes.filter(\.isResult).compactMap { $0.end?.testAccuracy })
+                var row: [ReportTable.Cell] = [
+                    .text(preset.rawValue), .count(point.key.batchSize),
+                    .number(point.rate, shown: "\(point.rate)"), .count(point.runs.count),
+                ]
+                for crossings in byThreshold { row.append(Self.whole(crossings[index].median)) }
+                row += [Self.whole(noise.first), Self.whole(noise.last)]
+                row.append(.percent(accuracy?.mean ?? .nan))
+                table.add(row)
+            }
+        }
+        return table
+    }
+
+    /// A count, or a dash where there is none.
+    private static func whole(_ value: Double?) -> ReportTable.Cell {
+        .number(value ?? .nan, shown: value.map { Figures.count(Int($0.rounded())) } ?? "—")
+    }
+}

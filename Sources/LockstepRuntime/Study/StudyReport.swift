@@ -1,0 +1,226 @@
+package import Convergence
+import Datasets
+import LockstepProtocol
+import NeuralNetwork
+
+/// What the study found, as a page.
+package struct StudyReport {
+    let study: Study
+    let results: Study.Results
+    let outputs: StudyOutputs
+    /// The runs of the presets, with what their logs say of the layers.
+    private let presetRuns: [RunCollection.Run]
+    let comparison: Comparison
+
+    /// - Throws: ``MixedDatasets``, and what reading records and weights throws.
+    init(_ study: Study, _ results: Study.Results) throws {
+        self.study = study
+        self.results = results
+        outputs = try StudyOutputs(
+            results.presets, dataset: study.dataset, kernels: KernelSet(study.kernels))
+        presetRuns = try RunCollection(folders: ["\(study.directory)/presets"]).runs
+        comparison = Comparison(presetRuns.map(\.outcome))
+    }
+
+    /// Runs trained for the study, those included with which rates were chosen.
+    package var runCount: Int { results.runCount }
+
+    /// Runs that could not be trained, each with its cause.
+    package var failed: [String] { results.failed }
+
+    /// All runs whose figures are shown: the presets', and the others at their chosen rates.
+    package var outcomes: [RunOutcome] {
+        presetRuns.map(\.outcome) + results.ablation.flatMap(\.outcomes)
+            + results.scale.flatMap(\.outcomes) + results.workers.flatMap(\.runs)
+    }
+
+    /// - Throws: ``MixedDatasets``, which a study of one data set never does.
+    package func page() throws -> ReportPage {
+        let claims = try claims()
+        let presets = try RunsReport(presetRuns).page.sections
+        return ReportPage(
+            title: "Mean squared error with tanh against cross-entropy, on \(study.dataset.name)",
+            summary: summary,
+            sections: [ReportPage.Section(title: "The claims", blocks: [.claims(claims)])]
+                + presets.filter { $0.title != "What the runs say" && $0.title != "The runs" }
+                + [try ablationSection(), try scaleSection()]
+                + (results.workers.isEmpty ? [] : [try workersSection()])
+                + [try outputsSection()] + presets.filter { $0.title == "The runs" },
+            runs: presetRuns.map(\.outcome))
+    }
+
+    private var summary: [String] {
+        let plan = study.plan
+        let opening =
+            "\(Figures.count(runCount)) runs in the \(plan.size.rawValue) form of the study, on "
+            + "\(study.dataset.name) (SHA-256 \(Figures.shortHash("\(study.dataset.sha256)"))): the three "
+            + "configurations at their defaults over \(Figures.plural(plan.presets.seeds, "seed")), and "
+            + "every other comparison at a learning rate that was chosen for it on "
+            + "\(Figures.count(plan.validationExamples)) held-out training examples. The test set "
+            + "chose nothing."
+        let lost =
+            failed.isEmpty
+            ? [] : ["\(Figures.plural(failed.count, "run")) could not be trained and are missing."]
+        return [opening] + comparison.findings.prefix(2).map { "\($0.claim): \($0.evidence)" }
+            + lost
+    }
+
+    // MARK: Which part does it?
+
+    private func ablationSection() throws -> ReportPage.Section {
+        let rows = results.ablation.map { variant in
+            (
+                variant,
+                Summary(variant.outcomes.filter(\.isResult).compactMap { $0.end?.testAccuracy })
+            )
+        }.sorted { ($0.1?.mean ?? 0) > ($1.1?.mean ?? 0) }
+        let source = try ChartSource(results.ablation.flatMap(\.outcomes))
+        let bars = rows.map { variant, accuracy in
+            BarChart.Bar(
+                label: variant.key.label, value: accuracy?.mean ?? .nan,
+                interval: accuracy?.confidenceInterval, colour: variant.key.loss == .mse ? 0 : 2)
+        }
+        var table = ReportTable(
+            name: "ablation", title: "Each part, at its own learning rate", source: source,
+            columns: [
+                .init(key: "variant", title: "loss, output, hidden, targets"),
+                .init(key: "learning_rate", title: "learning rate"),
+                .init(key: "n", title: "runs"),
+                .init(key: "mean_test_accuracy", title: "test accuracy, mean"),
+                .init(key: "low", title: "95 % interval from"), .init(key: "high", title: "to"),
+                .init(key: "diverged", title: "diverged"),
+            ])
+        for (variant, accuracy) in rows {
+            table.add([
+                .text(variant.key.label), .number(variant.rate, shown: "\(variant.rate)"),
+                .count(variant.runs.count), .percent(accuracy?.mean ?? .nan),
+                .percent(accuracy?.confidenceInterval?.lowerBound ?? .nan),
+                .percent(accuracy?.confidenceInterval?.upperBound ?? .nan),
+                .count(variant.outcomes.count { $0.end?.status == .diverged }),
+            ])
+        }
+        return ReportPage.Section(
+            title: "Which part does it?",
+            blocks: [
+                .paragraph(
+                    "Loss, output, hidden activation and targets are changed one by one, where they fit "
+                        + "together; each combination trains at the best of "
+                        + "\(study.plan.ablationRates.count) learning rates."),
+                .chart(
+                    Chart(
+                        name: "ablation",
+                        title: "Test accuracy by loss, output, hidden and targets",
+                        source: source,
+                        kind: .bars(
+                            BarChart(
+                                axis: ChartAxis(label: "test accuracy", unit: .percent), bars: bars,
+                                legend: "mean over seeds with its 95 % interval")))),
+                .table(table),
+            ])
+    }
+
+    // MARK: Workers
+
+    private func workersSection() throws -> ReportPage.Section {
+        let all = results.workers.flatMap(\.runs)
+        let source = try ChartSource(all)
+        func rate(_ count: Int, _ preset: RunConfiguration.Preset) -> Double {
+            let runs = results.workers.first { $0.count == count }?.runs ?? []
+            return Summary(
+                runs.filter { $0.run.configuration == preset.rawValue }.compactMap {
+                    $0.end?.examplesPerSecond
+                })?.mean ?? .nan
+        }
+        var table = ReportTable(
+            name: "workers", title: "Workers on this host, batch \(StudyPlan.workersBatchSize)",
+            source: source,
+            columns: [
+                .init(key: "workers", title: "workers"),
+                .init(key: "configuration", title: "configuration"),
+                .init(key: "examples_per_second", title: "examples/s"),
+                .init(key: "efficiency", title: "of one worker's rate, for each"),
+                .init(key: "same_weights", title: "weights"),
+            ],
+            note:
+                "0 is one process without sockets. Weights are compared with those of that process."
+        )
+        for (count, runs) in results.workers {
+            for preset in StudyPlan.scalePresets {
+                let reference = results.workers.first?.runs.filter {
+                    $0.run.configuration == preset.rawValue
+                }.map { $0.end?.weightsSHA256 }
+                let hashes = runs.filter { $0.run.configuration == preset.rawValue }
+                    .map { $0.end?.weightsSHA256 }
+                let value = rate(count, preset)
+                table.add([
+                    .count(count), .text(preset.rawValue), .fixed(value, digits: 0),
+                    .percent(value / rate(1, preset) / Double(max(count, 1)), digits: 0),
+                    .text(hashes == reference ? "the same bits" : "DIFFERENT"),
+                ])
+            }
+        }
+        let series = StudyPlan.scalePresets.enumerated().map { index, preset in
+            LineChart.Series(
+                label: preset.rawValue,
+                runs: [
+                    LineChart.Run(
+                        label: "mean",
+                        points: results.workers.filter { $0.count > 0 }.map {
+                            LineChart.Point(x: [Double($0.count)], y: rate($0.count, preset))
+                        })
+                ], colour: Self.colour(of: preset), hasMarkers: true)
+        }
+        let ideal = results.workers.filter { $0.count > 0 }.map {
+            LineChart.Point(
+                x: [Double($0.count)], y: Double($0.count) * rate(1, StudyPlan.scalePresets[0]))
+        }
+        return ReportPage.Section(
+            title: "More workers",
+            blocks: [
+                .paragraph(
+                    "The weights do not depend on the number of workers, so a curve is measured once "
+                        + "and workers change only its time axis. All of them share this host's CPUs here."
+                ),
+                .chart(
+                    Chart(
+                        name: "workers", title: "Throughput over workers", source: source,
+                        kind: .lines(
+                            LineChart(
+                                xAxes: [ChartAxis(label: "workers", unit: .count, scale: .binary)],
+                                yAxis: ChartAxis(
+                                    label: "examples/s", unit: .count, scale: .logarithmic),
+                                series: series,
+                                ideals: [.init(label: "in proportion", points: ideal)])))),
+                .table(table),
+            ])
+    }
+
+    /// The same in every drawing: as in the report on the presets' runs.
+    static func colour(of preset: RunConfiguration.Preset) -> Int {
+        switch preset {
+        case .mseTanh: 0
+        case .mseTanhRescaled: 1
+        case .ceSoftmax: 2
+        }
+    }
+}
+
+extension RunOutcome {
+    /// Whether it came to an end that counts as a result.
+    var isResult: Bool {
+        switch end?.status {
+        case .completed, .target: true
+        case .diverged, .interrupted, .lost, nil: false
+        }
+    }
+}
+
+extension NetworkArchitecture {
+    /// “MSE, tanh, hidden ReLU, targets ±1”
+    var label: String {
+        let loss = loss == .mse ? "MSE" : "cross-entropy"
+        let hidden = hidden == .relu ? "ReLU" : hidden.rawValue
+        return "\(loss), \(output.rawValue), hidden \(hidden), targets "
+            + (targets == .zeroOne ? "0/1" : "±1")
+    }
+}
