@@ -122,7 +122,7 @@ let package = Package(
             ],
             exclude: [
                 "keras_model.py", "network.py", "npz_file.py", "onnx_file.py",
-                "safetensors_file.py", "tensorboard_events.py",
+                "report_figures.py", "safetensors_file.py", "tensorboard_events.py",
             ], swiftSettings: strict),
     ] + kernelVariants
 )

@@ -26,6 +26,8 @@ enum Python {
         return (lines.first.map { URL(fileURLWithPath: $0) }, Set(lines.dropFirst()))
     }()
 
+    static var isThere: Bool { executable != nil }
+
     static func has(_ names: String...) -> Bool { packages.isSuperset(of: names) }
 
     /// Runs a script of this folder, which must end well.
@@ -47,7 +49,9 @@ extension Trait where Self == ConditionTrait {
     /// Skips a test, and says why, where a package cannot be imported.
     static func needs(_ packages: String...) -> Self {
         .enabled(
-            if: packages.allSatisfy { Python.has($0) },
-            "needs a python3 with \(packages.joined(separator: ", ")) from PyPI")
+            if: Python.isThere && packages.allSatisfy { Python.has($0) },
+            packages.isEmpty
+                ? "needs a python3"
+                : "needs a python3 with \(packages.joined(separator: ", ")) from PyPI")
     }
 }

@@ -15,6 +15,15 @@ package struct RunGroup: Equatable, Sendable {
         outcomes.filter { $0.end?.status == .completed || $0.end?.status == .target }
     }
 
+    /// What the comparison is about.
+    static let presets = ["mse-tanh", "mse-tanh-rescaled", "ce-softmax"]
+
+    /// The settings in which the presets do not differ.
+    var commonSettings: [String: String] {
+        let own = ["configuration", "hidden", "output", "loss", "targets", "decode", "seed"]
+        return runs.first?.outcome.run.settings.filter { !own.contains($0.key) } ?? [:]
+    }
+
     /// In order of first appearance, the three presets first.
     package static func groups(_ runs: [RunCollection.Run]) -> [RunGroup] {
         var keys: [[String: String]] = []
@@ -24,9 +33,8 @@ package struct RunGroup: Equatable, Sendable {
             if members[key] == nil { keys.append(key) }
             members[key, default: []].append(run)
         }
-        let order = ["mse-tanh", "mse-tanh-rescaled", "ce-softmax"]
         func rank(_ key: [String: String]) -> Int {
-            order.firstIndex(of: key["configuration", default: ""]) ?? order.count
+            presets.firstIndex(of: key["configuration", default: ""]) ?? presets.count
         }
         let ranked = keys.enumerated().sorted {
             (rank($0.element), $0.offset) < (rank($1.element), $1.offset)

@@ -1,7 +1,6 @@
 /// The report on runs that are there, whatever started them.
 package struct RunsReport {
     private let groups: [RunGroup]
-    private let comparison: Comparison
     private let source: ChartSource
     private let title: String?
 
@@ -9,7 +8,6 @@ package struct RunsReport {
     package init(_ runs: [RunCollection.Run], title: String? = nil) throws(MixedDatasets) {
         source = try ChartSource(runs.map(\.outcome))
         groups = RunGroup.groups(runs)
-        comparison = Comparison(groups.flatMap(\.outcomes))
         self.title = title
     }
 
@@ -42,8 +40,8 @@ package struct RunsReport {
         let single = interval ?? " (n = 1)"
         return [
             opening,
-            "\(count > 1 ? "The highest final test accuracy has" : "Final test accuracy of") "
-                + "\(best.0.label): \(percent(best.1.mean))\(single).",
+            "\(best.0.label) \(count > 1 ? "has the highest" : "reached a") final test accuracy"
+                + "\(count > 1 ? ", " : " of ")\(percent(best.1.mean))\(single).",
         ]
     }
 
@@ -133,18 +131,18 @@ package struct RunsReport {
                 colour: group.colour)
         }
         var table = ReportTable(
-            name: "final", title: "Final figures, completed runs", source: source,
+            name: "final", title: "Final test accuracy and loss, completed runs", source: source,
             columns: [
                 .init(key: "configuration", title: "configuration"),
                 .init(key: "n", title: "runs"),
                 .init(key: "completed", title: "completed"),
-                .init(key: "mean_test_accuracy", title: "test accuracy, mean"),
-                .init(key: "standard_deviation", title: "standard deviation"),
-                .init(key: "low", title: "95 % interval from"),
+                .init(key: "mean_test_accuracy", title: "mean"),
+                .init(key: "standard_deviation", title: "deviation"),
+                .init(key: "low", title: "95 % from"),
                 .init(key: "high", title: "to"),
-                .init(key: "minimum", title: "minimum"),
-                .init(key: "maximum", title: "maximum"),
-                .init(key: "mean_test_loss", title: "test loss, mean"),
+                .init(key: "minimum", title: "least"),
+                .init(key: "maximum", title: "most"),
+                .init(key: "mean_test_loss", title: "test loss"),
             ],
             note:
                 "Intervals are Student's, over seeds. Diverged and interrupted runs count among the runs "
@@ -272,22 +270,27 @@ package struct RunsReport {
 
     // MARK: Findings and runs
 
-    /// Where each of the three presets is there once.
+    /// For each set of the other settings with which the three presets were trained.
     private var findings: [ReportPage.Section] {
-        let presets = ["mse-tanh", "mse-tanh-rescaled", "ce-softmax"]
-        guard presets.allSatisfy({ name in groups.count { $0.configuration == name } == 1 }) else {
-            return []
+        var sets: [[String: String]] = []
+        for group in groups where !sets.contains(group.commonSettings) {
+            sets.append(group.commonSettings)
         }
-        let rows = comparison.findings.map { finding in
-            ClaimRow(
-                claim: finding.claim, experiment: "", figure: finding.evidence,
-                verdict: finding.verdict)
+        let blocks = sets.flatMap { settings -> [ReportPage.Block] in
+            let compared = groups.filter { $0.commonSettings == settings }
+            guard Set(compared.map(\.configuration)).isSuperset(of: RunGroup.presets),
+                let source = try? ChartSource(compared.flatMap(\.outcomes))
+            else { return [] }
+            let rows = Comparison(compared.flatMap(\.outcomes)).findings.map { finding in
+                ClaimRow(
+                    claim: finding.claim, experiment: "", figure: finding.evidence,
+                    verdict: finding.verdict)
+            }
+            let names = compared.map(\.label).joined(separator: "; ")
+            return [.paragraph("\(names). \(source.text)."), .claims(rows)]
         }
-        return [
-            ReportPage.Section(
-                title: "What the runs say",
-                blocks: [.paragraph("On \(source.text)."), .claims(rows)])
-        ]
+        return blocks.isEmpty
+            ? [] : [ReportPage.Section(title: "What the runs say", blocks: blocks)]
     }
 
     private var list: ReportPage.Section {

@@ -16,7 +16,8 @@ extension BarChart {
         let values = bars.map(text)
         let right = size.width - (values.map { TextWidth.of($0) }.max() ?? 0) - 12
         let rowHeight = isBeside ? 30.0 : 44
-        let top = 24.0
+        let head = TextWidth.lines("\(axis.label); \(legend)", width: size.width, size: 12)
+        let top = 8 + 16 * Double(head.count)
         let bottom = top + rowHeight * Double(bars.count) + 4
         let covered =
             bars.flatMap { bar in
@@ -34,7 +35,9 @@ extension BarChart {
             left + 6 + scaled.position(value) * (right - left - 12)
         }
         var canvas = SVGCanvas()
-        canvas.text("\(axis.label); \(legend)", x: 0, y: 12)
+        for (index, line) in head.enumerated() {
+            canvas.text(line, x: 0, y: 12 + 16 * Double(index))
+        }
         for tick in scaled.ticks {
             let x = place(tick.value)
             canvas.line(x1: x, y1: top, x2: x, y2: bottom, class: "grid")

@@ -36,11 +36,11 @@ package struct ChartAxis: Equatable, Sendable {
         self.range = range
     }
 
-    package static let steps = ChartAxis(label: "steps", unit: .count)
-    package static let epochs = ChartAxis(label: "epochs")
-    package static let examples = ChartAxis(label: "examples", unit: .count)
+    package static let steps = ChartAxis(label: "steps", unit: .count, range: 0...0)
+    package static let epochs = ChartAxis(label: "epochs", range: 0...0)
+    package static let examples = ChartAxis(label: "examples", unit: .count, range: 0...0)
     /// Training time; evaluations are left out.
-    package static let seconds = ChartAxis(label: "seconds", unit: .seconds)
+    package static let seconds = ChartAxis(label: "seconds", unit: .seconds, range: 0...0)
 
     /// Whether a value has a place on the axis.
     func holds(_ value: Double) -> Bool {

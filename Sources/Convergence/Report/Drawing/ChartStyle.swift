@@ -47,6 +47,7 @@ enum ChartStyle {
             .run{stroke:var(--c);stroke-opacity:.28;stroke-width:.8;fill:none}
             .median{stroke:var(--c);stroke-width:2.2;stroke-linejoin:round;fill:none}
             .dashed .median{stroke-dasharray:7 4}
+            .over{stroke-dasharray:9 9}
             .whisker{stroke:var(--c);stroke-width:1.6;fill:none}
             .dot{fill:var(--c)}
             .speck{fill:var(--c);fill-opacity:.3}

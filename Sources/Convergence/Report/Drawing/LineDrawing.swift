@@ -22,6 +22,9 @@ private struct LineDrawing {
     private let top: Double
     private let bottom: Double
 
+    /// Bold letters are wider than others of 12.
+    private static let boldSize = 13.0
+
     /// Points that all faint lines of a view may have together: hundreds of runs in a small file.
     private static let faintPointCount = 2_400
 
@@ -35,7 +38,7 @@ private struct LineDrawing {
             + chart.thresholds.map(\.value)
         y = chart.yAxis.scaled(to: values, maximumTicks: size == .wide ? 7 : 6)
         left = (y.ticks.map { TextWidth.of($0.label) }.max() ?? 0) + 10
-        let widest = chart.series.map { TextWidth.of($0.label) }.max() ?? 0
+        let widest = chart.series.map { TextWidth.of($0.label, size: Self.boldSize) }.max() ?? 0
         labelsLines = size == .wide && widest < 170 && chart.series.count <= 8
         legend = Legend(
             labelsLines ? [] : chart.series.map { ($0.label, $0.colour) }, width: size.width)
@@ -74,7 +77,7 @@ private struct LineDrawing {
             + chart.markers.map(\.point)
         let x = chart.xAxes[axis].scaled(
             to: points.filter { y.axis.holds($0.y) }.map { $0.x[axis] },
-            maximumTicks: size == .wide ? 8 : 4)
+            maximumTicks: size == .wide ? 8 : 6)
         drawAxis(x, on: &canvas)
         guard points.contains(where: { y.axis.holds($0.y) && x.axis.holds($0.x[axis]) }) else {
             canvas.text(
@@ -86,6 +89,8 @@ private struct LineDrawing {
         for threshold in chart.thresholds where y.axis.holds(threshold.value) {
             let height = place(y: threshold.value)
             canvas.line(x1: left, y1: height, x2: right, y2: height, class: "threshold")
+            // The axis may say it already.
+            guard !y.ticks.contains(where: { $0.label == threshold.label }) else { continue }
             canvas.text(threshold.label, x: right - 3, y: height - 4, class: "halo", anchor: .end)
         }
         for ideal in chart.ideals { draw(ideal, axis, x, on: &canvas) }
@@ -157,7 +162,13 @@ private struct LineDrawing {
             let lower = shown.map { place($0.x[axis], $0.lowerQuartile, x) }
             canvas.path(upper + lower.reversed(), class: "band", isClosed: true)
         }
-        canvas.path(band.map { place($0.x[axis], $0.median, x) }, class: "median")
+        // One that lies upon another lets it through.
+        let isCovering = bands[..<index].contains { other in
+            other.map(\.median) == bands[index].map(\.median)
+        }
+        canvas.path(
+            band.map { place($0.x[axis], $0.median, x) },
+            class: isCovering ? "median over" : "median")
         for point in band where point.isCensored || series.hasMarkers || band.count == 1 {
             let (center, height) = place(point.x[axis], point.median, x)
             canvas.circle(
@@ -226,7 +237,7 @@ struct Legend {
     init(_ names: [(label: String, colour: Int)], width: Double) {
         var (x, y) = (0.0, 12.0)
         for (label, colour) in names {
-            let needed = 22 + TextWidth.of(label) + 16
+            let needed = 22 + TextWidth.of(label, size: 13) + 16
             if x > 0, x + needed - 16 > width { (x, y) = (0, y + 18) }
             items.append((label, colour, x, y))
             x += needed

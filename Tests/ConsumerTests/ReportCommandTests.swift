@@ -1,0 +1,129 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `lockstep report` as a person runs it.
+@Suite(.serialized) struct ReportCommandTests {
+    /// Every figure of the tables, computed again by a script that shares nothing with us.
+    @Test(.needs()) func theFiguresAreThoseOfTheLogs() throws {
+        try ReportedRuns.with { reported in
+            try Python.run("report_figures.py", [reported.report] + reported.runs)
+            let page = try String(
+                contentsOfFile: reported.report + "/report.html", encoding: .utf8)
+            #expect(page.utf8.count < 3_000_000)
+            for text in ["MSE + tanh converges more slowly", "n = 14, 0 censored, 1 diverged"] {
+                // Not in the macro, which would print the page.
+                let isThere = page.contains(text)
+                #expect(isThere, "\(text)")
+            }
+            let drawings = try FileManager.default.contentsOfDirectory(
+                atPath: reported.report + "/drawings")
+            #expect(drawings.count >= 7)
+        }
+    }
+
+    @Test func oneRunIsEnoughAndSaysSo() throws {
+        let folder = try TemporaryFolder()
+        try Self.write(to: folder.path("run"))
+        let run = try Lockstep.run(
+            ["report", folder.path("run"), "--output", folder.path("out")])
+        #expect(run.status == 0, "\(run.output)")
+        let markdown = try String(contentsOfFile: folder.path("out/report.md"), encoding: .utf8)
+        #expect(markdown.contains("n = 1, 0 censored, 0 diverged"))
+        #expect(markdown.contains("One run shows no scatter"))
+    }
+
+    @Test func nothingToReportOnIsNamed() throws {
+        let folder = try TemporaryFolder()
+        let empty = try Lockstep.run(["report", folder.path, "--output", folder.path("out")])
+        #expect(empty.status == 65, "\(empty.output)")
+        #expect(empty.output.contains(folder.path))
+        #expect(empty.output.contains("lockstep train --run-dir"))
+        let missing = try Lockstep.run(["report", folder.path("none")])
+        #expect(missing.status == 65, "\(missing.output)")
+        #expect(missing.output.contains(folder.path("none")))
+        #expect(try Lockstep.run(["report"]).status == 64)
+        #expect(!FileManager.default.fileExists(atPath: folder.path("out")))
+    }
+
+    @Test func twoDatasetsNeedAChoice() throws {
+        let folder = try TemporaryFolder()
+        try Self.write(to: folder.path("runs/one"), dataset: "mnist", hash: "a1")
+        try Self.write(to: folder.path("runs/two"), dataset: "synthetic-digits", hash: "b2")
+        func report(_ more: String...) throws -> ToolRun {
+            try Lockstep.run(
+                ["report", folder.path("runs"), "--output", folder.path("out")] + more)
+        }
+        let both = try report()
+        #expect(both.status == 78, "\(both.output)")
+        #expect(both.output.contains("mnist a1a1a1a1 and synthetic-digits b2b2b2b2"))
+        let one = try report("--dataset", "b2b2")
+        #expect(one.status == 0, "\(one.output)")
+        let csv = try String(contentsOfFile: folder.path("out/runs.csv"), encoding: .utf8)
+        #expect(csv.contains("synthetic-digits") && !csv.contains("mnist,"))
+        let none = try report("--dataset", "ff")
+        #expect(none.status == 64, "\(none.output)")
+        #expect(none.output.contains("b2b2b2b2"))
+    }
+
+    @Test func unfinishedRunsAreLeftOutWithANote() throws {
+        let folder = try TemporaryFolder()
+        try Self.write(to: folder.path("runs/whole"))
+        let path = folder.path("runs/half")
+        try Self.write(to: path, seed: 2, lines: 2)
+        let half = try Lockstep.run(["report", folder.path("runs"), "--output", folder.path("out")])
+        #expect(half.status == 0, "\(half.output)")
+        #expect(half.standardError.contains("\(path): unfinished"))
+        let alone = try Lockstep.run(["report", path, "--output", folder.path("out")])
+        #expect(alone.status == 65, "\(alone.output)")
+        #expect(alone.output.contains("unfinished"))
+    }
+
+    @Test func foreignLinesAreNamed() throws {
+        let folder = try TemporaryFolder()
+        try Self.write(to: folder.path("whole"))
+        try Self.write(to: folder.path("other"), seed: 2, foreign: "{\"event\":\"party\"}")
+        let run = try Lockstep.run(["report", folder.path, "--output", folder.path("out")])
+        #expect(run.status == 65, "\(run.output)")
+        #expect(run.output.contains("\(folder.path("other"))/metrics.jsonl, line 2"))
+    }
+
+    @Test func aRunThatIsThereTwiceCountsOnce() throws {
+        let folder = try TemporaryFolder()
+        try Self.write(to: folder.path("one"))
+        try Self.write(to: folder.path("two"))
+        let run = try Lockstep.run(["report", folder.path, "--output", folder.path("out")])
+        #expect(run.status == 0, "\(run.output)")
+        #expect(run.standardError.contains("the same run as"))
+        let markdown = try String(contentsOfFile: folder.path("out/report.md"), encoding: .utf8)
+        #expect(markdown.contains("n = 1,"))
+    }
+
+    /// The log of a run of one epoch.
+    private static func write(
+        to path: String, seed: Int = 1, dataset: String = "mnist", hash: String = "a1",
+        lines count: Int = 3, foreign: String? = nil
+    ) throws {
+        let stamp =
+            "\"dataset\":\"\(dataset)\",\"dataset_sha256\":\"\(String(repeating: hash, count: 32))\","
+            + "\"configuration_sha256\":\"\(String(repeating: "c\(seed)", count: 32))\"}"
+        var lines = [
+            "{\"event\":\"run\",\"configuration\":\"ce-softmax\",\"seed\":\(seed),\"placement\":"
+                + "{\"workers\":0,\"threads\":1,\"servers\":1},\"settings\":{\"epochs\":\"1\"},"
+                + "\"versions\":{},\"started\":\"2026-01-01T00:00:00Z\"," + stamp,
+            "{\"event\":\"epoch\",\"epoch\":1,\"step\":10,\"examples\":320,\"seconds\":0.5,"
+                + "\"train_loss\":1.5,\"train_accuracy\":0.5,\"test_loss\":1.25,"
+                + "\"test_accuracy\":0.9,\"weights_sha256\":\"ab\"," + stamp,
+            "{\"event\":\"end\",\"status\":\"completed\",\"configuration\":\"ce-softmax\","
+                + "\"seed\":\(seed),\"workers\":0,\"threads\":1,\"servers\":1,\"batch_size\":32,"
+                + "\"steps\":10,\"epochs\":1,\"test_accuracy\":0.9,\"test_loss\":1.25,"
+                + "\"seconds\":0.5,\"examples_per_second\":640,\"weights_sha256\":\"ab\"," + stamp,
+        ]
+        lines = Array(lines.prefix(count))
+        if let foreign { lines.insert(foreign, at: 1) }
+        try FileManager.default.createDirectory(
+            atPath: path, withIntermediateDirectories: true)
+        try Data((lines.joined(separator: "\n") + "\n").utf8)
+            .write(to: URL(fileURLWithPath: path + "/metrics.jsonl"))
+    }
+}
