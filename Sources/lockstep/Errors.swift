@@ -30,7 +30,8 @@ extension StopReason {
         case is UsageError, is ConfigurationError, is KernelVariantError, is EndpointError,
             is ShardPlan.PlanError, is SweepGridError, is SweepError:
             self.init(.usage, "\(error)")
-        case is DatasetError, is MetricsError, is SafetensorsError, is NoRunsError:
+        case is DatasetError, is MetricsError, is ReferenceError, is SafetensorsError,
+            is NoRunsError:
             self.init(.badData, "\(error)")
         case is DownloadError: self.init(.unavailable, "\(error)")
         case let error as FileError:

@@ -33,6 +33,11 @@ struct StudyCommand: ParsableCommand {
     @Flag(help: "More seeds, epochs and rates than the standard form.")
     var full = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Curves of another program, as JSON, to be shown beside.", valueName: "file"))
+    var reference: String?
+
     @Option(help: ArgumentHelp("Where the runs go.", valueName: "dir"))
     var runDir = "runs/study"
 
@@ -64,6 +69,7 @@ struct StudyCommand: ParsableCommand {
     }
 
     func run() throws {
+        let reference = try reference.map { try ReferenceCurves(reading: $0) }
         let settings = try Settings(
             command: "study", flags: [[.data: data], role.given], file: nil)
         let waitTimeoutMilliseconds = try settings.waitTimeoutMilliseconds()
@@ -96,7 +102,7 @@ struct StudyCommand: ParsableCommand {
             logger.warning("\(end.reason.text); start the study again to go on")
             throw CommandEnd(reason: end.reason)
         case .success(let report):
-            for path in try report.page().write(
+            for path in try report.page(beside: reference).write(
                 toFolder: output ?? "\(runDir)/\(size.rawValue)/report")
             {
                 print(path)

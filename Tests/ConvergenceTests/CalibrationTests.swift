@@ -58,6 +58,19 @@ import Testing
         #expect(abs(scale / exact - 1) < 0.15, "\(scale) against \(exact)")
     }
 
+    @Test func criticalBatchOfAKnownCurve() throws {
+        let points = (4...14).map { exponent in
+            let batch = Double(1 << exponent)
+            return (batchSize: batch, steps: 300 + 90_000 / batch)
+        }
+        let fit = try #require(CriticalBatch(points))
+        #expect(abs(fit.batchSize - 300) < 1e-6)
+        #expect(abs(fit.fewestSteps - 300) < 1e-6 && abs(fit.fewestExamples - 90_000) < 1e-3)
+        #expect(CriticalBatch(Array(points.prefix(2))) == nil)
+        // Steps that fall faster than in proportion have no floor.
+        #expect(CriticalBatch(points.map { ($0.batchSize, 1e6 / $0.batchSize - 50) }) == nil)
+    }
+
     @Test func noSignalIsNoScale() {
         var noise = GradientNoise()
         #expect(noise.scale == nil)

@@ -66,7 +66,10 @@ struct ElementwiseTests {
                 for lane in 0..<half { lanes[lane] += lanes[lane + half] }
                 half /= 2
             }
-            let norm = unsafe kernels.squaredNorm(FloatBuffer(values).pointer, count)
+            let buffer = FloatBuffer(values)
+            let norm = withExtendedLifetime(buffer) {
+                unsafe kernels.squaredNorm(buffer.pointer, count)
+            }
             #expect(norm == lanes[0], "\(count) values")
         }
     }

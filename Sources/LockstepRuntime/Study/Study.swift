@@ -93,11 +93,7 @@ package struct Study: Sendable {
                 plan.scaleRun(
                     point.preset, batchSize: point.batchSize, rate: rate, seed: seed)
             }
-            let workerRuns = StudyPlan.seeds(plan.workers.seeds).flatMap { seed in
-                StudyPlan.scalePresets.map {
-                    SweepRun(plan.workerRun($0, seed: seed), keepsWeights: false)
-                }
-            }
+            let workerRuns = plan.workerRuns.map { SweepRun($0, keepsWeights: false) }
             for count in cluster == nil ? [] : [0] + plan.workerCounts {
                 let runs = try train(
                     "workers-\(count)", workerRuns, cluster: count == 0 ? nil : cluster?(count))
@@ -120,8 +116,7 @@ package struct Study: Sendable {
         let tuningSeeds = StudyPlan.seeds(question.tuningSeeds)
         let trialRuns = candidates.flatMap { key, rates in
             rates.flatMap { rate in
-                // Other seeds than those that are reported.
-                tuningSeeds.map { configuration(key, rate, 1_000 + $0, true) }
+                tuningSeeds.map { configuration(key, rate, StudyPlan.tuningSeed($0), true) }
             }
         }
         let trials = try train(

@@ -1,4 +1,4 @@
-import LockstepProtocol
+package import LockstepProtocol
 import NeuralNetwork
 
 /// What the study trains: how many seeds, rates, batches and epochs each of its questions gets.
@@ -63,6 +63,60 @@ package struct StudyPlan: Sendable {
         }
         let trained = trainingExampleCount - validationExamples
         batchSizes = batches.filter { $0 <= trained / 2 }
+    }
+
+    /// Every question with the runs that it trains; where rates are still to be chosen, with the first one.
+    package var questions: [(name: String, runs: [RunConfiguration])] {
+        func trials(_ question: Question) -> [UInt64] {
+            Self.seeds(question.tuningSeeds).map(Self.tuningSeed)
+        }
+        let points = batchSizes.flatMap { batch in
+            Self.scalePresets.map { (preset: $0, batchSize: batch) }
+        }
+        return [
+            ("presets", presetRuns),
+            (
+                "ablation-rates",
+                Self.variants.flatMap { variant in
+                    ablationRates.flatMap { rate in
+                        trials(ablation).map {
+                            ablationRun(
+                                variant, rate: rate, seed: $0, epochs: ablation.tuningEpochs)
+                        }
+                    }
+                }
+            ),
+            (
+                "ablation",
+                Self.variants.flatMap { variant in
+                    Self.seeds(ablation.seeds).map {
+                        ablationRun(
+                            variant, rate: ablationRates[0], seed: $0, epochs: ablation.epochs)
+                    }
+                }
+            ),
+            (
+                "scale-rates",
+                points.flatMap { preset, batchSize in
+                    scaleRates(batchSize: batchSize).flatMap { rate in
+                        trials(scale).map {
+                            scaleRun(preset, batchSize: batchSize, rate: rate, seed: $0)
+                        }
+                    }
+                }
+            ),
+            (
+                "scale",
+                points.flatMap { preset, batchSize in
+                    Self.seeds(scale.seeds).map {
+                        scaleRun(
+                            preset, batchSize: batchSize, rate: scaleRates(batchSize: batchSize)[0],
+                            seed: $0)
+                    }
+                }
+            ),
+            ("workers", workerRuns),
+        ]
     }
 
     // MARK: The seed's three
@@ -157,7 +211,14 @@ package struct StudyPlan: Sendable {
 
     // MARK: Workers
 
-    func workerRun(_ preset: RunConfiguration.Preset, seed: UInt64) -> RunConfiguration {
+    /// Once for each count of workers.
+    var workerRuns: [RunConfiguration] {
+        Self.seeds(workers.seeds).flatMap { seed in
+            Self.scalePresets.map { workerRun($0, seed: seed) }
+        }
+    }
+
+    private func workerRun(_ preset: RunConfiguration.Preset, seed: UInt64) -> RunConfiguration {
         var run = RunConfiguration(preset: preset)
         run.batchSize = Self.workersBatchSize
         run.epochs = workers.epochs
@@ -166,6 +227,9 @@ package struct StudyPlan: Sendable {
     }
 
     static let workersBatchSize = 512
+
+    /// Rates are chosen with other seeds than those that are reported.
+    static func tuningSeed(_ seed: UInt64) -> UInt64 { 1_000 + seed }
 
     static func seeds(_ count: Int) -> ClosedRange<UInt64> { 1...UInt64(count) }
 }

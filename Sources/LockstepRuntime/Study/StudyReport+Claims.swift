@@ -24,13 +24,16 @@ extension StudyReport {
         ]
     }
 
+    /// An interval from fewer says nothing.
+    private static let fewestPairs = 3
+
     private func significance(_ experiment: String) -> ClaimRow {
         let accuracies = [RunConfiguration.Preset.ceSoftmax, .mseTanh].map {
             comparison.group(named: $0.rawValue)?.finalAccuracies ?? [:]
         }
         let claim = "The difference in accuracy is significant"
         guard let difference = Summary.pairedDifference(accuracies[0], accuracies[1]),
-            let interval = difference.confidenceInterval,
+            difference.count >= Self.fewestPairs, let interval = difference.confidenceInterval,
             let deviation = difference.standardDeviation
         else {
             return ClaimRow(
@@ -42,8 +45,8 @@ extension StudyReport {
         return ClaimRow(
             claim: claim, experiment: experiment,
             figure:
-                "\(points(difference.mean)) percentage points, 95 % interval "
-                + "[\(points(interval.lowerBound)), \(points(interval.upperBound))], paired t = "
+                "\(signedPoints(difference.mean)) percentage points, 95 % interval "
+                + "[\(signedPoints(interval.lowerBound)), \(signedPoints(interval.upperBound))], paired t = "
                 + "\(Figures.fixed(t, 1)), p \(p < 0.001 ? "< 0.001" : "= \(Figures.fixed(p, 3))"), "
                 + "n = \(difference.count).",
             verdict: interval.lowerBound > 0
@@ -89,7 +92,7 @@ extension StudyReport {
             "MSE and hidden tanh with an identity output, which cannot saturate, against a tanh output; "
             + "each at its own learning rate."
         guard let difference = Summary.pairedDifference(accuracies(.identity), accuracies(.tanh)),
-            let interval = difference.confidenceInterval
+            difference.count >= Self.fewestPairs, let interval = difference.confidenceInterval
         else {
             return ClaimRow(
                 claim: claim, experiment: experiment, figure: "There are too few pairs of runs.",
@@ -98,8 +101,8 @@ extension StudyReport {
         return ClaimRow(
             claim: claim, experiment: experiment,
             figure:
-                "The identity output is better by \(points(difference.mean)) percentage points, 95 % "
-                + "interval [\(points(interval.lowerBound)), \(points(interval.upperBound))], "
+                "The identity output is better by \(signedPoints(difference.mean)) percentage points, 95 % "
+                + "interval [\(signedPoints(interval.lowerBound)), \(signedPoints(interval.upperBound))], "
                 + "n = \(difference.count).",
             verdict: interval.lowerBound > 0
                 ? .holds : interval.upperBound <= 0 ? .doesNotHold : .cannotBeTold)
@@ -138,7 +141,7 @@ extension StudyReport {
     }
 
     /// A difference of shares in percentage points, with its sign.
-    private func points(_ share: Double) -> String {
+    func signedPoints(_ share: Double) -> String {
         (share < 0 ? "−" : "+") + Figures.fixed(abs(share) * 100, 2)
     }
 }

@@ -42,25 +42,11 @@ extension StudyReport {
         }
     }
 
-    /// The batch at which twice the fewest examples, and twice the fewest steps, are needed: S = S₀ + E₀ / B,
-    /// fitted to the medians with relative weights; B = E₀ / S₀ (McCandlish et al. 2018, section 2.3).
     func criticalBatch(_ preset: RunConfiguration.Preset, threshold: Double) -> Double? {
-        let points = crossings(preset, threshold: threshold).compactMap { crossing in
-            crossing.median.map { (x: 1 / Double(crossing.batchSize), y: $0) }
-        }
-        guard points.count >= 3 else { return nil }
-        var (a, b, c, d, e) = (0.0, 0.0, 0.0, 0.0, 0.0)
-        for point in points {
-            let weight = 1 / (point.y * point.y)
-            a += weight
-            b += weight * point.x
-            c += weight * point.x * point.x
-            d += weight * point.y
-            e += weight * point.x * point.y
-        }
-        let determinant = a * c - b * b
-        let (steps, examples) = ((d * c - e * b) / determinant, (a * e - b * d) / determinant)
-        return steps > 0 && examples > 0 ? examples / steps : nil
+        CriticalBatch(
+            crossings(preset, threshold: threshold).compactMap { crossing in
+                crossing.median.map { (batchSize: Double(crossing.batchSize), steps: $0) }
+            })?.batchSize
     }
 
     /// The noise scale over the first and the last epoch of a point's runs.

@@ -34,20 +34,25 @@ package struct StudyReport {
             + results.scale.flatMap(\.outcomes) + results.workers.flatMap(\.runs)
     }
 
+    /// - Parameter reference: curves of another program, to be shown beside.
     /// - Throws: ``MixedDatasets``, which a study of one data set never does.
-    package func page() throws -> ReportPage {
-        let claims = try claims()
+    package func page(beside reference: ReferenceCurves? = nil) throws -> ReportPage {
         let presets = try RunsReport(presetRuns).page.sections
+        var sections = [
+            ReportPage.Section(title: "The claims", blocks: [.claims(try claims())])
+        ]
+        sections += presets.filter { !Self.replacedSections.contains($0.title) }
+        if let reference { sections.append(try referenceSection(reference)) }
+        sections += [try ablationSection(), try scaleSection()]
+        if !results.workers.isEmpty { sections.append(try workersSection()) }
+        sections.append(try outputsSection())
         return ReportPage(
             title: "Mean squared error with tanh against cross-entropy, on \(study.dataset.name)",
-            summary: summary,
-            sections: [ReportPage.Section(title: "The claims", blocks: [.claims(claims)])]
-                + presets.filter { $0.title != "What the runs say" && $0.title != "The runs" }
-                + [try ablationSection(), try scaleSection()]
-                + (results.workers.isEmpty ? [] : [try workersSection()])
-                + [try outputsSection()] + presets.filter { $0.title == "The runs" },
-            runs: presetRuns.map(\.outcome))
+            summary: summary, sections: sections, runs: presetRuns.map(\.outcome))
     }
+
+    /// Of the report on the presets' runs: the claims have more here, and the runs are in the CSV.
+    private static let replacedSections = ["What the runs say", "The runs"]
 
     private var summary: [String] {
         let plan = study.plan
@@ -78,7 +83,7 @@ package struct StudyReport {
         let bars = rows.map { variant, accuracy in
             BarChart.Bar(
                 label: variant.key.label, value: accuracy?.mean ?? .nan,
-                interval: accuracy?.confidenceInterval, colour: variant.key.loss == .mse ? 0 : 2)
+                interval: interval(accuracy), colour: variant.key.loss == .mse ? 0 : 2)
         }
         var table = ReportTable(
             name: "ablation", title: "Each part, at its own learning rate", source: source,
@@ -94,8 +99,8 @@ package struct StudyReport {
             table.add([
                 .text(variant.key.label), .number(variant.rate, shown: "\(variant.rate)"),
                 .count(variant.runs.count), .percent(accuracy?.mean ?? .nan),
-                .percent(accuracy?.confidenceInterval?.lowerBound ?? .nan),
-                .percent(accuracy?.confidenceInterval?.upperBound ?? .nan),
+                .percent(interval(accuracy)?.lowerBound ?? .nan),
+                .percent(interval(accuracy)?.upperBound ?? .nan),
                 .count(variant.outcomes.count { $0.end?.status == .diverged }),
             ])
         }
@@ -117,6 +122,11 @@ package struct StudyReport {
                                 legend: "mean over seeds with its 95 % interval")))),
                 .table(table),
             ])
+    }
+
+    /// Two values have an interval that is wider than the axis.
+    private func interval(_ summary: Summary?) -> ClosedRange<Double>? {
+        summary.flatMap { $0.count >= 3 ? $0.confidenceInterval : nil }
     }
 
     // MARK: Workers

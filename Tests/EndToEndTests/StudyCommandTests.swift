@@ -1,0 +1,60 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension EndToEndTests {
+    /// The study in small: its report is a function of its runs, however often it was ended.
+    @Suite struct StudyCommands {
+        let lockstep: Lockstep
+
+        init() throws { lockstep = try Lockstep() }
+
+        private var arguments: [String] {
+            ["study", "--quick", "--run-dir", lockstep.folder.path("study")]
+        }
+
+        private func report(_ name: String) throws -> String {
+            String(
+                decoding: try lockstep.folder.read("study/quick/report/\(name)"), as: UTF8.self)
+        }
+
+        @Test func aKilledStudyGoesOnToItsReport() throws {
+            let killed = try lockstep.start(arguments)
+            #expect(killed.says("ablation: "))
+            killed.send(SIGKILL)
+            _ = killed.end()
+            #expect(
+                !FileManager.default.fileExists(atPath: lockstep.folder.path("study/quick/report")))
+
+            let whole = try lockstep.run(arguments)
+            #expect(whole.status == 0, "\(whole.standardError)")
+            let text = try report("report.md")
+            let claims = try #require(
+                text.split(separator: "\n## ").first { $0.hasPrefix("The claims") })
+            let rows = claims.split(separator: "\n").filter { $0.hasPrefix("| ") }.dropFirst(2)
+            #expect(rows.count == 8)
+            let verdicts = ["| holds |", "| does not hold |", "| cannot be told |"]
+            #expect(rows.allSatisfy { row in verdicts.contains { row.hasSuffix($0) } })
+            // One process, one worker and two come to one end.
+            #expect(text.contains("the same bits") && !text.contains("DIFFERENT"))
+            #expect(!text.lowercased().contains("nan"))
+
+            let page = try report("report.html")
+            let again = try lockstep.run(arguments)
+            #expect(again.status == 0)
+            #expect(try report("report.html") == page)
+        }
+
+        @Test func whatCannotBeStudiedIsNamed() throws {
+            let both = try lockstep.run(["study", "--quick", "--full"])
+            #expect(both.status == 64 && both.standardError.contains("--quick or --full"))
+            try lockstep.folder.write("{}", "curves.json")
+            let path = lockstep.folder.path("curves.json")
+            let foreign = try lockstep.run(arguments + ["--reference", path])
+            #expect(foreign.status == 65, "\(foreign.standardError)")
+            for word in [path, "holds no curves", "--reference"] {
+                #expect(foreign.standardError.contains(word), "\(foreign.standardError)")
+            }
+        }
+    }
+}
