@@ -149,11 +149,13 @@ package struct StudyReport {
                 .init(key: "configuration", title: "configuration"),
                 .init(key: "examples_per_second", title: "examples/s"),
                 .init(key: "efficiency", title: "of one worker's rate, for each"),
+                .init(key: "seconds_to_97", title: "seconds to 97 %"),
                 .init(key: "same_weights", title: "weights"),
             ],
             note:
-                "0 is one process without sockets. Weights are compared with those of that process."
-        )
+                "0 is one process without sockets. Weights are compared with those of that process. Seconds: "
+                + "the median examples to 97 % on held-out digits at this batch and its own learning "
+                + "rate, at this rate; a dash where the median run did not reach it.")
         for (count, runs) in results.workers {
             for preset in StudyPlan.scalePresets {
                 let reference = results.workers.first?.runs.filter {
@@ -162,9 +164,11 @@ package struct StudyReport {
                 let hashes = runs.filter { $0.run.configuration == preset.rawValue }
                     .map { $0.end?.weightsSHA256 }
                 let value = rate(count, preset)
+                let seconds = examplesToHighestThreshold(preset).map { $0 / value } ?? .nan
                 table.add([
                     .count(count), .text(preset.rawValue), .fixed(value, digits: 0),
                     .percent(value / rate(1, preset) / Double(max(count, 1)), digits: 0),
+                    .number(seconds, shown: seconds.isFinite ? Figures.fixed(seconds, 2) : "—"),
                     .text(hashes == reference ? "the same bits" : "DIFFERENT"),
                 ])
             }
@@ -203,6 +207,14 @@ package struct StudyReport {
                                 ideals: [.init(label: "in proportion", points: ideal)])))),
                 .table(table),
             ])
+    }
+
+    /// At the batch of the question of workers. The curve does not depend on their number.
+    private func examplesToHighestThreshold(_ preset: RunConfiguration.Preset) -> Double? {
+        guard let threshold = StudyPlan.thresholds.last else { return nil }
+        let batch = StudyPlan.workersBatchSize
+        return crossings(preset, threshold: threshold).first { $0.batchSize == batch }?.median
+            .map { $0 * Double(batch) }
     }
 
     /// The same in every drawing: as in the report on the presets' runs.
