@@ -28,12 +28,6 @@ package struct StudyReport {
     /// Runs that could not be trained, each with its cause.
     package var failed: [String] { results.failed }
 
-    /// All runs whose figures are shown: the presets', and the others at their chosen rates.
-    package var outcomes: [RunOutcome] {
-        presetRuns.map(\.outcome) + results.ablation.flatMap(\.outcomes)
-            + results.scale.flatMap(\.outcomes) + results.workers.flatMap(\.runs)
-    }
-
     /// - Parameter reference: curves of another program, to be shown beside.
     /// - Throws: ``MixedDatasets``, which a study of one data set never does.
     package func page(beside reference: ReferenceCurves? = nil) throws -> ReportPage {
