@@ -4,12 +4,11 @@ import Testing
 
 @Suite struct ReportPageTests {
     private static let page: ReportPage = {
-        var table = ReportTable(
+        let table = ReportTable(
             name: "sums", title: "Sums | of <all>", source: DrawingSamples.source,
-            columns: [.init(key: "what", title: "what"), .init(key: "sum", title: "sum")],
+            of: [("a|b", 1.0 / 3), ("none", nil)] as [(String, Double?)],
+            columns: [.text("what") { $0.0 }, .fixed("sum", digits: 2) { $0.1 }],
             note: "A *note*.")
-        table.add([.text("a|b"), .number(1.0 / 3, shown: "0.33")])
-        table.add([.text("none"), .percent(.nan)])
         return ReportPage(
             title: "Claims & <figures>", summary: ["In short: </script><b>no</b>."],
             sections: [

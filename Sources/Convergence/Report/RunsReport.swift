@@ -130,36 +130,31 @@ package struct RunsReport {
                 interval: summary?.confidenceInterval, runs: values.count > 1 ? values : [],
                 colour: group.colour)
         }
-        var table = ReportTable(
+        let rows = groups.map { group in
+            let ends = group.completed.compactMap(\.end)
+            return (
+                group: group, accuracy: Summary(ends.map(\.testAccuracy)),
+                loss: Summary(ends.map(\.testLoss))
+            )
+        }
+        let table = ReportTable(
             name: "final", title: "Final test accuracy and loss, completed runs", source: source,
+            of: rows,
             columns: [
-                .init(key: "configuration", title: "configuration"),
-                .init(key: "n", title: "runs"),
-                .init(key: "completed", title: "completed"),
-                .init(key: "mean_test_accuracy", title: "mean"),
-                .init(key: "standard_deviation", title: "deviation"),
-                .init(key: "low", title: "95 % from"),
-                .init(key: "high", title: "to"),
-                .init(key: "minimum", title: "least"),
-                .init(key: "maximum", title: "most"),
-                .init(key: "mean_test_loss", title: "test loss"),
+                .text("configuration") { $0.group.label },
+                .count("n", "runs") { $0.group.runs.count },
+                .count("completed") { $0.group.completed.count },
+                .percent("mean_test_accuracy", "mean") { $0.accuracy?.mean },
+                .percent("standard_deviation", "deviation") { $0.accuracy?.standardDeviation },
+                .percent("low", "95 % from") { $0.accuracy?.confidenceInterval?.lowerBound },
+                .percent("high", "to") { $0.accuracy?.confidenceInterval?.upperBound },
+                .percent("minimum", "least") { $0.accuracy?.minimum },
+                .percent("maximum", "most") { $0.accuracy?.maximum },
+                .fixed("mean_test_loss", "test loss", digits: 5) { $0.loss?.mean },
             ],
             note:
                 "Intervals are Student's, over seeds. Diverged and interrupted runs count among the runs "
                 + "and not in the means.")
-        for group in groups {
-            let ends = group.completed.compactMap(\.end)
-            let accuracy = Summary(ends.map(\.testAccuracy))
-            table.add([
-                .text(group.label), .count(group.runs.count), .count(ends.count),
-                .percent(accuracy?.mean ?? .nan),
-                .percent(accuracy?.standardDeviation ?? .nan),
-                .percent(accuracy?.confidenceInterval?.lowerBound ?? .nan),
-                .percent(accuracy?.confidenceInterval?.upperBound ?? .nan),
-                .percent(accuracy?.minimum ?? .nan), .percent(accuracy?.maximum ?? .nan),
-                .fixed(Summary(ends.map(\.testLoss))?.mean ?? .nan, digits: 5),
-            ])
-        }
         return ReportPage.Section(
             title: "Final accuracy",
             blocks: [
@@ -178,36 +173,30 @@ package struct RunsReport {
     // MARK: Thresholds
 
     private var thresholds: ReportPage.Section {
-        var table = ReportTable(
+        let rows = groups.flatMap { group in
+            Comparison.thresholds.map { TimeToAccuracy(group, threshold: $0) }
+        }
+        let table = ReportTable(
             name: "thresholds", title: "How long it took to reach a test accuracy", source: source,
+            of: rows,
             columns: [
-                .init(key: "configuration", title: "configuration"),
-                .init(key: "threshold", title: "test accuracy"),
-                .init(key: "n", title: "runs"),
-                .init(key: "reached", title: "reached it"),
-                .init(key: "median_steps", title: "steps, median"),
-                .init(key: "median_examples", title: "examples, median"),
-                .init(key: "median_seconds", title: "seconds, median"),
+                .text("configuration") { $0.group.label },
+                .percent("threshold", "test accuracy", digits: 0) { $0.threshold },
+                .count("n", "runs") { $0.group.runs.count },
+                .count("reached", "reached it") { $0.reached.count },
+                .fixed("median_steps", "steps, median", digits: 0) { row in
+                    row.median { Double($1.step) }
+                },
+                .fixed("median_examples", "examples, median", digits: 0) { row in
+                    row.median { Double($0.examples(atStep: $1.step)) }
+                },
+                .fixed("median_seconds", "seconds, median", digits: 2) { row in
+                    row.median { $1.seconds }
+                },
             ],
             note:
                 "Read at the evaluations that were made, and not between them. A run that did not reach "
                 + "it ranks last; where the median falls on such runs there is none.")
-        for group in groups {
-            for threshold in Comparison.thresholds {
-                let crossings = group.outcomes.map { ($0, $0.crossing(of: threshold)) }
-                let reached = crossings.filter(\.1.isReached)
-                func median(_ value: (RunOutcome, CurvePoint) -> Double) -> Double {
-                    Quantiles.median(
-                        reached.map { value($0.0, $0.1.point) }, of: crossings.count) ?? .nan
-                }
-                table.add([
-                    .text(group.label), .percent(threshold, digits: 0), .count(crossings.count),
-                    .count(reached.count), .fixed(median { Double($1.step) }, digits: 0),
-                    .fixed(median { Double($0.examples(atStep: $1.step)) }, digits: 0),
-                    .fixed(median { $1.seconds }, digits: 2),
-                ])
-            }
-        }
         return ReportPage.Section(title: "Time to accuracy", blocks: [.table(table)])
     }
 
@@ -294,42 +283,57 @@ package struct RunsReport {
     }
 
     private var list: ReportPage.Section {
-        var table = ReportTable(
-            name: "runs", title: "All runs", source: source,
+        let rows = groups.flatMap { group in
+            group.runs.map { (group: group, run: $0, outcome: $0.outcome, end: $0.outcome.end) }
+        }
+        let table = ReportTable(
+            name: "runs", title: "All runs", source: source, of: rows,
             columns: [
-                .init(key: "configuration", title: "configuration"),
-                .init(key: "seed", title: "seed"),
-                .init(key: "status", title: "status"),
-                .init(key: "epochs", title: "epochs"),
-                .init(key: "steps", title: "steps"),
-                .init(key: "test_accuracy", title: "test accuracy"),
-                .init(key: "test_loss", title: "test loss"),
-                .init(key: "seconds", title: "seconds"),
-                .init(key: "examples_per_second", title: "examples/s"),
-                .init(key: "configuration_sha256", title: "configuration hash"),
-                .init(key: "weights_sha256", title: "weights hash"),
-                .init(key: "folder", title: "folder"),
+                .text("configuration") { $0.group.label },
+                .init("seed") { row in
+                    .number(Double(row.outcome.run.seed), shown: "\(row.outcome.run.seed)")
+                },
+                .text("status") { $0.outcome.statusName },
+                .count("epochs") { $0.end?.epochs ?? 0 },
+                .count("steps") { $0.end?.steps ?? 0 },
+                .percent("test_accuracy", "test accuracy") { $0.end?.testAccuracy },
+                .fixed("test_loss", "test loss", digits: 5) { $0.end?.testLoss },
+                .fixed("seconds", digits: 2) { $0.end?.seconds },
+                .fixed("examples_per_second", "examples/s", digits: 0) {
+                    $0.end?.examplesPerSecond
+                },
+                .text("configuration_sha256", "configuration hash") {
+                    Figures.shortHash($0.outcome.provenance.configurationSHA256)
+                },
+                .text("weights_sha256", "weights hash") {
+                    Figures.shortHash($0.end?.weightsSHA256 ?? "")
+                },
+                .text("folder") { $0.run.path },
             ],
             note:
                 "Seconds are training time, evaluations left out; examples/s are those of the fastest "
                 + "epoch.")
-        for group in groups {
-            for run in group.runs {
-                let end = run.outcome.end
-                table.add([
-                    .text(group.label),
-                    .number(Double(run.outcome.run.seed), shown: "\(run.outcome.run.seed)"),
-                    .text(run.outcome.statusName), .count(end?.epochs ?? 0),
-                    .count(end?.steps ?? 0), .percent(end?.testAccuracy ?? .nan),
-                    .fixed(end?.testLoss ?? .nan, digits: 5),
-                    .fixed(end?.seconds ?? .nan, digits: 2),
-                    .fixed(end?.examplesPerSecond ?? .nan, digits: 0),
-                    .text(Figures.shortHash(run.outcome.provenance.configurationSHA256)),
-                    .text(Figures.shortHash(end?.weightsSHA256 ?? "")), .text(run.path),
-                ])
-            }
-        }
         return ReportPage.Section(title: "The runs", blocks: [.table(table)])
+    }
+}
+
+/// How long the runs of a group took to a test accuracy.
+private struct TimeToAccuracy {
+    let group: RunGroup
+    let threshold: Double
+    let reached: [(run: RunOutcome, point: CurvePoint)]
+
+    init(_ group: RunGroup, threshold: Double) {
+        self.group = group
+        self.threshold = threshold
+        reached = group.outcomes.compactMap { run in
+            let crossing = run.crossing(of: threshold)
+            return crossing.isReached ? (run, crossing.point) : nil
+        }
+    }
+
+    func median(_ value: (RunOutcome, CurvePoint) -> Double) -> Double? {
+        Quantiles.median(reached.map { value($0.run, $0.point) }, of: group.runs.count)
     }
 }
 

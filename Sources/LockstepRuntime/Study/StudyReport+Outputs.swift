@@ -18,23 +18,22 @@ extension StudyReport {
                         meanConfidence: bin.meanConfidence, accuracy: bin.accuracy)
                 }, colour: index)
         }
-        var table = ReportTable(
+        let table = ReportTable(
             name: "calibration", title: "Outputs taken as probabilities", source: source,
+            of: calibrations,
             columns: [
-                .init(key: "outputs", title: "outputs"),
-                .init(key: "expected_calibration_error", title: "expected calibration error"),
-                .init(key: "brier_score", title: "Brier score"),
-                .init(key: "mean_output_sum", title: "outputs add up to, mean"),
-                .init(key: "impossible_share", title: "outputs outside 0…1"),
+                .text("outputs") { $0.label },
+                .fixed("expected_calibration_error", "expected calibration error", digits: 4) {
+                    $0.calibration.expectedError
+                },
+                .fixed("brier_score", "Brier score", digits: 4) { $0.calibration.brierScore },
+                .fixed("mean_output_sum", "outputs add up to, mean", digits: 3) {
+                    $0.calibration.meanOutputSum
+                },
+                .percent("impossible_share", "outputs outside 0…1") {
+                    $0.calibration.impossibleShare
+                },
             ])
-        for (label, calibration) in calibrations {
-            table.add([
-                .text(label), .fixed(calibration.expectedError, digits: 4),
-                .fixed(calibration.brierScore, digits: 4),
-                .fixed(calibration.meanOutputSum, digits: 3),
-                .percent(calibration.impossibleShare),
-            ])
-        }
         let matrices = outputs.presets.filter { $0.seedCount > 0 }.map { preset in
             ReportPage.Block.chart(
                 Chart(

@@ -5,57 +5,62 @@ import LockstepProtocol
 extension StudyReport {
     func referenceSection(_ reference: ReferenceCurves) throws -> ReportPage.Section {
         let source = try ChartSource(results.presets.compactMap(\.outcome))
-        var table = ReportTable(
+        struct Row {
+            let preset: RunConfiguration.Preset
+            let ours: [RunOutcome]
+            let theirs: [ReferenceCurves.Run]
+
+            /// The mean over the runs here, at one end of their curves.
+            func here(_ end: ([Double]) -> Double?) -> Double {
+                Summary(ours.compactMap { end($0.epochs.map(\.testAccuracy)) })?.mean ?? .nan
+            }
+
+            func there(_ end: ([Double]) -> Double?) -> Double {
+                Summary(theirs.compactMap { end($0.testAccuracies.map(\.value)) })?.mean ?? .nan
+            }
+        }
+        let rows = StudyPlan.scalePresets.compactMap { preset in
+            reference.configurations[preset.rawValue].map { theirs in
+                Row(preset: preset, ours: completed(preset), theirs: theirs.runs)
+            }
+        }
+        let table = ReportTable(
             name: "reference", title: "Test accuracy after the first and the last epoch",
-            source: source,
+            source: source, of: rows,
             columns: [
-                .init(key: "configuration", title: "configuration"),
-                .init(key: "n", title: "runs here"), .init(key: "n_reference", title: "runs there"),
-                .init(key: "first", title: "first epoch here"),
-                .init(key: "first_reference", title: "there"),
-                .init(key: "last", title: "last epoch here"),
-                .init(key: "last_reference", title: "there"),
-                .init(key: "difference", title: "difference, last epoch"),
+                .text("configuration") { $0.preset.rawValue },
+                .count("n", "runs here") { $0.ours.count },
+                .count("n_reference", "runs there") { $0.theirs.count },
+                .percent("first", "first epoch here") { $0.here(\.first) },
+                .percent("first_reference", "there") { $0.there(\.first) },
+                .percent("last", "last epoch here") { $0.here(\.last) },
+                .percent("last_reference", "there") { $0.there(\.last) },
+                .number("difference", "difference, last epoch", shown: signedPoints) {
+                    $0.here(\.last) - $0.there(\.last)
+                },
             ])
-        var series: [LineChart.Series] = []
-        for preset in StudyPlan.scalePresets {
-            guard let theirs = reference.configurations[preset.rawValue]?.runs else { continue }
-            let ours = results.presets.compactMap(\.outcome).filter {
-                $0.run.configuration == preset.rawValue && $0.isResult
-            }
-            let here = ours.map { $0.epochs.map(\.testAccuracy) }
-            let there = theirs.map { $0.testAccuracies.map(\.value) }
-            func mean(_ values: [Double?]) -> Double {
-                Summary(values.compactMap { $0 })?.mean ?? .nan
-            }
-            let (last, lastThere) = (mean(here.map(\.last)), mean(there.map(\.last)))
-            table.add([
-                .text(preset.rawValue), .count(ours.count), .count(theirs.count),
-                .percent(mean(here.map(\.first))), .percent(mean(there.map(\.first))),
-                .percent(last), .percent(lastThere),
-                .number(last - lastThere, shown: signedPoints(last - lastThere)),
-            ])
-            let colour = Self.colour(of: preset)
-            series.append(
+        let series = rows.flatMap { row in
+            let colour = Self.colour(of: row.preset)
+            return [
                 LineChart.Series(
-                    label: preset.rawValue,
-                    runs: ours.map { run in
+                    label: row.preset.rawValue,
+                    runs: row.ours.map { run in
                         LineChart.Run(
                             label: "seed \(run.run.seed)",
                             points: run.epochs.map {
                                 LineChart.Point(x: [Double($0.epoch)], y: $0.testAccuracy)
                             })
-                    }, colour: colour))
-            series.append(
+                    }, colour: colour),
                 LineChart.Series(
-                    label: "\(preset.rawValue), reference",
-                    runs: theirs.map { run in
+                    label: "\(row.preset.rawValue), reference",
+                    runs: row.theirs.map { run in
                         LineChart.Run(
                             label: "seed \(run.seed)",
                             points: run.testAccuracies.map {
                                 LineChart.Point(x: [$0.epoch], y: $0.value)
                             })
-                    }, colour: colour + 3))
+                    }, colour: colour + 3),
+            ]
         }
         return ReportPage.Section(
             title: "Beside the reference",
@@ -72,5 +77,11 @@ extension StudyReport {
                                 series: series)))),
                 .table(table),
             ])
+    }
+
+    private func completed(_ preset: RunConfiguration.Preset) -> [RunOutcome] {
+        results.presets.compactMap(\.outcome).filter {
+            $0.run.configuration == preset.rawValue && $0.isResult
+        }
     }
 }

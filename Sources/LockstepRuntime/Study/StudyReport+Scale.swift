@@ -154,49 +154,44 @@ extension StudyReport {
     }
 
     private func scaleTable(_ source: ChartSource) -> ReportTable {
-        var columns: [ReportTable.Column] = [
-            .init(key: "configuration", title: "configuration"),
-            .init(key: "batch_size", title: "batch"),
-            .init(key: "learning_rate", title: "learning rate"), .init(key: "n", title: "runs"),
-        ]
-        for threshold in StudyPlan.thresholds {
-            let percent = Figures.fixed(threshold * 100, 0)
-            columns.append(
-                .init(key: "steps_to_\(percent)", title: "steps to \(percent) %, median"))
+        let rows = StudyPlan.scalePresets.flatMap { preset in
+            let byThreshold = StudyPlan.thresholds.map { crossings(preset, threshold: $0) }
+            return results.scale.filter { $0.key.preset == preset }.enumerated().map {
+                index, point in
+                ScaleRow(
+                    point: point, medianSteps: byThreshold.map { $0[index].median },
+                    noise: noise(point))
+            }
         }
-        columns += [
-            .init(key: "noise_first", title: "noise scale, first epoch"),
-            .init(key: "noise_last", title: "last epoch"),
-            .init(key: "mean_test_accuracy", title: "test accuracy at the end, mean"),
-        ]
-        var table = ReportTable(
-            name: "scale", title: "Every batch at its own learning rate", source: source,
-            columns: columns,
+        let steps = StudyPlan.thresholds.enumerated().map { index, threshold in
+            let percent = Figures.fixed(threshold * 100, 0)
+            return ReportTable.Column<ScaleRow>.fixed(
+                "steps_to_\(percent)", "steps to \(percent) %, median", digits: 0
+            ) { $0.medianSteps[index] }
+        }
+        return ReportTable(
+            name: "scale", title: "Every batch at its own learning rate", source: source, of: rows,
+            columns: [
+                .text("configuration") { $0.point.key.preset.rawValue },
+                .count("batch_size", "batch") { $0.point.key.batchSize },
+                .number("learning_rate", "learning rate", shown: { "\($0)" }) { $0.point.rate },
+                .count("n", "runs") { $0.point.runs.count },
+            ] + steps + [
+                .fixed("noise_first", "noise scale, first epoch", digits: 0) { $0.noise.first },
+                .fixed("noise_last", "last epoch", digits: 0) { $0.noise.last },
+                .percent("mean_test_accuracy", "test accuracy at the end, mean") {
+                    $0.point.accuracy?.mean
+                },
+            ],
             note:
                 "A dash: the median run did not reach it. The noise scale, in examples, needs at least two "
                 + "micro-batches a step. A run ends where it reaches 97 % on the held-out examples."
         )
-        for preset in StudyPlan.scalePresets {
-            let byThreshold = StudyPlan.thresholds.map { crossings(preset, threshold: $0) }
-            for (index, point) in results.scale.filter({ $0.key.preset == preset }).enumerated() {
-                let noise = noise(point)
-                let accuracy = Summary(
-                    point.outcomes.filter(\.isResult).compactMap { $0.end?.testAccuracy })
-                var row: [ReportTable.Cell] = [
-                    .text(preset.rawValue), .count(point.key.batchSize),
-                    .number(point.rate, shown: "\(point.rate)"), .count(point.runs.count),
-                ]
-                for crossings in byThreshold { row.append(Self.whole(crossings[index].median)) }
-                row += [Self.whole(noise.first), Self.whole(noise.last)]
-                row.append(.percent(accuracy?.mean ?? .nan))
-                table.add(row)
-            }
-        }
-        return table
     }
 
-    /// A count, or a dash where there is none.
-    private static func whole(_ value: Double?) -> ReportTable.Cell {
-        .number(value ?? .nan, shown: value.map { Figures.count(Int($0.rounded())) } ?? "—")
+    private struct ScaleRow {
+        let point: Study.Tuned<Study.ScalePoint>
+        let medianSteps: [Double?]
+        let noise: (first: Double?, last: Double?)
     }
 }

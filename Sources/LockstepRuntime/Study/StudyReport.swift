@@ -67,37 +67,26 @@ package struct StudyReport {
     // MARK: Which part does it?
 
     private func ablationSection() throws -> ReportPage.Section {
-        let rows = results.ablation.map { variant in
-            (
-                variant,
-                Summary(variant.outcomes.filter(\.isResult).compactMap { $0.end?.testAccuracy })
-            )
-        }.sorted { ($0.1?.mean ?? 0) > ($1.1?.mean ?? 0) }
+        let rows = results.ablation.map { ($0, $0.accuracy) }
+            .sorted { ($0.1?.mean ?? 0) > ($1.1?.mean ?? 0) }
         let source = try ChartSource(results.ablation.flatMap(\.outcomes))
         let bars = rows.map { variant, accuracy in
             BarChart.Bar(
                 label: variant.key.label, value: accuracy?.mean ?? .nan,
                 interval: interval(accuracy), colour: variant.key.loss == .mse ? 0 : 2)
         }
-        var table = ReportTable(
+        let table = ReportTable(
             name: "ablation", title: "Each part, at its own learning rate", source: source,
+            of: rows.map { (variant: $0, accuracy: $1, interval: interval($1)) },
             columns: [
-                .init(key: "variant", title: "loss, output, hidden, targets"),
-                .init(key: "learning_rate", title: "learning rate"),
-                .init(key: "n", title: "runs"),
-                .init(key: "mean_test_accuracy", title: "test accuracy, mean"),
-                .init(key: "low", title: "95 % interval from"), .init(key: "high", title: "to"),
-                .init(key: "diverged", title: "diverged"),
+                .text("variant", "loss, output, hidden, targets") { $0.variant.key.label },
+                .number("learning_rate", "learning rate", shown: { "\($0)" }) { $0.variant.rate },
+                .count("n", "runs") { $0.variant.runs.count },
+                .percent("mean_test_accuracy", "test accuracy, mean") { $0.accuracy?.mean },
+                .percent("low", "95 % interval from") { $0.interval?.lowerBound },
+                .percent("high", "to") { $0.interval?.upperBound },
+                .count("diverged") { $0.variant.outcomes.count { $0.end?.status == .diverged } },
             ])
-        for (variant, accuracy) in rows {
-            table.add([
-                .text(variant.key.label), .number(variant.rate, shown: "\(variant.rate)"),
-                .count(variant.runs.count), .percent(accuracy?.mean ?? .nan),
-                .percent(interval(accuracy)?.lowerBound ?? .nan),
-                .percent(interval(accuracy)?.upperBound ?? .nan),
-                .count(variant.outcomes.count { $0.end?.status == .diverged }),
-            ])
-        }
         return ReportPage.Section(
             title: "Which part does it?",
             blocks: [
@@ -128,45 +117,44 @@ package struct StudyReport {
     private func workersSection() throws -> ReportPage.Section {
         let all = results.workers.flatMap(\.runs)
         let source = try ChartSource(all)
-        func rate(_ count: Int, _ preset: RunConfiguration.Preset) -> Double {
-            let runs = results.workers.first { $0.count == count }?.runs ?? []
-            return Summary(
-                runs.filter { $0.run.configuration == preset.rawValue }.compactMap {
-                    $0.end?.examplesPerSecond
-                })?.mean ?? .nan
+        func runs(_ count: Int?, _ preset: RunConfiguration.Preset) -> [RunOutcome] {
+            (results.workers.first { $0.count == count }?.runs ?? [])
+                .filter { $0.run.configuration == preset.rawValue }
         }
-        var table = ReportTable(
+        func rate(_ count: Int, _ preset: RunConfiguration.Preset) -> Double {
+            Summary(runs(count, preset).compactMap { $0.end?.examplesPerSecond })?.mean ?? .nan
+        }
+        func hashes(_ count: Int?, _ preset: RunConfiguration.Preset) -> [String?] {
+            runs(count, preset).map { $0.end?.weightsSHA256 }
+        }
+        let first = results.workers.first?.count
+        let rows = results.workers.flatMap { workers in
+            StudyPlan.scalePresets.map { preset in
+                (count: workers.count, preset: preset, rate: rate(workers.count, preset))
+            }
+        }
+        let table = ReportTable(
             name: "workers", title: "Workers on this host, batch \(StudyPlan.workersBatchSize)",
-            source: source,
+            source: source, of: rows,
             columns: [
-                .init(key: "workers", title: "workers"),
-                .init(key: "configuration", title: "configuration"),
-                .init(key: "examples_per_second", title: "examples/s"),
-                .init(key: "efficiency", title: "of one worker's rate, for each"),
-                .init(key: "seconds_to_97", title: "seconds to 97 %"),
-                .init(key: "same_weights", title: "weights"),
+                .count("workers") { $0.count },
+                .text("configuration") { $0.preset.rawValue },
+                .fixed("examples_per_second", "examples/s", digits: 0) { $0.rate },
+                .percent("efficiency", "of one worker's rate, for each", digits: 0) { row in
+                    row.rate / rate(1, row.preset) / Double(max(row.count, 1))
+                },
+                .fixed("seconds_to_97", "seconds to 97 %", digits: 2) { row in
+                    examplesToHighestThreshold(row.preset).map { $0 / row.rate }
+                },
+                .text("same_weights", "weights") { row in
+                    hashes(row.count, row.preset) == hashes(first, row.preset)
+                        ? "the same bits" : "DIFFERENT"
+                },
             ],
             note:
                 "0 is one process without sockets. Weights are compared with those of that process. Seconds: "
                 + "the median examples to 97 % on held-out digits at this batch and its own learning "
                 + "rate, at this rate; a dash where the median run did not reach it.")
-        for (count, runs) in results.workers {
-            for preset in StudyPlan.scalePresets {
-                let reference = results.workers.first?.runs.filter {
-                    $0.run.configuration == preset.rawValue
-                }.map { $0.end?.weightsSHA256 }
-                let hashes = runs.filter { $0.run.configuration == preset.rawValue }
-                    .map { $0.end?.weightsSHA256 }
-                let value = rate(count, preset)
-                let seconds = examplesToHighestThreshold(preset).map { $0 / value } ?? .nan
-                table.add([
-                    .count(count), .text(preset.rawValue), .fixed(value, digits: 0),
-                    .percent(value / rate(1, preset) / Double(max(count, 1)), digits: 0),
-                    .number(seconds, shown: seconds.isFinite ? Figures.fixed(seconds, 2) : "—"),
-                    .text(hashes == reference ? "the same bits" : "DIFFERENT"),
-                ])
-            }
-        }
         let series = StudyPlan.scalePresets.enumerated().map { index, preset in
             LineChart.Series(
                 label: preset.rawValue,
@@ -218,6 +206,13 @@ package struct StudyReport {
         case .mseTanhRescaled: 1
         case .ceSoftmax: 2
         }
+    }
+}
+
+extension Study.Tuned {
+    /// On the test set at the end.
+    var accuracy: Summary? {
+        Summary(outcomes.filter(\.isResult).compactMap { $0.end?.testAccuracy })
     }
 }
 

@@ -39,7 +39,7 @@ extension ReportTable {
         }
         return .object([
             "name": .text(name), "title": .text(title), "source": source.data,
-            "columns": .array(columns.map { .text($0.key) }), "rows": .array(rows),
+            "columns": .array(headings.map { .text($0.key) }), "rows": .array(rows),
         ])
     }
 }

@@ -101,10 +101,10 @@ extension ReportTable {
         page.close("figcaption")
         page.add("<div class=\"scroll\" tabindex=\"0\" role=\"region\"")
         page.add(" aria-label=\"\(Markup.escaped(title))\">\n<table>\n<thead><tr>")
-        let hasWords = columns.indices.map(holdsWords)
-        for (column, isWords) in zip(columns, hasWords) {
+        let hasWords = headings.indices.map(holdsWords)
+        for (heading, isWords) in zip(headings, hasWords) {
             page.element(
-                "th", ["scope": "col", "class": isWords ? "words" : "figures"], column.title)
+                "th", ["scope": "col", "class": isWords ? "words" : "figures"], heading.title)
         }
         page.add("</tr></thead>\n<tbody>\n")
         for row in rows {

@@ -20,8 +20,8 @@ extension ReportPage {
             let note = table.note.isEmpty ? "" : "\n\n\(escaped(table.note))"
             return "### \(escaped(table.title))\n\n\(escaped(table.source.text))\n\n"
                 + text(
-                    table.columns.map(\.title), table.rows.map { $0.map(\.shown) },
-                    isWords: table.columns.indices.map(table.holdsWords)) + note
+                    table.headings.map(\.title), table.rows.map { $0.map(\.shown) },
+                    isWords: table.headings.indices.map(table.holdsWords)) + note
         case .claims(let claims):
             return text(
                 ["Claim", "Experiment", "Figure", "Verdict"],

@@ -60,57 +60,85 @@ package struct ReportTable: Equatable, Sendable {
         case number(Double, shown: String)
     }
 
-    package struct Column: Equatable, Sendable {
-        /// Names it in the embedded data: the record's words, `test_accuracy` for instance.
-        package var key: String
-        package var title: String
+    package struct Heading: Equatable, Sendable {
+        /// Names the column in the embedded data: the record's words, `test_accuracy` for instance.
+        package let key: String
+        package let title: String
+    }
 
-        package init(key: String, title: String) {
-            self.key = key
-            self.title = title
+    /// A column that knows its heading and what stands in it beside a value of `Row`.
+    package struct Column<Row> {
+        let heading: Heading
+        let cell: (Row) -> Cell
+
+        package init(_ key: String, _ title: String? = nil, cell: @escaping (Row) -> Cell) {
+            heading = Heading(key: key, title: title ?? key)
+            self.cell = cell
+        }
+
+        /// - Parameter title: nil where the key says it already; so in all of these.
+        package static func text(
+            _ key: String, _ title: String? = nil, _ value: @escaping (Row) -> String
+        ) -> Self {
+            Self(key, title) { .text(value($0)) }
+        }
+
+        /// A figure that may be none, which is a dash.
+        package static func number(
+            _ key: String, _ title: String? = nil, shown: @escaping (Double) -> String,
+            _ value: @escaping (Row) -> Double?
+        ) -> Self {
+            Self(key, title) { row in
+                let value = value(row) ?? .nan
+                return .number(value, shown: value.isFinite ? shown(value) : "—")
+            }
+        }
+
+        /// With commas between thousands.
+        package static func count(
+            _ key: String, _ title: String? = nil, _ value: @escaping (Row) -> Int
+        ) -> Self {
+            fixed(key, title, digits: 0) { Double(value($0)) }
+        }
+
+        /// Shares as “96.81 %”.
+        package static func percent(
+            _ key: String, _ title: String? = nil, digits: Int = 2,
+            _ value: @escaping (Row) -> Double?
+        ) -> Self {
+            number(key, title, shown: { Figures.fixed($0 * 100, digits) + " %" }, value)
+        }
+
+        package static func fixed(
+            _ key: String, _ title: String? = nil, digits: Int, _ value: @escaping (Row) -> Double?
+        ) -> Self {
+            number(key, title, shown: { Figures.fixed($0, digits) }, value)
         }
     }
 
     /// Names it in the embedded data.
-    package var name: String
-    package var title: String
-    package var source: ChartSource
-    package var columns: [Column]
-    package private(set) var rows: [[Cell]] = []
+    package let name: String
+    package let title: String
+    package let source: ChartSource
+    package let headings: [Heading]
+    package let rows: [[Cell]]
     /// Below the table.
-    package var note: String
+    package let note: String
 
-    package init(
-        name: String, title: String, source: ChartSource, columns: [Column], note: String = ""
+    package init<Row>(
+        name: String, title: String, source: ChartSource, of rows: [Row], columns: [Column<Row>],
+        note: String = ""
     ) {
         self.name = name
         self.title = title
         self.source = source
-        self.columns = columns
+        headings = columns.map(\.heading)
+        self.rows = rows.map { row in columns.map { $0.cell(row) } }
         self.note = note
-    }
-
-    package mutating func add(_ row: [Cell]) {
-        precondition(row.count == columns.count, "a cell for each column")
-        rows.append(row)
     }
 }
 
 extension ReportTable.Cell {
-    /// A count with commas between thousands.
-    package static func count(_ value: Int) -> Self {
-        .number(Double(value), shown: Figures.count(value))
-    }
-
-    /// A share as “96.81 %”.
-    package static func percent(_ share: Double, digits: Int = 2) -> Self {
-        .number(share, shown: share.isFinite ? Figures.fixed(share * 100, digits) + " %" : "—")
-    }
-
-    package static func fixed(_ value: Double, digits: Int) -> Self {
-        .number(value, shown: Figures.fixed(value, digits))
-    }
-
     package var shown: String {
         switch self {
         case .text(let text), .number(_, let text): text
