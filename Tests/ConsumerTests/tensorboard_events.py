@@ -51,6 +51,9 @@ def expected_scalars(records):
         elif record["event"] == "epoch":
             for name in ("train_loss", "train_accuracy", "test_loss", "test_accuracy"):
                 add(f"epoch/{name}", record["epoch"], record[name])
+        elif record["event"] == "end":
+            for name in ("test_loss", "test_accuracy"):
+                add(f"end/{name}", record["steps"], record[name])
     return scalars
 
 
@@ -107,7 +110,7 @@ def check_table(board, runs):
     request = api_pb2.ListSessionGroupsRequest(
         start_index=0, slice_size=100, allowed_statuses=[api_pb2.STATUS_SUCCESS],
         aggregation_type=api_pb2.AGGREGATION_AVG)
-    request.col_params.add(metric=api_pb2.MetricName(tag="epoch/test_accuracy"))
+    request.col_params.add(metric=api_pb2.MetricName(tag="end/test_accuracy"))
     response = list_session_groups.Handler(request_context, backend, "", request).run()
 
     seeds = collections.defaultdict(set)
@@ -134,7 +137,7 @@ def check_table(board, runs):
         assert isinstance(parameters["batch-size"], float)
         for session in group.sessions:
             (accuracy,) = [metric.value for metric in session.metric_values
-                           if metric.name.tag == "epoch/test_accuracy"]
+                           if metric.name.tag == "end/test_accuracy"]
             assert np.float32(accuracy) == number(runs[session.name][-1]["test_accuracy"])
         print(f"{group.name}: {len(group.sessions)} sessions")
 

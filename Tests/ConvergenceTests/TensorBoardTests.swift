@@ -83,6 +83,7 @@ import Testing
             "evaluation/validation_loss": [937: 0.5], "evaluation/validation_accuracy": [937: 0.75],
             "epoch/train_loss": [1: 0.25], "epoch/train_accuracy": [1: 0.93],
             "epoch/test_loss": [1: 0.125], "epoch/test_accuracy": [1: 0.96],
+            "end/test_loss": [3750: 0.125], "end/test_accuracy": [3750: 0.96],
         ]
         #expect(found == expected)
     }

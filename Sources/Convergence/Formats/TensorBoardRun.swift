@@ -4,7 +4,8 @@ import Foundation
 /// a row of the HParams table.
 ///
 /// Tags: `step/…`, `gradient_norm/layer_N` and `saturation/layer_N` over steps, `evaluation/…` over the steps
-/// between epochs, `epoch/…` over epochs, `weights/…` over the steps of the checkpoints, and `run`, a text.
+/// between epochs, `epoch/…` over epochs, `end/…` at the last step, `weights/…` over the steps of the
+/// checkpoints, and `run`, a text.
 package struct TensorBoardRun: Sendable {
     package struct Checkpoint: Equatable, Sendable {
         /// Updates done.
@@ -77,6 +78,9 @@ package struct TensorBoardRun: Sendable {
             case .end(let record):
                 let time = start + record.seconds
                 events.add(step: record.steps, wallTime: time) { values in
+                    // A run that reached its target has no epoch's figures for its end.
+                    values.add(scalar: "end/test_loss", Float(record.testLoss))
+                    values.add(scalar: "end/test_accuracy", Float(record.testAccuracy))
                     values.add(hyperparameters: "_hparams_/session_end_info") {
                         Self.addSessionEnd(record.status, at: time, to: &$0)
                     }
