@@ -340,7 +340,7 @@ private struct TimeToAccuracy {
 extension Quantiles {
     /// Of `total` values of which only `values` are known, and the others lie above them all; nil where the
     /// median falls on one of those.
-    static func median(_ values: [Double], of total: Int) -> Double? {
+    package static func median(_ values: [Double], of total: Int) -> Double? {
         let sorted = values.sorted()
         guard total > 0, total / 2 < sorted.count else { return nil }
         let upper = sorted[total / 2]

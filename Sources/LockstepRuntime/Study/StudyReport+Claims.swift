@@ -128,7 +128,7 @@ extension StudyReport {
                 claim: claim, experiment: experiment,
                 figure:
                     "To \(Figures.fixed(threshold * 100, 0)) %, mse-tanh needs "
-                    + "\(Figures.fixed(ratios[ratios.count / 2], 2)) times the examples (median over "
+                    + "\(Figures.fixed(Quantiles.quantile(0.5, of: ratios), 2)) times the examples (median over "
                     + "\(ratios.count) batches that both reach it at; from \(Figures.fixed(low, 2)) to "
                     + "\(Figures.fixed(high, 2))); cross-entropy needs fewer at \(better) of them.",
                 verdict: better == ratios.count

@@ -16,14 +16,9 @@ extension StudyReport {
 
         var reachedCount: Int { steps.count(where: \.isReached) }
 
-        /// The middle run's; nil where it did not reach the threshold.
+        /// Nil where it falls on a run that did not reach the threshold.
         var median: Double? {
-            let sorted = steps.sorted {
-                ($0.isReached ? 0 : 1, $0.value) < ($1.isReached ? 0 : 1, $1.value)
-            }
-            guard !sorted.isEmpty else { return nil }
-            let middle = sorted[sorted.count / 2]
-            return middle.isReached ? middle.value : nil
+            Quantiles.median(steps.filter(\.isReached).map(\.value), of: steps.count)
         }
     }
 
