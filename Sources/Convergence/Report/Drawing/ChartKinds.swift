@@ -34,8 +34,11 @@ package struct LineChart: Equatable, Sendable {
     package struct Series: Equatable, Sendable {
         package var label: String
         package var runs: [Run]
-        /// Which colour of the palette; series of one configuration bear one in all drawings.
+        /// Which colour of the palette; series of one configuration bear one in all drawings. Those of
+        /// another program have it plus ``dashed``.
         package var colour: Int
+        /// Added to a colour, it gives the same colour to a dashed line.
+        package static let dashed = ChartStyle.colourCount
         /// Dots at the medians: for few, distant points.
         package var hasMarkers: Bool
 
