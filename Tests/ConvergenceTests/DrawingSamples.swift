@@ -139,33 +139,33 @@ enum DrawingSamples {
         <text class="name" x="22" y="12" text-anchor="start">ce</text>
         </g>
         <text class="label" x="0" y="34" text-anchor="start">accuracy</text>
-        <path class="grid" d="M38.1 268L320 268"/>
-        <text class="label" x="31.1" y="272" text-anchor="end">90 %</text>
-        <path class="grid" d="M38.1 205.1L320 205.1"/>
-        <text class="label" x="31.1" y="209.1" text-anchor="end">92 %</text>
-        <path class="grid" d="M38.1 142.3L320 142.3"/>
-        <text class="label" x="31.1" y="146.3" text-anchor="end">94 %</text>
-        <path class="grid" d="M38.1 79.4L320 79.4"/>
-        <text class="label" x="31.1" y="83.4" text-anchor="end">96 %</text>
-        <path class="axis" d="M38.1 268L320 268"/>
-        <g class="view" data-axis="steps"><path class="axis" d="M38.1 268L38.1 272"/>
-        <text class="label" x="38.1" y="286" text-anchor="middle">0</text>
-        <path class="axis" d="M108.6 268L108.6 272"/>
-        <text class="label" x="108.6" y="286" text-anchor="middle">50</text>
-        <path class="axis" d="M179 268L179 272"/>
-        <text class="label" x="179" y="286" text-anchor="middle">100</text>
-        <path class="axis" d="M249.5 268L249.5 272"/>
-        <text class="label" x="249.5" y="286" text-anchor="middle">150</text>
+        <path class="grid" d="M40.4 268L320 268"/>
+        <text class="label" x="33.4" y="272" text-anchor="end">90 %</text>
+        <path class="grid" d="M40.4 205.1L320 205.1"/>
+        <text class="label" x="33.4" y="209.1" text-anchor="end">92 %</text>
+        <path class="grid" d="M40.4 142.3L320 142.3"/>
+        <text class="label" x="33.4" y="146.3" text-anchor="end">94 %</text>
+        <path class="grid" d="M40.4 79.4L320 79.4"/>
+        <text class="label" x="33.4" y="83.4" text-anchor="end">96 %</text>
+        <path class="axis" d="M40.4 268L320 268"/>
+        <g class="view" data-axis="steps"><path class="axis" d="M40.4 268L40.4 272"/>
+        <text class="label" x="40.4" y="286" text-anchor="middle">0</text>
+        <path class="axis" d="M110.3 268L110.3 272"/>
+        <text class="label" x="110.3" y="286" text-anchor="middle">50</text>
+        <path class="axis" d="M180.2 268L180.2 272"/>
+        <text class="label" x="180.2" y="286" text-anchor="middle">100</text>
+        <path class="axis" d="M250.1 268L250.1 272"/>
+        <text class="label" x="250.1" y="286" text-anchor="middle">150</text>
         <path class="axis" d="M320 268L320 272"/>
         <text class="label" x="317.7" y="286" text-anchor="middle">200</text>
         <text class="label" x="320" y="302" text-anchor="end">steps</text>
-        <g class="s1"><path class="run" d="M179 268L320 110.9"/>
-        <path class="run" d="M179 205.1L320 48"/>
+        <g class="s1"><path class="run" d="M180.2 268L320 110.9"/>
+        <path class="run" d="M180.2 205.1L320 48"/>
         </g>
-        <path class="threshold" d="M38.1 110.9L320 110.9"/>
+        <path class="threshold" d="M40.4 110.9L320 110.9"/>
         <text class="halo" x="317" y="106.9" text-anchor="end">95 %</text>
-        <g class="s1"><path class="band" d="M179 220.9L320 63.7L320 95.1L179 252.3Z"/>
-        <path class="median" d="M179 236.6L320 79.4"/>
+        <g class="s1"><path class="band" d="M180.2 220.9L320 63.7L320 95.1L180.2 252.3Z"/>
+        <path class="median" d="M180.2 236.6L320 79.4"/>
         </g>
         </g>
         </g>

@@ -35,6 +35,13 @@ import Testing
         #expect(abs(wide.position((1e-5 * 0.2).squareRoot()) - 0.5) < 1e-12)
         let narrow = axis.scaled(to: [0.02, 0.3], maximumTicks: 8)
         #expect(narrow.ticks.map(\.label) == ["0.02", "0.05", "0.1", "0.2"])
+        let counts = ChartAxis(label: "", unit: .count, scale: .logarithmic)
+        let steps = counts.scaled(to: [20, 4_000], maximumTicks: 6)
+        #expect(steps.ticks.map(\.label) == ["30", "100", "300", "1,000", "3,000"])
+        // Of 1, 2 and 5 times a power of ten there is but one.
+        let rates = counts.scaled(to: [210_000, 430_000], maximumTicks: 6)
+        #expect(rates.ticks.map(\.label) == ["250,000", "300,000", "350,000", "400,000"])
+        #expect(rates.axis == counts)
         let batches = ChartAxis(label: "", unit: .count, scale: .binary)
             .scaled(to: [16, 16_384], maximumTicks: 6)
         #expect(batches.ticks.map(\.label) == ["16", "64", "256", "1,024", "4,096", "16,384"])
@@ -129,6 +136,54 @@ import Testing
         }
         let outside = text.replacing("http://www.w3.org/2000/svg", with: "")
         #expect(!outside.contains("http"))
+    }
+
+    @Test(arguments: ChartSize.allCases)
+    func captionsStayBelowTheirDigits(size: ChartSize) {
+        var chart = DrawingSamples.small
+        let caption = "no. 1198, an 8: right in 24 of 24 against 0 of 24"
+        chart.kind = .digits(
+            DigitGallery(
+                digits: (0..<12).map { _ in
+                    DigitGallery.Digit(pixels: [UInt8](repeating: 0, count: 784), caption: caption)
+                }))
+        let texts = XMLCheck(chart.svgFile(size)).texts
+        let lines = texts.filter { caption.contains($0) && !$0.isEmpty }
+        #expect(lines.count >= 36 && lines.allSatisfy { $0.count <= 18 })
+        #expect(lines.prefix(lines.count / 12).joined(separator: " ") == caption)
+    }
+
+    @Test func linesOfOneKindAreNamedOnce() throws {
+        var chart = DrawingSamples.small
+        guard case .lines(var lines) = chart.kind else { return }
+        lines.ideals = [0.91, 0.93].map { level in
+            LineChart.Ideal(
+                label: "ideal", points: [0, 200].map { LineChart.Point(x: [$0], y: level) })
+        }
+        chart.kind = .lines(lines)
+        let text = chart.svgFile()
+        #expect(text.components(separatedBy: ">ideal<").count == 2)
+        #expect(text.components(separatedBy: "class=\"ideal\"").count == 3)
+    }
+
+    /// A phone is narrower than the names of configurations that differ in several settings.
+    @Test func longNamesAreBroken() {
+        let name = "ce-softmax, evaluate-every default, learning-rate 0.003, optimizer adam"
+        var line = DrawingSamples.small
+        guard case .lines(var lines) = line.kind else { return }
+        lines.series[0].label = name
+        line.kind = .lines(lines)
+        var bar = line
+        bar.kind = .bars(
+            BarChart(
+                axis: ChartAxis(label: "accuracy", unit: .percent),
+                bars: [BarChart.Bar(label: name, value: 0.9, colour: 0)], legend: "mean"))
+        for chart in [line, bar] {
+            let texts = XMLCheck(chart.svgFile(.narrow)).texts
+            #expect(!texts.contains(name))
+            let joined = texts.joined(separator: " ")
+            #expect(joined.contains(name))
+        }
     }
 
     @Test func textsFromOutsideStayTexts() {

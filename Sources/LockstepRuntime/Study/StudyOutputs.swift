@@ -55,7 +55,7 @@ struct StudyOutputs {
         presets.first { $0.preset == preset && $0.seedCount > 0 }
     }
 
-    /// The test digits that every seed of one preset gets right and that most seeds of the other get wrong,
+    /// The test digits that one preset gets right more often than the other, by more than half of the seeds,
     /// the clearest first.
     func onlyRight(
         _ preset: RunConfiguration.Preset, against other: RunConfiguration.Preset

@@ -5,8 +5,7 @@ import LockstepProtocol
 /// What the outputs are worth as probabilities, and which digits they decide.
 extension StudyReport {
     func outputsSection() throws -> ReportPage.Section {
-        let runs = results.presets.compactMap(\.outcome)
-        let source = try ChartSource(runs)
+        let source = try ChartSource(StudyPlan.scalePresets.flatMap(runs))
         let series = calibrations.enumerated().map { index, row in
             let bins = row.calibration.bins
             return ReliabilityDiagram.Series(
@@ -34,11 +33,15 @@ extension StudyReport {
                     $0.calibration.impossibleShare
                 },
             ])
-        let matrices = outputs.presets.filter { $0.seedCount > 0 }.map { preset in
+        let matrices = try outputs.presets.filter { $0.seedCount > 0 }.map { preset in
             ReportPage.Block.chart(
                 Chart(
                     name: "confusion-\(preset.preset.rawValue)",
-                    title: "Confusions of \(preset.preset.rawValue), all seeds", source: source,
+                    title: "Confusions of \(preset.preset.rawValue), all seeds",
+                    summary:
+                        "Test digits by what they are and what was decided, added up over the seeds. The "
+                        + "more of them, the darker; those decided rightly are left without colour.",
+                    source: try ChartSource(runs(of: preset.preset)),
                     kind: .heat(HeatTable(preset.confusion))))
         }
         return ReportPage.Section(
@@ -53,6 +56,12 @@ extension StudyReport {
                         kind: .reliability(ReliabilityDiagram(series: series)))),
                 .table(table),
             ] + matrices + galleries(source))
+    }
+
+    private func runs(of preset: RunConfiguration.Preset) -> [RunOutcome] {
+        results.presets.compactMap(\.outcome).filter {
+            $0.run.configuration == preset.rawValue
+        }
     }
 
     /// The outputs of each kind, over all seeds and test digits.
@@ -77,8 +86,8 @@ extension StudyReport {
             guard !digits.isEmpty, let a = outputs[right], let b = outputs[wrong] else {
                 return [
                     .paragraph(
-                        "There is no digit that \(right.rawValue) gets right in most seeds more than "
-                            + "\(wrong.rawValue).")
+                        "There is no test digit that \(right.rawValue) gets right more often than "
+                            + "\(wrong.rawValue) by more than half of the seeds.")
                 ]
             }
             let test = study.dataset.test
@@ -88,8 +97,8 @@ extension StudyReport {
                 DigitGallery.Digit(
                     pixels: Array(pixels[digit * 784..<(digit + 1) * 784]),
                     caption:
-                        "no. \(digit), a \(labels[digit]): right in \(a.rightCounts[digit]) of "
-                        + "\(a.seedCount) against \(b.rightCounts[digit]) of \(b.seedCount)")
+                        "a \(labels[digit])\nno. \(digit)\n"
+                        + "\(a.rightCounts[digit]) against \(b.rightCounts[digit])")
             }
             return [
                 .chart(
@@ -98,8 +107,13 @@ extension StudyReport {
                         title:
                             "Digits that \(right.rawValue) gets right and \(wrong.rawValue) does not",
                         summary:
-                            "\(Figures.count(digits.count)) digits of the test set are decided rightly in "
-                            + "more seeds of \(right.rawValue) by more than half of them; the clearest.",
+                            "\(Figures.plural(digits.count, "test digit")) that \(right.rawValue) gets right "
+                            + "more often than \(wrong.rawValue) by more than half of the seeds"
+                            + (digits.count > shown.count
+                                ? "; the \(shown.count) clearest are shown" : "")
+                            + ". Below each: what it is, its number in the test set, and how many of "
+                            + "\(Figures.plural(a.seedCount, "seed")) of \(right.rawValue) get it right, "
+                            + "against those of \(wrong.rawValue).",
                         source: source, kind: .digits(DigitGallery(digits: shown))))
             ]
         }

@@ -15,10 +15,16 @@ extension BarChart {
         let left = isBeside ? widest + 14 : 0
         let values = bars.map(text)
         let right = size.width - (values.map { TextWidth.of($0) }.max() ?? 0) - 12
-        let rowHeight = isBeside ? 30.0 : 44
-        let head = TextWidth.lines("\(axis.label); \(legend)", width: size.width, size: 12)
+        let labels = bars.map { bar in
+            isBeside ? [bar.label] : TextWidth.lines(bar.label, width: size.width, size: 13)
+        }
+        let lineHeight = 14.0
+        let rowHeights = labels.map { lines in
+            isBeside ? 30 : 44 + lineHeight * Double(max(lines.count, 1) - 1)
+        }
+        let head = TextWidth.lines("\(axis.label); \(legend)", width: size.width, size: 13)
         let top = 8 + 16 * Double(head.count)
-        let bottom = top + rowHeight * Double(bars.count) + 4
+        let bottom = top + rowHeights.reduce(0, +) + 4
         let covered =
             bars.flatMap { bar in
                 [bar.value] + bar.runs
@@ -46,11 +52,15 @@ extension BarChart {
                 tick.label, x: min(max(x, half), size.width - half), y: bottom + 15,
                 anchor: .middle)
         }
+        var rowTop = top
         for (index, bar) in bars.enumerated() {
-            let rowTop = top + rowHeight * Double(index)
-            let y = isBeside ? rowTop + rowHeight / 2 + 2 : rowTop + 30
-            canvas.text(
-                bar.label, x: 0, y: isBeside ? y + 4 : rowTop + 14, class: "strong")
+            let y = rowTop + rowHeights[index] - (isBeside ? 13 : 14)
+            for (line, text) in labels[index].enumerated() {
+                canvas.text(
+                    text, x: 0,
+                    y: isBeside ? y + 4 : rowTop + lineHeight * Double(line + 1), class: "strong")
+            }
+            rowTop += rowHeights[index]
             canvas.markup.open("g", ["class": ChartStyle.series(bar.colour)])
             draw(bar, y: y, place, axis: scaled.axis, on: &canvas)
             canvas.markup.close("g")

@@ -97,15 +97,24 @@ package struct ChartAxis: Equatable, Sendable {
         let base = scale == .binary ? 2.0 : 10.0
         let first = Int(floor(log(low) / log(base) + 1e-9))
         let last = Int(ceil(log(high) / log(base) - 1e-9))
-        var ticks: [Double] = []
-        let factors: [Double] =
-            scale == .binary ? [1] : last - first <= 2 ? [1, 2, 5] : [1]
-        let stride = max(1, Int((Double(last - first + 1) / Double(maximumTicks)).rounded(.up)))
-        for exponent in first...max(first, last) where (exponent - first).isMultiple(of: stride) {
-            for factor in factors { ticks.append(factor * pow(base, Double(exponent))) }
+        func ticks(_ factors: [Double], every stride: Int = 1) -> [Double] {
+            var ticks: [Double] = []
+            for exponent in Swift.stride(from: first, through: max(first, last), by: stride) {
+                let power = pow(base, Double(exponent))
+                ticks += factors.map { $0 * power }
+            }
+            return ticks.filter { $0 >= low * (1 - 1e-9) && $0 <= high * (1 + 1e-9) }
         }
-        let tolerance = 1e-9
-        ticks = ticks.filter { $0 >= low * (1 - tolerance) && $0 <= high * (1 + tolerance) }
+        let factors: [[Double]] = scale == .binary ? [] : [[1, 2, 5], [1, 3]]
+        let fitting = factors.map { ticks($0) }.first { $0.count <= maximumTicks }
+        // Less than a decade may hold but one of these.
+        if let fitting, fitting.count < 3, high / low < 10 {
+            var axis = linear(low, high, maximumTicks)
+            axis.ticks.removeAll { $0.value <= 0 }
+            return axis
+        }
+        let stride = max(1, Int((Double(last - first + 1) / Double(maximumTicks)).rounded(.up)))
+        let ticks = fitting ?? ticks([1], every: stride)
         return ScaledAxis(
             axis: self, range: low...high,
             ticks: ticks.map { ScaledAxis.Tick(value: $0, label: text($0)) })

@@ -3,14 +3,16 @@ import Hashing
 
 extension DigitGallery {
     func drawn(_ size: ChartSize) -> DrawnChart {
-        let columns = size == .wide ? 10 : 5
+        let columns = size == .wide ? 6 : 4
         let cell = size.width / Double(columns)
-        let side = min(cell - 10, 56)
-        let lineHeight = 13.0
-        let lines = digits.map {
-            $0.caption.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        let side = size.width / (size == .wide ? 10 : 6)
+        let lineHeight = 15.0
+        let lines = digits.map { digit in
+            digit.caption.split(separator: "\n", omittingEmptySubsequences: false).flatMap {
+                TextWidth.lines(String($0), width: cell - 8, size: 13)
+            }
         }
-        let height = side + lineHeight * Double(lines.map(\.count).max() ?? 0) + 14
+        let height = side + lineHeight * Double(lines.map(\.count).max() ?? 0) + 22
         var canvas = SVGCanvas()
         for (index, digit) in digits.enumerated() {
             let x = cell * Double(index % columns)

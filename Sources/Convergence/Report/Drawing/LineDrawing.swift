@@ -22,9 +22,6 @@ private struct LineDrawing {
     private let top: Double
     private let bottom: Double
 
-    /// Bold letters are wider than others of 12.
-    private static let boldSize = 13.0
-
     /// Points that all faint lines of a view may have together: hundreds of runs in a small file.
     private static let faintPointCount = 2_400
 
@@ -37,8 +34,9 @@ private struct LineDrawing {
             + chart.ideals.flatMap(\.points).map(\.y) + chart.markers.map(\.point.y)
             + chart.thresholds.map(\.value)
         y = chart.yAxis.scaled(to: values, maximumTicks: size == .wide ? 7 : 6)
-        left = (y.ticks.map { TextWidth.of($0.label) }.max() ?? 0) + 10
-        let widest = chart.series.map { TextWidth.of($0.label, size: Self.boldSize) }.max() ?? 0
+        left = (y.ticks.map { TextWidth.of($0.label, size: 13) }.max() ?? 0) + 10
+        let widest =
+            chart.series.map { TextWidth.of($0.label, size: TextWidth.boldSize) }.max() ?? 0
         labelsLines = size == .wide && widest < 170 && chart.series.count <= 8
         legend = Legend(
             labelsLines ? [] : chart.series.map { ($0.label, $0.colour) }, width: size.width)
@@ -93,7 +91,11 @@ private struct LineDrawing {
             guard !y.ticks.contains(where: { $0.label == threshold.label }) else { continue }
             canvas.text(threshold.label, x: right - 3, y: height - 4, class: "halo", anchor: .end)
         }
-        for ideal in chart.ideals { draw(ideal, axis, x, on: &canvas) }
+        for (index, ideal) in chart.ideals.enumerated() {
+            // One name is enough for lines of a kind.
+            let isNamed = !chart.ideals[..<index].contains { $0.label == ideal.label }
+            draw(ideal, isNamed: isNamed, axis, x, on: &canvas)
+        }
         for index in chart.series.indices { drawMedian(index, axis, x, on: &canvas) }
         for marker in chart.markers { draw(marker, axis, x, on: &canvas) }
         if labelsLines { drawLabels(axis, x, on: &canvas) }
@@ -182,12 +184,43 @@ private struct LineDrawing {
     }
 
     private func draw(
-        _ ideal: LineChart.Ideal, _ axis: Int, _ x: ScaledAxis, on canvas: inout SVGCanvas
+        _ ideal: LineChart.Ideal, isNamed: Bool, _ axis: Int, _ x: ScaledAxis,
+        on canvas: inout SVGCanvas
     ) {
         let line = places(ideal.points, axis, x)
         canvas.path(line, class: "ideal")
-        guard let end = line.last else { return }
-        canvas.text(ideal.label, x: end.x - 4, y: end.y - 6, class: "halo", anchor: .end)
+        guard isNamed, let start = line.first, let end = line.last, start.x < end.x else { return }
+        let medians = bands.map { $0.map { LineChart.Point(x: $0.x, y: $0.median) } }
+        let others = (medians + chart.ideals.filter { $0 != ideal }.map(\.points))
+            .map { places($0, axis, x) }
+        let half = TextWidth.of(ideal.label, size: 11.5) / 2
+        // Where no other line is near: along the line, above it or below.
+        let spots = [0.8, 0.65, 0.5, 0.35, 0.2].flatMap { share -> [Place] in
+            let center = start.x + share * (end.x - start.x)
+            let slope = abs(end.y - start.y) / (end.x - start.x) * half
+            let height = Self.height(of: line, at: center) ?? start.y
+            return [(center, height - slope - 6), (center, height + slope + 14)]
+        }.filter { $0.x - half >= left && $0.x + half <= right && $0.y < bottom && $0.y > top }
+        let clearances = spots.map { spot in
+            others.flatMap { other in
+                [-half, 0, half].compactMap { Self.height(of: other, at: spot.x + $0) }
+            }.map { abs($0 - spot.y + 4) }.min() ?? .infinity
+        }
+        let best =
+            clearances.firstIndex { $0 > 10 }
+            ?? clearances.indices.max {
+                clearances[$0] < clearances[$1]
+            }
+        guard let best else { return }
+        canvas.text(
+            ideal.label, x: spots[best].x, y: spots[best].y, class: "halo", anchor: .middle)
+    }
+
+    /// Between the points of a line on both sides of `x`.
+    private static func height(of line: [Place], at x: Double) -> Double? {
+        zip(line, line.dropFirst()).first { $0.x <= x && x <= $1.x }.map { a, b in
+            a.y + (b.y - a.y) * (b.x > a.x ? (x - a.x) / (b.x - a.x) : 0)
+        }
     }
 
     private func draw(
@@ -231,16 +264,23 @@ private struct LineDrawing {
 
 /// Names with a stroke of their colour, in as many lines as they need.
 struct Legend {
-    private var items: [(label: String, colour: Int, x: Double, y: Double)] = []
+    private var items: [(lines: [String], colour: Int, x: Double, y: Double)] = []
     private(set) var height = 0.0
+
+    private static let lineHeight = 18.0
+    /// For the stroke and the gap behind it.
+    private static let indent = 22.0
 
     init(_ names: [(label: String, colour: Int)], width: Double) {
         var (x, y) = (0.0, 12.0)
         for (label, colour) in names {
-            let needed = 22 + TextWidth.of(label, size: 13) + 16
-            if x > 0, x + needed - 16 > width { (x, y) = (0, y + 18) }
-            items.append((label, colour, x, y))
-            x += needed
+            let needed = Self.indent + TextWidth.of(label, size: TextWidth.boldSize)
+            if x > 0, x + needed > width { (x, y) = (0, y + Self.lineHeight) }
+            let lines = TextWidth.lines(
+                label, width: width - Self.indent, size: TextWidth.boldSize)
+            items.append((lines, colour, x, y))
+            x += needed + 16
+            y += Self.lineHeight * Double(max(lines.count, 1) - 1)
         }
         height = names.isEmpty ? 0 : y + 10
     }
@@ -250,7 +290,11 @@ struct Legend {
             canvas.markup.open("g", ["class": ChartStyle.series(item.colour)])
             canvas.line(
                 x1: item.x, y1: item.y - 4, x2: item.x + 16, y2: item.y - 4, class: "median")
-            canvas.text(item.label, x: item.x + 22, y: item.y, class: "name")
+            for (index, line) in item.lines.enumerated() {
+                canvas.text(
+                    line, x: item.x + Self.indent, y: item.y + Self.lineHeight * Double(index),
+                    class: "name")
+            }
             canvas.markup.close("g")
         }
     }

@@ -68,6 +68,9 @@ struct Markup {
 
 /// How wide a text is, closely enough to place it: no font is at hand.
 enum TextWidth {
+    /// Bold letters of 12 are as wide as others of this size.
+    static let boldSize = 13.7
+
     static func of(_ text: String, size: Double = 12) -> Double {
         text.reduce(0) { $0 + width($1) } * size
     }

@@ -23,8 +23,14 @@ extension ReliabilityDiagram {
                 anchor: .middle)
         }
         canvas.line(x1: x(0), y1: y(0), x2: x(1), y2: y(1), class: "ideal")
-        canvas.text(
-            "as right as it is sure", x: x(0.62), y: y(0.5), class: "halo", anchor: .start)
+        // Few decisions are made with a confidence as low as there.
+        canvas.markup.element(
+            "text",
+            [
+                "class": "halo",
+                "transform":
+                    "translate(\(Markup.number(x(0.02) + 10)) \(Markup.number(y(0.02)))) rotate(-45)",
+            ], "as right as it is sure")
         for series in series {
             canvas.markup.open("g", ["class": ChartStyle.series(series.colour)])
             let bins = series.bins.filter { $0.count > 0 && $0.accuracy.isFinite }
@@ -49,7 +55,7 @@ extension ReliabilityDiagram {
         for series in series {
             let most = series.bins.map(\.count).max() ?? 0
             canvas.text(
-                "\(series.label): decisions a bin, at most \(Figures.count(most))", x: left, y: y)
+                "\(series.label): decisions, at most \(Figures.count(most)) a bin", x: 0, y: y)
             y += 6 + height
             canvas.markup.open("g", ["class": ChartStyle.series(series.colour)])
             for bin in series.bins where bin.count > 0 {

@@ -5,7 +5,7 @@ enum PageStyle {
         body{margin:0;background:var(--paper);color:var(--ink);\
         font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;\
         -webkit-text-size-adjust:100%}
-        main,header,footer{max-width:760px;margin:0 auto;padding:0 16px}
+        main,header,footer{max-width:820px;margin:0 auto;padding:0 16px}
         header{padding-top:40px}
         h1{font-size:clamp(26px,5vw,38px);line-height:1.15;font-weight:700;letter-spacing:-.015em;\
         margin:0 0 16px;overflow-wrap:anywhere}
@@ -33,14 +33,17 @@ enum PageStyle {
         border-color:var(--ink)}
         .switched .view{display:none}
         .switched .view.shown{display:inline}
-        .scroll{overflow-x:auto;margin-top:10px}
+        .scroll{overflow-x:auto;margin-top:10px;background:\
+        linear-gradient(270deg,var(--paper) 40%,transparent) right/48px 100% local no-repeat,\
+        linear-gradient(270deg,var(--grid),transparent) right/16px 100% no-repeat}
         table{border-collapse:collapse;font-size:14px;line-height:1.35;\
         font-variant-numeric:tabular-nums;min-width:100%}
         th{font-weight:600;text-align:right;vertical-align:bottom;color:var(--muted);font-size:12.5px;\
-        border-bottom:1px solid var(--ink);padding:4px 0 6px 18px}
-        td{text-align:right;border-bottom:1px solid var(--grid);padding:6px 0 6px 18px;\
+        border-bottom:1px solid var(--ink);padding:4px 0 6px 14px}
+        td{text-align:right;border-bottom:1px solid var(--grid);padding:6px 0 6px 14px;\
         white-space:nowrap}
-        th:first-child,td:first-child{padding-left:0}
+        th:first-child,td:first-child{padding-left:0;padding-right:4px;position:sticky;left:0;\
+        background:var(--paper)}
         th.words,td.words{text-align:left}
         .claims{list-style:none;margin:16px 0 0;padding:0}
         .claims li{border-top:1px solid var(--grid);padding:14px 0 12px}
@@ -55,11 +58,18 @@ enum PageStyle {
         .open{--c:var(--muted)}
         footer{color:var(--muted);font-size:13px;padding-bottom:48px;margin-top:56px}
         @media (max-width:599px){svg.wide{display:none}svg.narrow{display:block}\
-        h2{margin-top:44px}header{padding-top:24px}header p{font-size:17px}}
-        @media (min-width:1240px){main,header,footer{max-width:860px}}
-        @media print{body{font-size:11pt}.switch,nav{display:none}main,header,footer{max-width:none}\
-        svg.wide{display:block}svg.narrow{display:none}figure,li,tr{break-inside:avoid}\
-        h2,h3{break-after:avoid}.scroll{overflow:visible}td{white-space:normal}}
+        h2{margin-top:44px}header{padding-top:24px}header p{font-size:17px}\
+        td.words:first-child{white-space:normal;min-width:120px}}
+        @media (min-width:1240px){main,header,footer{max-width:880px}}
+        @media print{body{font-size:10.5pt}header p{font-size:12pt}.switch,nav{display:none}\
+        main,header,footer{max-width:none;padding:0}header{padding-top:0}\
+        svg.wide{display:block}svg.narrow{display:none}\
+        figure,li,tr{break-inside:avoid}figure.long{break-inside:auto}figcaption{break-after:avoid}\
+        h2,h3,section>p{break-after:avoid}p{break-inside:avoid}h2{margin-top:36px}\
+        figure{margin:20px 0 28px}\
+        .scroll{overflow:visible;background:none}table{font-size:8.5pt}th{font-size:8pt}\
+        th,td{padding-left:9px}th:first-child,td:first-child{position:static}\
+        td.words{white-space:normal}}
 
         """
 

@@ -94,7 +94,8 @@ extension Chart {
 
 extension ReportTable {
     fileprivate func add(to page: inout Markup) {
-        page.open("figure", ["id": "table-\(name)"])
+        // A long one may go on on the next page of paper.
+        page.open("figure", ["id": "table-\(name)", "class": rows.count > 20 ? "long" : "short"])
         page.open("figcaption")
         page.element("h3", title)
         page.element("p", ["class": "source"], source.text)
