@@ -145,7 +145,7 @@ enum GoldenTexts {
           +1.14 percentage points (one seed: a hint, no proof).
 
         MSE + tanh saturates                                                       holds
-          Saturated units in the last epoch: hidden layer 1 5.0 %, output 40.0 % (1
+          Saturated units in the last epoch: hidden layer 1: 5.0 %, output: 40.0 % (1
           seed). It holds from 10 % of a layer up, and not where every layer is below
           1 %.
 
@@ -168,7 +168,7 @@ enum GoldenTexts {
           interval). Left out: mse-tanh seed 2 (diverged).
 
         MSE + tanh saturates                                                       holds
-          Saturated units in the last epoch: hidden layer 1 5.0 ± 0.0 %, output
+          Saturated units in the last epoch: hidden layer 1: 5.0 ± 0.0 %, output:
           40.0 ± 0.0 % (2 seeds). It holds from 10 % of a layer up, and not where every
           layer is below 1 %. Left out: mse-tanh seed 2 (diverged).
 
@@ -192,7 +192,7 @@ enum GoldenTexts {
           interval, 3 seeds).
 
         MSE + tanh saturates                                               does not hold
-          Saturated units in the last epoch: hidden layer 1 0.1 +- 0.0 %, output
+          Saturated units in the last epoch: hidden layer 1: 0.1 +- 0.0 %, output:
           0.2 +- 0.0 % (3 seeds). It holds from 10 % of a layer up, and not where every
           layer is below 1 %.
 

@@ -6,6 +6,13 @@ package struct Finding: Equatable, Sendable {
         case cannotBeTold = "cannot be told"
     }
 
+    /// How figures and verdicts are to be read.
+    package static let legend =
+        "± is one standard deviation over seeds, and brackets hold Student's 95 % interval of a mean "
+        + "difference, paired by seed. From three seeds on a claim holds where the whole interval lies on "
+        + "its side of zero, does not hold where none of it does, and cannot be told in between; where "
+        + "the figure is none of this kind, the claim's own rule stands beside it."
+
     package var claim: String
     package var verdict: Verdict
     /// The numbers behind the verdict, in a sentence or two.
@@ -130,7 +137,7 @@ extension Comparison {
             most >= Self.saturated ? .holds : most < Self.unsaturated ? .doesNotHold : .cannotBeTold
         let list = layers.enumerated().map { layer, summary in
             let name = layer == layers.count - 1 ? "output" : "hidden layer \(layer + 1)"
-            return "\(name) \(Figures.meanAndDeviation(summary, 1, scale: 100)) %"
+            return "\(name): \(Figures.meanAndDeviation(summary, 1, scale: 100)) %"
         }
         return Finding(
             claim: claim, verdict: verdict,

@@ -223,8 +223,11 @@ package struct RunsReport {
                 title: "Inside the network",
                 blocks: [
                     .paragraph(
-                        "Means over parts of an epoch, of the mean gradient of each step and of the share "
-                            + "of saturated units in its forward pass.")
+                        "Means over parts of an epoch, of the norm of each step's mean gradient and of the "
+                            + "share of saturated units in its forward pass. A unit is saturated where "
+                            + "its output hardly answers to its input any more: a tanh beyond ±0.97, a "
+                            + "sigmoid or softmax below 0.01 or above 0.99, a ReLU at zero. A sure and "
+                            + "right softmax is saturated, too, and its loss has a gradient there.")
                 ] + (blocks.map { $0[0] } + blocks.map { $0[1] }).map(ReportPage.Block.chart))
         ]
     }
@@ -279,7 +282,11 @@ package struct RunsReport {
             return [.paragraph("\(names). \(source.text)."), .claims(rows)]
         }
         return blocks.isEmpty
-            ? [] : [ReportPage.Section(title: "What the runs say", blocks: blocks)]
+            ? []
+            : [
+                ReportPage.Section(
+                    title: "What the runs say", blocks: [.paragraph(Finding.legend)] + blocks)
+            ]
     }
 
     private var list: ReportPage.Section {

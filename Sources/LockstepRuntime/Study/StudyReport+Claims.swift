@@ -72,7 +72,7 @@ extension StudyReport {
                 + "\(sum(other.plain)). Expected calibration error: "
                 + "\(Figures.fixed(mse.plain.expectedError, 3)), rescaled "
                 + "\(Figures.fixed(mse.rescaled.expectedError, 3)), softmax "
-                + "\(Figures.fixed(other.plain.expectedError, 3)).",
+                + "\(Figures.fixed(other.plain.expectedError, 3)). It holds where more than 1 % lie outside.",
             verdict: share > 0.01 ? .holds : .doesNotHold)
     }
 
@@ -128,9 +128,10 @@ extension StudyReport {
                 claim: claim, experiment: experiment,
                 figure:
                     "To \(Figures.fixed(threshold * 100, 0)) %, mse-tanh needs "
-                    + "\(Figures.fixed(Quantiles.quantile(0.5, of: ratios), 2)) times the examples (median over "
-                    + "\(ratios.count) batches that both reach it at; from \(Figures.fixed(low, 2)) to "
-                    + "\(Figures.fixed(high, 2))); cross-entropy needs fewer at \(better) of them.",
+                    + "\(Figures.fixed(Quantiles.quantile(0.5, of: ratios), 2)) times the examples (median "
+                    + "over \(ratios.count) batches that both reach it at; from \(Figures.fixed(low, 2)) to "
+                    + "\(Figures.fixed(high, 2))); cross-entropy needs fewer at \(better) of them. It holds "
+                    + "where that is so at all of them.",
                 verdict: better == ratios.count
                     ? .holds : better == 0 ? .doesNotHold : .cannotBeTold)
         }

@@ -112,7 +112,11 @@ extension StudyReport {
                 name: name, title: title,
                 summary:
                     "Learning rates are chosen at each point; the accuracy is read on held-out training "
-                    + "examples.", source: source,
+                    + "examples."
+                    + (censored == 0
+                        ? ""
+                        : " Hollow, with an arrow: the median run ended without it, and would take more."),
+                source: source,
                 kind: .lines(
                     LineChart(
                         xAxes: [ChartAxis(label: "global batch", unit: .count, scale: .binary)],
@@ -143,8 +147,9 @@ extension StudyReport {
                 + (batch.map { Figures.count(Int($0.rounded())) } ?? "cannot be fitted")
         }
         return
-            "Up to the critical batch more examples a step save steps in proportion; beyond it they save "
-            + "little. Fitted to the median steps to "
+            "Below the critical batch a larger batch saves steps nearly in proportion, and above it little; "
+            + "at it a run takes twice the fewest steps and twice the fewest examples. Fitted, in "
+            + "examples, to the median steps to "
             + "\(Figures.fixed(Self.drawnThreshold * 100, 0)) %: \(parts.joined(separator: "; "))."
     }
 
@@ -179,8 +184,9 @@ extension StudyReport {
                 },
             ],
             note:
-                "A dash: the median run did not reach it. The noise scale, in examples, needs at least two "
-                + "micro-batches a step. A run ends where it reaches 97 % on the held-out examples."
+                "A dash: the median run did not reach it. The noise scale, in examples, is estimated in the "
+                + "first and in the last epoch of each run and needs at least two micro-batches a step; a "
+                + "mean over the runs. A run ends where it reaches 97 % on the held-out examples."
         )
     }
 

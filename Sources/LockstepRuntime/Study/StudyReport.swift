@@ -33,7 +33,8 @@ package struct StudyReport {
     package func page(beside reference: ReferenceCurves? = nil) throws -> ReportPage {
         let presets = try RunsReport(presetRuns).page.sections
         var sections = [
-            ReportPage.Section(title: "The claims", blocks: [.claims(try claims())])
+            ReportPage.Section(
+                title: "The claims", blocks: [.paragraph(Finding.legend), .claims(try claims())])
         ]
         sections += presets.filter { !Self.replacedSections.contains($0.title) }
         if let reference { sections.append(try referenceSection(reference)) }
@@ -53,14 +54,18 @@ package struct StudyReport {
         let opening =
             "\(Figures.count(runCount)) runs in the \(plan.size.rawValue) form of the study, on "
             + "\(study.dataset.name) (SHA-256 \(Figures.shortHash("\(study.dataset.sha256)"))): the three "
-            + "configurations at their defaults over \(Figures.plural(plan.presets.seeds, "seed")), and "
-            + "every other comparison at a learning rate that was chosen for it on "
-            + "\(Figures.count(plan.validationExamples)) held-out training examples. The test set "
-            + "chose nothing."
+            + "configurations at their defaults over \(Figures.plural(plan.presets.seeds, "seed")); "
+            + "every combination of their parts, and every batch size, at a learning rate that was chosen "
+            + "for it on \(Figures.count(plan.validationExamples)) held-out training examples"
+            + (results.workers.isEmpty ? "" : "; and the same training on more workers")
+            + ". The test set chose nothing."
         let lost =
             failed.isEmpty
             ? [] : ["\(Figures.plural(failed.count, "run")) could not be trained and are missing."]
-        return [opening] + comparison.findings.prefix(2).map { "\($0.claim): \($0.evidence)" }
+        return [opening]
+            + comparison.findings.prefix(2).map {
+                "\($0.claim): \($0.verdict.rawValue). \($0.evidence)"
+            }
             + lost
     }
 
@@ -70,6 +75,7 @@ package struct StudyReport {
         let rows = results.ablation.map { ($0, $0.accuracy) }
             .sorted { ($0.1?.mean ?? 0) > ($1.1?.mean ?? 0) }
         let source = try ChartSource(results.ablation.flatMap(\.outcomes))
+        let batchSize = results.ablation.first?.runs.first?.run.configuration.batchSize
         let bars = rows.map { variant, accuracy in
             BarChart.Bar(
                 label: variant.key.label, value: accuracy?.mean ?? .nan,
@@ -86,14 +92,18 @@ package struct StudyReport {
                 .percent("low", "95 % interval from") { $0.interval?.lowerBound },
                 .percent("high", "to") { $0.interval?.upperBound },
                 .count("diverged") { $0.variant.outcomes.count { $0.end?.status == .diverged } },
-            ])
+            ],
+            note:
+                "Intervals are Student's, over seeds, from three runs on. Diverged runs are in none of the "
+                + "means.")
         return ReportPage.Section(
             title: "Which part does it?",
             blocks: [
                 .paragraph(
-                    "Loss, output, hidden activation and targets are changed one by one, where they fit "
-                        + "together; each combination trains at the best of "
-                        + "\(study.plan.ablationRates.count) learning rates."),
+                    "Every combination of loss, output, hidden activation and targets that fits together, "
+                        + "each at the best of \(study.plan.ablationRates.count) learning rates on held-out "
+                        + "examples, for \(Figures.plural(study.plan.ablation.epochs, "epoch"))"
+                        + (batchSize.map { " at batch \($0)." } ?? ".")),
                 .chart(
                     Chart(
                         name: "ablation",
@@ -102,7 +112,10 @@ package struct StudyReport {
                         kind: .bars(
                             BarChart(
                                 axis: ChartAxis(label: "test accuracy", unit: .percent), bars: bars,
-                                legend: "mean over seeds with its 95 % interval")))),
+                                legend: "mean over seeds"
+                                    + (bars.contains { $0.interval != nil }
+                                        ? " with its 95 % interval" : "")
+                                    + "; blue for MSE, green for cross-entropy")))),
                 .table(table),
             ])
     }
@@ -115,8 +128,9 @@ package struct StudyReport {
     // MARK: Workers
 
     private func workersSection() throws -> ReportPage.Section {
-        let all = results.workers.flatMap(\.runs)
-        let source = try ChartSource(all)
+        let source = try ChartSource(results.workers.flatMap(\.runs))
+        // One process has no place among the workers.
+        let drawn = try ChartSource(results.workers.filter { $0.count > 0 }.flatMap(\.runs))
         func runs(_ count: Int?, _ preset: RunConfiguration.Preset) -> [RunOutcome] {
             (results.workers.first { $0.count == count }?.runs ?? [])
                 .filter { $0.run.configuration == preset.rawValue }
@@ -152,7 +166,8 @@ package struct StudyReport {
                 },
             ],
             note:
-                "0 is one process without sockets. Weights are compared with those of that process. Seconds: "
+                "0 is one process without sockets. For each: the rate divided by the workers, as a share "
+                + "of the rate of one. Weights are compared with those of the one process. Seconds: "
                 + "the median examples to 97 % on held-out digits at this batch and its own learning "
                 + "rate, at this rate; a dash where the median run did not reach it.")
         let series = StudyPlan.scalePresets.enumerated().map { index, preset in
@@ -179,7 +194,7 @@ package struct StudyReport {
                 ),
                 .chart(
                     Chart(
-                        name: "workers", title: "Throughput over workers", source: source,
+                        name: "workers", title: "Throughput over workers", source: drawn,
                         kind: .lines(
                             LineChart(
                                 xAxes: [ChartAxis(label: "workers", unit: .count, scale: .binary)],

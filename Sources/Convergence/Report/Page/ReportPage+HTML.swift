@@ -32,8 +32,9 @@ extension ReportPage {
 
     static let footer =
         "Lines are medians over the runs, bands hold the middle half of them, and faint lines are single "
-        + "runs. Censored: ended before there was a figure. All figures are in this file as JSON, and "
-        + "in runs.csv beside it."
+        + "runs. Censored: a run that ended, or did not reach the threshold, before there was a figure. "
+        + "The figures of all drawings and tables are in report.html as JSON, and in runs.csv beside it "
+        + "are all epochs of the runs under “Convergence”."
 
     private func addContents(to page: inout Markup) {
         guard sections.count > 2 else { return }
