@@ -8,8 +8,9 @@ import Testing
 /// The program, as a person runs it.
 enum Lockstep {
     @discardableResult
-    static func run(_ arguments: [String]) throws -> ToolRun {
-        try ToolRun(ToolRun.buildDirectory.appendingPathComponent("lockstep"), arguments)
+    static func run(_ arguments: [String], seconds: Double = 60) throws -> ToolRun {
+        try ToolRun(
+            ToolRun.buildDirectory.appendingPathComponent("lockstep"), arguments, seconds: seconds)
     }
 }
 
