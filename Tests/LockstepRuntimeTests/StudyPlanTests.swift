@@ -1,5 +1,6 @@
 import LockstepProtocol
 import LockstepRuntime
+import NeuralNetwork
 import Testing
 
 struct StudyPlanTests {
@@ -18,6 +19,20 @@ struct StudyPlanTests {
         if size == .standard, examples == 60_000 { #expect(count >= 600) }
     }
 
+    @Test(arguments: StudyPlan.Size.allCases)
+    func ratesAtScaleReadWell(size: StudyPlan.Size) {
+        let plan = StudyPlan(size, trainingExampleCount: 60_000)
+        let runs = plan.questions.first { $0.name == "scale-rates" }?.runs ?? []
+        let rates = Set(runs.map(\.optimizer.learningRate))
+        #expect(rates.count >= 5)
+        for rate in rates {
+            #expect(0.000_1...0.1 ~= rate)
+            // “0.0017” and not “0.0017000000000000001”
+            let digits = "\(rate)".drop { "0.".contains($0) }
+            #expect(digits.count <= 2 || "\(rate)".contains("e"), "\(rate)")
+        }
+    }
+
     /// Rates are chosen with other seeds than those that are reported.
     @Test func ratesAreChosenWithOtherSeeds() {
         let plan = StudyPlan(.standard, trainingExampleCount: 60_000)
@@ -27,6 +42,8 @@ struct StudyPlanTests {
             #expect(!chosen.isEmpty && !trials.isEmpty)
             #expect(Set(chosen.map(\.seed)).isDisjoint(with: trials.map(\.seed)))
             #expect((chosen + trials).allSatisfy { $0.validationExamples == 10_000 })
+            // One seed may train at a rate at which others collapse.
+            #expect(Set(trials.map(\.seed)).count == 3)
         }
     }
 }

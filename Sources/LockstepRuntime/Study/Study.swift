@@ -46,9 +46,17 @@ package struct Study: Sendable {
         var scale: [Tuned<ScalePoint>] = []
         /// By count of workers; 0 is one process without sockets.
         var workers: [(count: Int, runs: [RunOutcome])] = []
-        /// All runs, those of the choice of rates included.
-        var runCount = 0
-        var failed: [String] = []
+        /// All runs by their folders, those of the choice of rates included.
+        fileprivate(set) var all: [String: SweepResult.Run] = [:]
+
+        var runCount: Int { all.count }
+
+        /// Runs that could not be trained, with their causes, by their folders.
+        var failed: [String] {
+            all.sorted { $0.key < $1.key }.compactMap { path, run in
+                if case .failed(let cause) = run.ending { "\(path): \(cause.text)" } else { nil }
+            }
+        }
     }
 
     /// Trains what is not there yet, question by question.
@@ -70,8 +78,7 @@ package struct Study: Sendable {
             sweep.cluster = cluster
             let result = try sweep.run(observer: observer, interruption: interruption)
             if let reason = interruption.reason { throw StudyEnd(reason: reason) }
-            results.runCount += result.runs.count
-            results.failed += result.failed.map { "\($0.run.directory.path): \($0.cause.text)" }
+            for run in result.runs { results.all[run.directory.path] = run }
             return result.runs
         }
         do {
@@ -105,33 +112,32 @@ package struct Study: Sendable {
         return .success(try StudyReport(self, results))
     }
 
-    /// Trains each configuration at several rates, chooses the best on the held-out examples, and trains it
-    /// with that rate on every seed.
+    /// Chooses a rate for each configuration on the held-out examples, and trains it with that rate on every
+    /// seed.
     private func tuned<Key: Sendable>(
         _ name: String, _ candidates: [(key: Key, rates: [Double])],
         _ question: StudyPlan.Question,
         _ train: (String, [SweepRun], Sweep.Cluster?) throws -> [SweepResult.Run],
         _ configuration: (Key, _ rate: Double, _ seed: UInt64, _ isTuning: Bool) -> RunConfiguration
     ) throws -> [Tuned<Key>] {
-        let tuningSeeds = StudyPlan.seeds(question.tuningSeeds)
-        let trialRuns = candidates.flatMap { key, rates in
-            rates.flatMap { rate in
-                tuningSeeds.map { configuration(key, rate, StudyPlan.tuningSeed($0), true) }
+        var races = candidates.map { RateRace(rates: $0.rates, seeds: question.trialSeeds) }
+        var trials: [SweepRun] = []
+        while case let next = races.map(\.next), next.contains(where: { !$0.isEmpty }) {
+            let new = zip(candidates, next).flatMap { candidate, next in
+                next.map {
+                    SweepRun(
+                        configuration(candidate.key, $0.rate, $0.seed, true), keepsWeights: false)
+                }
+            }
+            // All of them each time: the folder's list of runs is whole, and what is there is only read.
+            trials += new
+            var ended = try train("\(name)-rates", trials, nil).suffix(new.count)
+            for (race, next) in zip(races.indices, next) {
+                for trial in next { races[race].add(ended.removeFirst().outcome, of: trial) }
             }
         }
-        let trials = try train(
-            "\(name)-rates", trialRuns.map { SweepRun($0, keepsWeights: false) }, nil)
-        var chosen: [(key: Key, rate: Double)] = []
-        var next = trials[...]
-        for (key, rates) in candidates {
-            let scored = rates.map { rate in
-                let runs = next.prefix(tuningSeeds.count)
-                next = next.dropFirst(tuningSeeds.count)
-                return (rate: rate, merit: Merit(runs.map(\.outcome)))
-            }
-            if let best = scored.max(by: { $0.merit < $1.merit }) {
-                chosen.append((key, best.rate))
-            }
+        let chosen = zip(candidates, races).compactMap { candidate, race in
+            race.winner.map { (key: candidate.key, rate: $0) }
         }
         let seeds = StudyPlan.seeds(question.seeds)
         let runs = try train(
@@ -143,33 +149,6 @@ package struct Study: Sendable {
             let range = index * seeds.count..<(index + 1) * seeds.count
             return Tuned(key: choice.key, rate: choice.rate, runs: Array(runs[range]))
         }
-    }
-}
-
-/// How well a rate did on the held-out examples: the highest threshold that all its runs reached counts
-/// first, then the fewer steps to it, then the accuracy at the end.
-private struct Merit: Comparable {
-    private let thresholds: Int
-    private let steps: Double
-    private let accuracy: Double
-
-    init(_ outcomes: [RunOutcome?]) {
-        let curves = outcomes.map { $0?.validationCurve ?? [] }
-        accuracy =
-            curves.map { $0.last?.value ?? 0 }.map { $0.isFinite ? $0 : 0 }.reduce(0, +)
-            / Double(max(curves.count, 1))
-        var (count, sum) = (0, 0.0)
-        for threshold in StudyPlan.thresholds {
-            let crossings = curves.map { Crossing(of: threshold, in: $0) }
-            guard crossings.allSatisfy({ $0?.isReached == true }) else { break }
-            count += 1
-            sum = crossings.compactMap { ($0?.point.step).map(Double.init) }.reduce(0, +)
-        }
-        (thresholds, steps) = (count, sum)
-    }
-
-    static func < (a: Self, b: Self) -> Bool {
-        (a.thresholds, -a.steps, a.accuracy) < (b.thresholds, -b.steps, b.accuracy)
     }
 }
 
