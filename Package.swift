@@ -121,8 +121,9 @@ let package = Package(
                 "TestSupport", "Convergence", "Datasets", "NeuralNetwork", "Hashing", "lockstep",
             ],
             exclude: [
-                "keras_model.py", "network.py", "npz_file.py", "onnx_file.py",
-                "report_figures.py", "safetensors_file.py", "tensorboard_events.py",
+                "keras_model.py", "network.py", "npz_file.py", "onnx_file.py", "report_csv.py",
+                "report_figures.py", "report_logs.py", "safetensors_file.py", "study_claims.py",
+                "study_figures.py", "study_outputs.py", "tensorboard_events.py",
             ], swiftSettings: strict),
     ] + kernelVariants
 )
