@@ -19,7 +19,8 @@ struct SweepCommand: ParsableCommand {
 
             Each run has a folder of its own, named by the hash of its configuration. A second start \
             skips what is complete and goes on with the rest. A run that diverges is a result; one \
-            that fails is tried once more and then named, and neither stops the others.
+            that fails is tried once more and then named (by --json in an object with `status` failed and \
+            its `error`), and neither stops the others.
 
             Examples:
               lockstep sweep loss=mse,cross-entropy batch_size=32,128,512 seed=1-5 --epochs 3
@@ -132,7 +133,7 @@ struct SweepCommand: ParsableCommand {
 
     private func show(_ result: SweepResult, _ plan: SweepPlan, _ dataset: Dataset) {
         if session.json {
-            for end in result.outcomes.compactMap(\.end) { print(end.json) }
+            for line in result.runs.compactMap({ $0.json(on: dataset) }) { print(line) }
         } else if result.outcomes.count + result.failed.count == result.runs.count {
             let style = TextStyle.of(STDOUT_FILENO)
             let title =
@@ -144,6 +145,27 @@ struct SweepCommand: ParsableCommand {
             print(
                 "\(result.outcomes.count) of \(result.runs.count) runs are complete; "
                     + "start the same sweep again to go on")
+        }
+    }
+}
+
+extension SweepResult.Run {
+    /// What `--json` prints of it: its end, or why it has none; nothing of a run that was not begun or was
+    /// interrupted, which the exit code tells.
+    fileprivate func json(on dataset: Dataset) -> String? {
+        let configuration = run.configuration
+        return switch ending {
+        case .ended(let outcome): outcome.end?.json
+        case .failed(let cause):
+            FailedRun(
+                run: id, directory: directory.path, configuration: configuration.name,
+                settings: configuration.settings,
+                provenance: Provenance(
+                    dataset: dataset.name, datasetSHA256: "\(dataset.sha256)",
+                    configurationSHA256: configuration.sha256(dataset: dataset)),
+                seed: configuration.seed, error: cause.text, exitCode: cause.exitCode.rawValue
+            ).json
+        case .unfinished: nil
         }
     }
 }

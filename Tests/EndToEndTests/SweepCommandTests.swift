@@ -172,6 +172,36 @@ extension EndToEndTests {
             #expect(!FileManager.default.fileExists(atPath: lockstep.folder.path("none")))
         }
 
+        /// No file may be longer than 128 KiB: the weights of one of the networks are.
+        @Test func aFailedRunIsNamedToPrograms() throws {
+            let path = lockstep.folder.path("limited")
+            let run = try RunningTool(
+                URL(fileURLWithPath: "/bin/sh"),
+                [
+                    "-c", "trap '' XFSZ; ulimit -f 256; exec \"$@\"", "sh", Lockstep.program.path,
+                    "sweep", "layers=784x128x10,784x16x10", "--epochs", "1", "--json",
+                    "--run-dir", path,
+                ], environment: lockstep.environment
+            ).end()
+            #expect(run.status == 75, "\(run.standardError)")
+            let lines = run.standardOutput.split(separator: "\n").map(String.init)
+            try #require(lines.count == 2, "\(run.standardOutput)")
+            let object = try JSONSerialization.jsonObject(with: Data(lines[0].utf8))
+            let failed = try #require(object as? [String: Any])
+            #expect(failed["status"] as? String == "failed")
+            #expect(failed["seed"] as? Int == 1 && failed["exit_code"] as? Int == 73)
+            #expect((failed["settings"] as? [String: String])?["layers"] == "784,128,10")
+            let id = try #require(failed["run"] as? String)
+            #expect(failed["directory"] as? String == "\(path)/\(id)")
+            #expect((failed["error"] as? String)?.contains("model.safetensors") == true)
+            let hash = try #require(failed["configuration_sha256"] as? String)
+            #expect(hash.hasPrefix(id))
+            // The other one is printed as ever.
+            let ended = try JSONDecoder().decode(EndRecord.self, from: Data(lines[1].utf8))
+            #expect(ended.status == .completed)
+            #expect(ended.datasetSHA256 == failed["dataset_sha256"] as? String)
+        }
+
         @Test func whatCannotBeTrainedIsLeftOutOnDemand() throws {
             let run = try lockstep.run([
                 "sweep", "output=tanh,softmax", "loss=cross-entropy", "--skip-invalid", "--epochs",

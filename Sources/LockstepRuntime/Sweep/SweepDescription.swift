@@ -94,7 +94,7 @@ package struct SweepDescription: Codable, Equatable, Sendable {
 
 extension RunConfiguration {
     /// Every setting that has a value, by the name of its flag.
-    var settings: [String: String] {
+    package var settings: [String: String] {
         Dictionary(
             uniqueKeysWithValues: Key.allCases.compactMap { key in
                 text(of: key).map { (key.rawValue, $0) }
