@@ -20,11 +20,11 @@ package func foldPair(
 
 /// Σ values[i]²: 16 lanes, each a chain of fma over every sixteenth element, then the lanes by halves.
 @inline(never)
-package func squaredNorm(_ values: UnsafePointer<Float>, _ count: Int) -> Float {
+package func squaredNorm(_ values: UnsafeRawPointer, _ count: Int) -> Float {
     var sum = splat(0)
     var i = 0
     while i < count {
-        let x = unsafe vector_load_first(values + i, count &- i)
+        let x = unsafe vector_load_first(values + i &* 4, count &- i)
         sum = vector_fma(x, x, sum)
         i &+= 16
     }

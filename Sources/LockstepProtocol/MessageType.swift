@@ -42,9 +42,8 @@ package enum MessageType: UInt8, CaseIterable, Sendable {
     package var maximumPayloadByteCount: Int {
         switch self {
         case .attach, .weightsRequest, .datasetRequest: 0
-        case .push, .weights, .snapshot: Limits.maximumDataPayloadByteCount
+        case .push, .weights, .snapshot, .stepCommitted: Limits.maximumDataPayloadByteCount
         case .datasetChunk: Limits.datasetChunkByteCount
-        case .stepCommitted: Limits.maximumMetricsByteCount
         case .hello, .welcome, .refused, .workerReady, .prepareRun, .runPrepared, .startRun,
             .viewAcknowledged, .snapshotRequest, .diverged, .heartbeat, .endRun, .sessionEnded,
             .goodbye, .failed:

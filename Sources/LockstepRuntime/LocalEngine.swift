@@ -18,8 +18,9 @@ package final class LocalEngine {
     private var indices: [UInt32]
     private let hasDiverged = Atomic<Bool>(false)
     private let kernels: KernelSet
-    /// Of the sum of the step that was done last, by layer.
-    private let squaredNorms: Mutex<[Double]>
+    private let rows: GradientRows
+    /// Of the sum of the step that was measured last, by row.
+    private let squaredNorms: FloatBuffer
     /// Weights of the newest step.
     package let weights: FloatBuffer
     /// What the epoch began with.
@@ -33,8 +34,9 @@ package final class LocalEngine {
         self.configuration = configuration
         self.schedule = schedule
         self.kernels = kernels
-        squaredNorms = Mutex([Double](repeating: 0, count: configuration.layout.layers.count))
         let layout = configuration.layout
+        rows = GradientRows(layout)
+        squaredNorms = FloatBuffer(count: rows.count)
         let whole = 0..<layout.parameterCount
         slices = GradientSlices(
             ranges: [whole], headerByteCount: 0,
@@ -59,29 +61,25 @@ package final class LocalEngine {
     /// Of the step that was done last.
     package var metrics: StepMetrics { unsafe slices.metrics.metrics(gradient.metricsWords) }
 
-    /// The norm of the step's mean gradient, by layer, of the step that was done last.
-    func gradientNorms(of step: Step) -> [Float] {
-        let examples = Double(schedule.examples(of: step).count)
-        return squaredNorms.withLock { $0.map { Float($0.squareRoot() / examples) } }
-    }
+    /// The squared norm of the gradient's sum, by layer, of the step that was measured last.
+    package var squaredGradientNorms: [Double] { rows.layerSums(squaredNorms) }
 
     /// Does a step; steps are done in order, from 0.
     ///
+    /// - Parameter isMeasured: whether the gradient's norms are wanted.
     /// - Returns: nil, or what was not finite; the weights are then those of `step`.
-    package func advance(_ step: Step) -> String? {
+    package func advance(_ step: Step, isMeasured: Bool = true) -> String? {
         if schedule.examples(of: step).lowerBound == 0 {
             sampleOrder.fill(&indices, epoch: schedule.epoch(of: step))
             epochWeights.copy(from: weights)
             epochOptimizer.copyState(from: optimizer)
         }
-        apply(step)
+        apply(step, isMeasured: isMeasured)
         return hasDiverged.load(ordering: .relaxed) ? restore(step) : nil
     }
 
-    private func apply(_ step: Step) {
+    private func apply(_ step: Step, isMeasured: Bool) {
         let batch = schedule.examples(of: step)
-        let layers = configuration.layout.layers
-        squaredNorms.withLock { for layer in layers.indices { $0[layer] = 0 } }
         engine.load(weights)
         unsafe indices.withUnsafeBufferPointer { indices in
             unsafe engine.compute(UnsafeBufferPointer(rebasing: indices[batch]), into: gradient) {
@@ -92,10 +90,9 @@ package final class LocalEngine {
                     newWeights: target)
                 if !isFinite { hasDiverged.store(true, ordering: .relaxed) }
                 // A part lies within one layer, and its sums are in the first cache.
-                let norm = unsafe kernels.squaredNorm(sums, part.count)
-                squaredNorms.withLock { norms in
-                    let layer = layers.firstIndex { part.lowerBound < $0.endOffset }
-                    if let layer { norms[layer] += Double(norm) }
+                if isMeasured {
+                    let first = rows.rows(of: part).lowerBound
+                    unsafe rows.measure(part, sums, kernels, into: squaredNorms.pointer + first)
                 }
             }
         }
@@ -112,7 +109,7 @@ package final class LocalEngine {
         let epochStart = Step(schedule.epoch(of: step) * schedule.stepsPerEpoch)
         var earlier = epochStart
         while earlier < step {
-            apply(earlier)
+            apply(earlier, isMeasured: false)
             earlier = earlier.next
         }
         let tensor = configuration.layout.tensorName(at: found?.offset ?? 0)

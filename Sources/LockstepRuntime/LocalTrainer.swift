@@ -60,13 +60,13 @@ final class LocalTrainer {
                 return try recorder.end(
                     .interrupted, step: step, weights: engine.weights, cause: reason.text)
             }
-            if let cause = engine.advance(step) {
+            if let cause = engine.advance(step, isMeasured: recorder.logs(step)) {
                 return try recorder.end(
                     .diverged, step: step, weights: engine.weights, cause: cause)
             }
             let now = Clock.nanoseconds
             try recorder.committed(
-                step, engine.metrics, gradientNorms: engine.gradientNorms(of: step),
+                step, engine.metrics, squaredGradientNorms: engine.squaredGradientNorms,
                 seconds: Double(now - start - evaluationNanoseconds) / 1e9)
             step = step.next
             if schedule.evaluationFollows(Step(step.index - 1)) {

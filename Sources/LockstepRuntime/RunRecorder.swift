@@ -104,13 +104,18 @@ final class RunRecorder {
         observer.runStarted(configuration, directory: directory)
     }
 
+    /// Whether a step has a line of its own.
+    func logs(_ step: Step) -> Bool { step.next.index % stepLineInterval == 0 }
+
     /// A step has been committed.
     ///
     /// - Parameters:
-    ///   - gradientNorms: of the global batch's mean gradient, by layer; empty if not measured.
+    ///   - squaredGradientNorms: of the gradient's sum over the global batch, by layer; asked for where the step
+    ///     is logged.
     ///   - seconds: training time since the start of the run.
     func committed(
-        _ step: Step, _ metrics: StepMetrics, gradientNorms: [Float] = [], seconds: Double
+        _ step: Step, _ metrics: StepMetrics, squaredGradientNorms: @autoclosure () -> [Double],
+        seconds: Double
     ) throws(FileError) {
         let examples = schedule.examples(of: step).count
         lastStep = step.next
@@ -118,9 +123,7 @@ final class RunRecorder {
         epochLossSum += Double(metrics.lossSum)
         epochCorrectCount += metrics.correctCount
         epochExamples += examples
-        if step.next.index % stepLineInterval == 0 {
-            try add(.step(record(of: step, metrics, gradientNorms)))
-        }
+        if logs(step) { try add(.step(record(of: step, metrics, squaredGradientNorms()))) }
         if seconds - lastProgressSeconds >= Self.progressIntervalSeconds {
             lastProgressSeconds = seconds
             observer.progress(progress(after: step, seconds))
@@ -128,7 +131,7 @@ final class RunRecorder {
     }
 
     private func record(
-        of step: Step, _ metrics: StepMetrics, _ gradientNorms: [Float]
+        of step: Step, _ metrics: StepMetrics, _ squaredGradientNorms: [Double]
     ) -> StepRecord {
         let examples = schedule.examples(of: step).count
         let leaves = Float(schedule.leafCount(of: step))
@@ -141,7 +144,10 @@ final class RunRecorder {
             learningRate: optimizer.learningRate(step: step.index),
             gradientNorms: metrics.squaredGradientNorms.map {
                 ($0 / leaves).squareRoot() / meanLeafSize
-            }, batchGradientNorms: gradientNorms,
+            },
+            batchGradientNorms: squaredGradientNorms.map {
+                Float($0.squareRoot() / Double(examples))
+            },
             saturation: zip(metrics.saturatedCounts, widths).map { count, width in
                 Float(count) / Float(examples * width)
             })

@@ -105,7 +105,7 @@ package struct KernelVariantError: Error, CustomStringConvertible {
     package let decide: @Sendable (Floats, Int, Int, Int, Bool, UnsafeMutablePointer<UInt8>) -> Void
     package let foldPair:
         @Sendable (UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, Int) -> Void
-    package let squaredNorm: @Sendable (Floats, Int) -> Float
+    package let squaredNorm: @Sendable (UnsafeRawPointer, Int) -> Float
     package let checksum: @Sendable (UnsafeRawPointer, Int) -> UInt64
     package let adam:
         @Sendable (

@@ -54,6 +54,28 @@ extension EndToEndTests {
             #expect(epochs[0].trainLoss > epochs[1].trainLoss)
         }
 
+        /// What is measured of a step is put together from leaves, threads and shards: bit for bit the same.
+        @Test(arguments: [(0, 2, 1), (1, 1, 1), (2, 2, 2), (3, 1, 3)])
+        func stepsAreLoggedAlikeOnAnyPlacement(workers: Int, threads: Int, servers: Int) throws {
+            func steps(_ placement: [String], _ name: String) throws -> [StepRecord] {
+                let path = lockstep.folder.path(name)
+                let run = try lockstep.run(
+                    arguments.dropLast() + [path, "--layers", "784,33,17,10"] + placement)
+                try #require(run.status == 0, "\(run.standardError)")
+                return try MetricsFile(reading: path + "/metrics.jsonl").records.compactMap {
+                    if case .step(let step) = $0 { step } else { nil }
+                }
+            }
+            let here = try steps(["--workers", "0"], "here")
+            let there = try steps(
+                [
+                    "--workers", "\(workers)", "--threads", "\(threads)", "--servers",
+                    "\(servers)",
+                ], "there")
+            #expect(here.count == 38 && here.allSatisfy { $0.batchGradientNorms.count == 3 })
+            #expect(there == here)
+        }
+
         @Test func aWrittenConfigurationTrainsToTheSameWeights() throws {
             let end = try lockstep.run(arguments + ["--workers", "2", "--servers", "2"]).end()
             let again = try lockstep.train(["--config", path("config.yaml")])

@@ -165,7 +165,8 @@ private struct TestCluster {
                 head { $0.evaluated(run, step, reachedTarget: false, now: $1, into: &$2) }
             case .runEnded(let end): ends.append(end)
             case .exit(let reason): exits.append(reason.exitCode)
-            case .recordStep, .drop, .sendChunk, .keepSnapshot, .runStarted, .notice: break
+            case .keepReport, .recordStep, .drop, .sendChunk, .keepSnapshot, .runStarted, .notice:
+                break
             }
         }
     }

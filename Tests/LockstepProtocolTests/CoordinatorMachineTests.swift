@@ -164,8 +164,14 @@ private func runEnd(_ actions: [CoordinatorAction]) -> RunEnd? {
     @Test func aWholeRunOverTwoShards() {
         var head = CoordinatorScenario.running(servers: 2)
         for step in (0..<5).map({ Step($0) }) {
-            #expect(head.raw(.stepCommitted, step, shard: 1) == [.drop(.covered)])
-            #expect(head.raw(.stepCommitted, step, shard: 0) == [.recordStep(0, step)])
+            // Now one of them is the last to report, now the other.
+            let (first, last): (ShardIndex, ShardIndex) = step.index < 3 ? (1, 0) : (0, 1)
+            #expect(
+                head.raw(.stepCommitted, step, shard: first) == [.keepReport(0, first, step)])
+            #expect(
+                head.raw(.stepCommitted, step, shard: last) == [
+                    .keepReport(0, last, step), .recordStep(0, step),
+                ])
         }
         #expect(head.raw(.stepCommitted, 4) == [.drop(.olderStep)])
         #expect(head.raw(.snapshot, 4) == [.drop(.upToDate)])
@@ -192,6 +198,18 @@ private func runEnd(_ actions: [CoordinatorAction]) -> RunEnd? {
                 .exit(StopReason(.success, "all runs are done"))
             ])
         #expect(head.tick(at: 99_000) == [])
+    }
+
+    /// One shard may be a step ahead of the other.
+    @Test func aStepIsRecordedOnceEveryShardHasReportedIt() {
+        var head = CoordinatorScenario.running(servers: 2)
+        #expect(head.raw(.stepCommitted, 0, shard: 0) == [.keepReport(0, 0, 0)])
+        #expect(head.raw(.stepCommitted, 1, shard: 0) == [.keepReport(0, 0, 1)])
+        #expect(head.raw(.stepCommitted, 1, shard: 0) == [.drop(.olderStep)])
+        #expect(
+            head.raw(.stepCommitted, 0, shard: 1) == [.keepReport(0, 1, 0), .recordStep(0, 0)])
+        #expect(
+            head.raw(.stepCommitted, 1, shard: 1) == [.keepReport(0, 1, 1), .recordStep(0, 1)])
     }
 
     @Test func goodbyesAreNotWaitedForLongerThanASecond() {
@@ -228,7 +246,7 @@ private func runEnd(_ actions: [CoordinatorAction]) -> RunEnd? {
         #expect(order.workers.map(\.incarnation) == [2, 3, 4])
         #expect(head.raw(.stepCommitted, 0) == [.drop(.staleRun)])
         _ = head.receive(.runPrepared(1), from: 1)
-        #expect(head.raw(.stepCommitted, 0, run: 1) == [.recordStep(1, 0)])
+        #expect(head.raw(.stepCommitted, 0, run: 1) == [.keepReport(1, 0, 0), .recordStep(1, 0)])
     }
 
     @Test func aWorkerThatLeavesOutsideItsRunIsNoLoss() {
@@ -320,7 +338,7 @@ private func runEnd(_ actions: [CoordinatorAction]) -> RunEnd? {
             change(&hello)
             hellos.append((hello, exitCode))
         }
-        add(.worker, .mismatch) { $0.protocolVersion = 2 }
+        add(.worker, .mismatch) { $0.protocolVersion += 1 }
         add(.worker, .mismatch) { $0.arithmeticVersion = 2 }
         add(.worker, .mismatch) { $0.datasetSHA256 = "d6" }
         add(.server, .mismatch) { $0.dataEndpoint = nil }

@@ -35,7 +35,7 @@ import ZeroMQ
     private final class Exchange {
         private let run: Run
         private let workerCount: Int
-        private let slices: GradientSlices
+        let slices: GradientSlices
         private let engine: GradientEngine
         private let shards: [ShardEngine]
         private let wire = Wire(kernels: kernels)
@@ -138,6 +138,18 @@ import ZeroMQ
             }
         }
 
+        /// What each shard has measured, in words.
+        func reports(_ step: Step) -> [[Float]] {
+            shards.map { shard in
+                unsafe shard.stepCommitted(step).withUnsafeBytes { frame in
+                    let payload = unsafe FrameCodec.payload(of: frame)
+                    return stride(from: 0, to: payload.count, by: 4).map {
+                        unsafe payload.loadUnaligned(fromByteOffset: $0, as: Float.self)
+                    }
+                }
+            }
+        }
+
         /// The metrics that go to the coordinator: those of shard 0.
         func metrics(_ step: Step) -> StepMetrics {
             unsafe shards[0].stepCommitted(step).withUnsafeBytes { frame in
@@ -147,6 +159,17 @@ import ZeroMQ
                 return unsafe slices.metrics.metrics(words)
             }
         }
+    }
+
+    /// The norms of the summed gradient, row by row from the reports of all shards.
+    private static func squaredNorms(
+        of exchange: Exchange, _ step: Step, _ layout: ParameterLayout
+    ) -> [Double] {
+        let rows = GradientRows(layout)
+        let squares = exchange.reports(step).enumerated().flatMap { shard, words in
+            words.suffix(rows.rows(of: exchange.slices.ranges[shard]).count)
+        }
+        return rows.layerSums(FloatBuffer(squares))
     }
 
     static let optimizers: [OptimizerSettings] = [
@@ -180,6 +203,9 @@ import ZeroMQ
                 firstDifference(exchange.weights.array, local.weights.array) == nil,
                 "step \(step)")
             #expect(exchange.metrics(step) == local.metrics)
+            #expect(
+                Self.squaredNorms(of: exchange, step, run.configuration.layout)
+                    == local.squaredGradientNorms)
             #expect(firstDifference(try exchange.snapshot(step).array, earlier) == nil)
             #expect(
                 firstDifference(try exchange.snapshot(step.next).array, local.weights.array) == nil)

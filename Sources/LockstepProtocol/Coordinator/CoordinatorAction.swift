@@ -56,7 +56,9 @@ package enum CoordinatorNotice: Hashable, Sendable {
 /// What the coordinator has to do next; done in order.
 package enum CoordinatorAction: Hashable, Sendable {
     // Steady step.
-    /// The payload in hand is the metrics of this step.
+    /// The payload in hand is what the shard measured of this step.
+    case keepReport(RunIndex, ShardIndex, Step)
+    /// Every shard has reported this step: record it.
     case recordStep(RunIndex, Step)
     /// Release the payload in hand.
     case drop(DropReason)

@@ -102,8 +102,9 @@ extension CoordinatorMachine {
             return .wrongShard
         }
         switch run?.committed(header.step, by: shard, now: now) {
-        case .taken(recorded: true): actions.append(.recordStep(runIndex, header.step))
-        case .taken(recorded: false): actions.append(.drop(.covered))
+        case .taken(let isWhole):
+            actions.append(.keepReport(runIndex, shard, header.step))
+            if isWhole { actions.append(.recordStep(runIndex, header.step)) }
         case .gap(let first):
             if let server = membership[header.incarnation] {
                 let reason = StopReason(

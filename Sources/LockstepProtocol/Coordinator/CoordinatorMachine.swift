@@ -2,7 +2,7 @@
 ///
 /// Events come as calls, in the order in which they happen, from one thread; each appends what is to
 /// be done to `actions`, which the caller does in order and empties. The steady step allocates
-/// nothing: `receive(stepCommitted)` → `recordStep` from shard 0, `drop` from the others.
+/// nothing: `receive(stepCommitted)` → `keepReport` from each shard, and `recordStep` after the last.
 ///
 /// Membership is fixed during a run: a member of the run that is lost or leaves ends the session.
 /// Whoever joins meanwhile is told so and takes part from the next run on.

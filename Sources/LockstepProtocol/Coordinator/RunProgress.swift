@@ -42,7 +42,8 @@ struct RunProgress: Sendable {
     var step: Step { steps.min() ?? 0 }
 
     enum Commit {
-        case taken(recorded: Bool)
+        /// The last shard's report makes it whole.
+        case taken(isWhole: Bool)
         case repeated
         /// Reports from this step on are missing.
         case gap(from: Step)
@@ -54,7 +55,7 @@ struct RunProgress: Sendable {
         if step > expected { return .gap(from: expected) }
         steps[shard.index] = step.next
         lastProgress = now
-        return .taken(recorded: shard == 0)
+        return .taken(isWhole: self.step > step)
     }
 
     enum SnapshotArrival {

@@ -10,7 +10,8 @@ package enum ServerAction: Hashable, Sendable {
     case apply(Step)
     /// Send the newest weights, those of `step`. If the peer's queue is full, leave it: it asks.
     case sendWeights(to: PeerHandle, step: Step)
-    /// `stepCommitted` to the coordinator, from shard 0 with the metrics of the step.
+    /// `stepCommitted` to the coordinator, with the squared norms of the shard's rows of the gradient, and from
+    /// shard 0 with the metrics of the step before them.
     case reportCommitted(Step)
 
     // Now and then.

@@ -23,11 +23,15 @@ final class CoordinatorLoop {
     private var peers = PeerTable()
     private var stopReason: StopReason?
     private var lastTick: Instant = 0
-    private var metrics: StepMetricsLayout?
+    private var metrics = StepMetricsLayout(layerCount: 0)
     private var layout: ParameterLayout?
+    private var rows: GradientRows?
     private var plan: ShardPlan?
     private var committed: Step = 0
     private var runIsOpen = false
+    /// Of steps that some shard has not reported yet. Shards are one step apart at most; a report on its way is
+    /// waited for no longer than a lease.
+    private var reports: [Step: StepReport] = [:]
     /// Weights that have come whole or in part, by step.
     private var snapshots: [Step: FloatBuffer] = [:]
 
@@ -129,17 +133,18 @@ final class CoordinatorLoop {
     private func expectLength(_ header: FrameHeader) throws(FrameError) {
         switch header.type {
         case .stepCommitted:
-            try wire.expect(metrics?.byteCount ?? 0, header)
+            try wire.expect(
+                ofShard(header) { rows?.reportByteCount(of: header.shard, $0, metrics) }, header)
         case .snapshot:
-            let count =
-                plan.flatMap { plan in
-                    header.shard.index < plan.shardCount
-                        ? plan.weightsByteCount(of: header.shard) : nil
-                } ?? 0
-            try wire.expect(count, header)
+            try wire.expect(ofShard(header) { $0.weightsByteCount(of: header.shard) }, header)
         default:
             try wire.expect(0, header)
         }
+    }
+
+    /// 0 where there is no such shard.
+    private func ofShard(_ header: FrameHeader, _ byteCount: (ShardPlan) -> Int?) -> Int {
+        plan.flatMap { header.shard.index < $0.shardCount ? byteCount($0) : nil } ?? 0
     }
 
     private func takeAnswers() {
@@ -184,14 +189,11 @@ final class CoordinatorLoop {
 
     private func perform(_ action: CoordinatorAction) throws {
         switch action {
+        case .keepReport(_, let shard, let step): keepReport(shard, step)
         case .recordStep(_, let step):
             committed = step.next
-            guard let metrics else { return }
-            let values = unsafe inHand.withUnsafeBytes { frame in
-                unsafe FrameCodec.payload(of: frame).baseAddress.map { unsafe metrics.metrics($0) }
-            }
-            if let values {
-                reporting.post(.committed(step, values, nanoseconds: Clock.nanoseconds))
+            if let report = reports.removeValue(forKey: step) {
+                reporting.post(.committed(step, report, nanoseconds: Clock.nanoseconds))
             }
         case .drop: inHand.clear()
         case .send(let peer, let message):
@@ -216,12 +218,31 @@ final class CoordinatorLoop {
         layout = run.configuration.layout
         plan = try? ShardPlan(layout: run.configuration.layout, shardCount: servers)
         metrics = StepMetricsLayout(layerCount: run.configuration.layout.layers.count)
+        rows = GradientRows(run.configuration.layout)
         snapshots = [:]
+        reports = [:]
         committed = 0
         runIsOpen = true
         let placement = Placement(
             workers: workers, threads: request.placement.threads, servers: servers)
         reporting.post(.begin(run, placement, nanoseconds: Clock.nanoseconds))
+    }
+
+    private func keepReport(_ shard: ShardIndex, _ step: Step) {
+        guard let rows, let plan else { return }
+        let rowRange = rows.rows(of: plan[shard])
+        var report = reports[step] ?? StepReport(rowCount: rows.count)
+        unsafe inHand.withUnsafeBytes { frame in
+            let payload = unsafe FrameCodec.payload(of: frame)
+            let target = unsafe UnsafeMutableRawBufferPointer(
+                start: report.squaredNorms.pointer + rowRange.lowerBound, count: rowRange.count * 4)
+            unsafe target.copyMemory(
+                from: UnsafeRawBufferPointer(rebasing: payload.suffix(target.count)))
+            if shard == 0, let words = payload.baseAddress {
+                unsafe report.metrics = metrics.metrics(words)
+            }
+        }
+        reports[step] = report
     }
 
     private func keepSnapshot(_ shard: ShardIndex, _ step: Step) {
@@ -278,6 +299,16 @@ final class CoordinatorLoop {
             leafCount: UInt32(bytes.count))
         try unsafe send(wire.message(header, copying: bytes.span.bytes), to: peer)
     }
+}
+
+/// What the servers have measured of one step.
+struct StepReport: Sendable {
+    /// Those of shard 0.
+    var metrics: StepMetrics?
+    /// Of the gradient's sum, by row.
+    let squaredNorms: FloatBuffer
+
+    init(rowCount: Int) { squaredNorms = FloatBuffer(count: rowCount) }
 }
 
 extension CoordinatorNotice: CustomStringConvertible {

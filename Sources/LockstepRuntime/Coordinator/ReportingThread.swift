@@ -11,7 +11,7 @@ import ZeroMQ
 final class ReportingThread: Sendable {
     enum Event: Sendable {
         case begin(PlannedRun, Placement, nanoseconds: UInt64)
-        case committed(Step, StepMetrics, nanoseconds: UInt64)
+        case committed(Step, StepReport, nanoseconds: UInt64)
         case evaluate(RunIndex, Step, FloatBuffer)
         /// Weights: those of the end's step, where they are known.
         case end(EndRecord.Status, Step, FloatBuffer?, cause: String?)
@@ -79,6 +79,7 @@ final class ReportingThread: Sendable {
 
     private func loop(_ data: EvaluationData) {
         var recorder: RunRecorder?
+        var rows: GradientRows?
         var start: UInt64 = 0
         var reachedTarget = false
         while true {
@@ -90,14 +91,17 @@ final class ReportingThread: Sendable {
                 case .begin(let run, let placement, let nanoseconds):
                     start = nanoseconds
                     reachedTarget = false
+                    rows = GradientRows(run.configuration.layout)
                     recorder = try RunRecorder(
                         run, data: data, placement: placement, kernels: kernels,
                         observer: observer)
-                case .committed(let step, let metrics, let nanoseconds):
+                case .committed(let step, let report, let nanoseconds):
                     // Steps after the one that reached the target are no part of the run.
-                    if reachedTarget { continue }
+                    guard !reachedTarget, let metrics = report.metrics else { continue }
                     try recorder?.committed(
-                        step, metrics, seconds: Double(nanoseconds - start) / 1e9)
+                        step, metrics,
+                        squaredGradientNorms: rows?.layerSums(report.squaredNorms) ?? [],
+                        seconds: Double(nanoseconds - start) / 1e9)
                 case .evaluate(let run, let step, let weights):
                     if reachedTarget { continue }
                     reachedTarget = try recorder?.evaluate(weights, of: step) ?? false

@@ -21,11 +21,15 @@ package import ZeroMQ
     /// Sums of one block, by level of the fold's stack.
     private let sums: FloatBuffer
     private var operands: [UnsafeRawPointer] = unsafe []
-    /// The metrics of the step that was applied last.
-    private(set) var stepMetrics: [UInt8]
+    /// What is folded and applied at a time, in floats of the range: whole rows, short enough for the partial sums
+    /// to stay in the first cache.
+    private let blocks: [Range<Int>]
+    private let rows: GradientRows
+    /// Of the step that was applied last: the metrics where this is shard 0, then the squared norm of each of the
+    /// range's rows.
+    private var report: [UInt8]
+    private let metricsByteCount: Int
 
-    /// Floats that are folded and applied at a time: the partial sums of a block stay in the first cache.
-    private static let blockCount = 2_048
     /// The deepest stack of a fold: one more than the tree's height, for up to 2²⁰ leaves.
     private static let stackDepth = 22
 
@@ -49,9 +53,15 @@ package import ZeroMQ
             kernels: wire.kernels)
         let leafCounts = schedule.leafCounts
         slots = (0..<max(leafCounts.full, leafCounts.last)).map { _ in MessageSlot() }
-        sums = FloatBuffer(count: Self.stackDepth * Self.blockCount)
+        rows = GradientRows(layout)
+        let start = range.lowerBound
+        blocks = rows.parts(of: range).map { $0.lowerBound - start..<$0.upperBound - start }
+        metricsByteCount = order.shard == 0 ? metrics.byteCount : 0
+        report = [UInt8](
+            repeating: 0,
+            count: rows.reportByteCount(of: order.shard, plan, metrics))
+        sums = FloatBuffer(count: Self.stackDepth * GradientRows.longestRow)
         unsafe operands.reserveCapacity(Self.stackDepth)
-        stepMetrics = [UInt8](repeating: 0, count: metrics.byteCount)
         let initial = layout.initialWeights(seed: configuration.seed)
         weights = (0, InFlight(WeightsFrame(floatCount: range.count)))
         unsafe weights.frame.memory.payload.copyMemory(
@@ -74,12 +84,10 @@ package import ZeroMQ
         let examples = schedule.examples(of: step).count
         let next = takeFrame()
         var finding: DivergenceFinding?
-        var start = 0
-        while start < range.count, finding == nil {
-            let part = start..<min(start + Self.blockCount, range.count)
-            finding = unsafe applyBlock(
-                part, step, examples, folded(part, fold), next.memory.payload)
-            start = part.upperBound
+        for part in blocks where finding == nil {
+            let sum = unsafe folded(part, fold)
+            unsafe measure(part, sum)
+            finding = unsafe applyBlock(part, step, examples, sum, next.memory.payload)
         }
         if order.shard == 0 { foldMetrics(fold) }
         for slot in slots { slot.message.clear() }
@@ -120,6 +128,17 @@ package import ZeroMQ
             tensor: layout.tensorName(at: range.lowerBound + (found?.offset ?? part.lowerBound)))
     }
 
+    private func measure(_ part: Range<Int>, _ sum: UnsafeRawPointer) {
+        let start = range.lowerBound
+        let whole = start + part.lowerBound..<start + part.upperBound
+        let first = rows.rows(of: start..<whole.lowerBound).count
+        unsafe report.withUnsafeMutableBytes { report in
+            guard let squares = report.baseAddress else { return }
+            unsafe rows.measure(
+                whole, sum, wire.kernels, into: squares + metricsByteCount + first * 4)
+        }
+    }
+
     /// The root's sum over one block: where it lies in a message if one node covers all, else in scratch.
     private func folded(_ part: Range<Int>, _ fold: [FoldInstruction]) -> UnsafeRawPointer {
         unsafe operands.removeAll(keepingCapacity: true)
@@ -131,7 +150,7 @@ package import ZeroMQ
                 let right = unsafe operands.removeLast()
                 let left = unsafe operands.removeLast()
                 let sum = unsafe UnsafeMutableRawPointer(
-                    sums.pointer + operands.count * Self.blockCount)
+                    sums.pointer + operands.count * GradientRows.longestRow)
                 unsafe wire.kernels.fold(left, right, into: sum, count: part.count)
                 unsafe operands.append(UnsafeRawPointer(sum))
             }
@@ -169,7 +188,7 @@ package import ZeroMQ
                 }
             }
         }
-        stepMetrics = stack[0]
+        report.replaceSubrange(..<byteCount, with: stack[0])
     }
 
     /// The newest weights' frame, from where it lies.
@@ -188,8 +207,8 @@ package import ZeroMQ
     }
 
     package func stepCommitted(_ step: Step) -> Message {
-        let words = stepMetrics
-        return unsafe wire.message(header(.stepCommitted, step), copying: words.span.bytes)
+        let report = report
+        return unsafe wire.message(header(.stepCommitted, step), copying: report.span.bytes)
     }
 
     private func header(_ type: MessageType, _ step: Step) -> FrameHeader {

@@ -85,12 +85,12 @@ private struct Timing {
         let engine = LocalEngine(
             configuration, schedule, examples: data.train, kernels: kernels, team: team)
         // The first step fills buffers and caches.
-        _ = engine.advance(0)
+        _ = engine.advance(0, isMeasured: false)
         var step: Step = 1
         var examples = 0
         let start = Clock.nanoseconds
         while step < schedule.endStep, examples == 0 || Clock.seconds(since: start) < seconds {
-            _ = engine.advance(step)
+            _ = engine.advance(step, isMeasured: false)
             examples += schedule.examples(of: step).count
             step = step.next
         }
