@@ -58,6 +58,44 @@ import Testing
         #expect(abs(scale / exact - 1) < 0.15, "\(scale) against \(exact)")
     }
 
+    /// From the norms of a log, in the steps that are asked for and have both.
+    @Test func noiseScaleOfALog() throws {
+        func record(_ step: Int, epoch: Int, _ leaves: [Float], _ batch: [Float]) -> MetricsRecord {
+            .step(
+                StepRecord(
+                    step: step, epoch: epoch, loss: 1, accuracy: 0, learningRate: 1,
+                    gradientNorms: leaves, batchGradientNorms: batch, saturation: []))
+        }
+        let records = [
+            record(1, epoch: 1, [3, 4], [2, 4]), record(2, epoch: 1, [6, 8], []),
+            record(3, epoch: 2, [5, 5], [6, 2]), record(4, epoch: 2, [5, 0], [3, 4]),
+        ]
+        func scale(micro: Int = 16, batch: Int = 64, epoch: Int?) -> Double? {
+            GradientNoise(records, microBatch: micro, batchSize: batch) {
+                epoch == nil || $0.epoch == epoch
+            }.scale
+        }
+        // |g|² of 16 examples is 25 and of 64 examples 20.
+        let signal = (64.0 * 20 - 16 * 25) / 48
+        let noise = (25.0 - 20) / (1 / 16.0 - 1 / 64.0)
+        #expect(abs(try #require(scale(epoch: 1)) - noise / signal) < 1e-9)
+        // Of 50 and 40, and of 25 and 25: sums over both steps, then the ratio.
+        let more = (64.0 * 40 - 16 * 50) / 48 + 25
+        #expect(abs(try #require(scale(epoch: 2)) - 2 * noise / more) < 1e-9)
+        #expect(
+            abs(try #require(scale(epoch: nil)) - 3 * noise / (signal + more)) < 1e-9)
+        #expect(scale(epoch: 3) == nil)
+        // One micro-batch a step has no second size.
+        #expect(scale(micro: 64, epoch: 1) == nil)
+    }
+
+    /// Numpy's least squares of the relative errors; those of the steps themselves would give 106.
+    @Test func criticalBatchOfStepsThatNoCurveFits() throws {
+        let fit = try #require(CriticalBatch([(10, 120), (20, 50), (40, 45)]))
+        #expect(abs(fit.fewestSteps - 19.2) < 1e-9 && abs(fit.fewestExamples - 816) < 1e-9)
+        #expect(abs(fit.batchSize - 42.5) < 1e-9)
+    }
+
     @Test func criticalBatchOfAKnownCurve() throws {
         let points = (4...14).map { exponent in
             let batch = Double(1 << exponent)

@@ -114,6 +114,9 @@ import Testing
         ([0.94, 0.96], [0.975, 0.975], .holds),
         ([0.94, 0.975], [0.94, 0.975], .doesNotHold),
         ([0.94, 0.94], [0.94, 0.94], .cannotBeTold),
+        // Ended before the other one got there: it may have been faster or slower.
+        ([0.94], [0.94, 0.975], .cannotBeTold),
+        ([0.94, 0.975], [0.94], .cannotBeTold),
     ])
     func censoredRunsAreBounds(mse: [Double], other: [Double], verdict: Finding.Verdict) {
         let finding = Comparison([
