@@ -173,7 +173,8 @@ def probabilities(outputs):
     figures = [(mse.plain.impossible * 100, 1e-3)]
     figures += [(c.sum, 1e-5) for c in (mse.plain, mse.rescaled, other.plain)]
     figures += [(c.error, slack) for c in (mse.plain, mse.rescaled, other.plain)]
-    return figures, "holds" if mse.plain.impossible > 0.01 else "does not hold"
+    # And the rule's own.
+    return figures + [1], "holds" if mse.plain.impossible > 0.01 else "does not hold"
 
 
 def saturation(runs):
@@ -210,6 +211,6 @@ def efficiency(steps):
             continue
         better = sum(ratio > 1 for ratio in ratios)
         found = "holds" if better == len(ratios) else "does not hold" if better == 0 else "cannot be told"
-        figures = [THRESHOLDS[index] * 100, ratios[len(ratios) // 2], len(ratios), ratios[0], ratios[-1], better]
+        figures = [THRESHOLDS[index] * 100, statistics.median(ratios), len(ratios), ratios[0], ratios[-1], better]
         return figures, found
     return [], "cannot be told"

@@ -15,8 +15,8 @@ from fractions import Fraction
 
 from report_csv import check_csv
 from report_logs import (
-    THRESHOLDS, chart, check_curves, check_groups, check_row, close, done, interval, mean, page_data, read, single,
-    table, test_curve,
+    THRESHOLDS, chart, check_curves, check_groups, check_row, close, done, interval, mean, median, page_data, read,
+    single, table, test_curve,
 )  # fmt: skip
 from study_claims import check_claims, report_text, section
 
@@ -132,10 +132,9 @@ def point(run):
 
 
 def middle(runs, threshold):
-    """The middle run's steps, those that did not get there last; None if it is one of these."""
-    ranked = sorted((steps_to(r, threshold) is None, steps_to(r, threshold) or 0) for r in runs)
-    missed, steps = ranked[len(ranked) // 2]
-    return None if missed else steps
+    """The median steps, those that did not get there last; None if it falls on one of these."""
+    steps = [steps_to(run, threshold) for run in runs]
+    return median([s for s in steps if s is not None], len(runs))
 
 
 def noise_scale(run, epoch):
@@ -272,18 +271,27 @@ def check_workers(data, study, scale):
 
 def check_reference(data, groups, reference):
     rows, _ = table(data, "reference")
-    assert [row["configuration"] for row in rows] == [name for name in SCALED if name in reference]
+    names = [name for name in SCALED if name in reference]
+    assert [row["configuration"] for row in rows] == names
+    curves = {
+        name: (
+            [[e["test_accuracy"] for e in r["epochs"]] for r in done(groups[name])],
+            [[epoch[4] for epoch in r["epochs"]] for r in reference[name]["runs"]],
+        )
+        for name in names
+    }
+    # The last epoch that all have.
+    last = min(max(map(len, runs)) for pair in curves.values() for runs in pair) - 1
     for row in rows:
         name = row["configuration"]
-        ours = [[e["test_accuracy"] for e in r["epochs"]] for r in done(groups[name])]
-        theirs = [[epoch[4] for epoch in r["epochs"]] for r in reference[name]["runs"]]
+        ours, theirs = curves[name]
         expected = {
             "configuration": name,
             "n": len(ours),
             "n_reference": len(theirs),
-            "difference": mean(c[-1] for c in ours) - mean(c[-1] for c in theirs),
+            "difference": mean(c[last] for c in ours) - mean(c[last] for c in theirs),
         }
-        for key, end in (("first", 0), ("last", -1)):
+        for key, end in (("first", 0), ("last", last)):
             expected[key] = mean(curve[end] for curve in ours)
             expected[f"{key}_reference"] = mean(curve[end] for curve in theirs)
         check_row(row, expected, f"{name} beside the reference")

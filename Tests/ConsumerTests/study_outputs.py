@@ -89,8 +89,10 @@ class Calibration:
         self.brier = ((values - truth) ** 2).sum() / len(values)
         self.sum = values.sum() / len(values)
         self.impossible = ((values < 0) | (values > 1)).mean()
-        edges = confidence * self.bins
-        self.near_edges = (abs(edges - np.round(edges)) < NEAR * self.bins)[(confidence > 0) & (confidence < 1)].sum()
+        # Both sides of 0 and of 1 are in one bin.
+        edge = np.round(confidence * self.bins)
+        alike = abs(confidence * self.bins - edge) < NEAR * self.bins
+        self.near_edges = (alike & (edge > 0) & (edge < self.bins)).sum()
         self.near_bounds = (abs(values) < NEAR).mean() + (abs(values - 1) < NEAR).mean()
 
 
@@ -173,9 +175,5 @@ def check_gallery(data, name, right, wrong, labels):
     captions = chart(data, name)
     if not (right.unsure + wrong.unsure)[(share + slack) > 0.5].any():
         assert len(captions) == min(len(digits), 12), f"{name}: {len(captions)} digits"
-        expected = [
-            f"no. {d}, a {labels[d]}: right in {right.right[d]} of {right.runs} "
-            f"against {wrong.right[d]} of {wrong.runs}"
-            for d in digits[:12]
-        ]
+        expected = [f"a {labels[d]}\nno. {d}\n{right.right[d]} against {wrong.right[d]}" for d in digits[:12]]
         assert captions == expected, f"{name}: {captions} in the page, {expected} from the weights"
