@@ -191,6 +191,7 @@ def check_scale(data, text, trials, runs):
             "noise_first": mean_noise(group, lambda run: 1),
             "noise_last": mean_noise(group, lambda run: max(s["epoch"] for s in run["steps"])),
             "mean_test_accuracy": mean(r["end"]["test_accuracy"] for r in done(group)),
+            "least_test_accuracy": min(r["end"]["test_accuracy"] for r in done(group)),
         }
         for threshold in THRESHOLDS:
             expected[f"steps_to_{threshold * 100:.0f}"] = middle(group, threshold)

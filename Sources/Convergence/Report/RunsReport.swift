@@ -223,8 +223,9 @@ package struct RunsReport {
                 title: "Inside the network",
                 blocks: [
                     .paragraph(
-                        "Means over parts of an epoch, of the norm of each step's mean gradient and of the "
-                            + "share of saturated units in its forward pass. A unit is saturated where "
+                        "Means over parts of an epoch, of the norm of a micro-batch's mean gradient (the "
+                            + "root mean square over those of a step) and of the share of saturated "
+                            + "units in its forward pass. A unit is saturated where "
                             + "its output hardly answers to its input any more: a tanh beyond ±0.97, a "
                             + "sigmoid or softmax below 0.01 or above 0.99, a ReLU at zero. A sure and "
                             + "right softmax is saturated, too, and its loss has a gradient there.")

@@ -182,6 +182,7 @@ extension StudyReport {
                 .percent("mean_test_accuracy", "test accuracy at the end, mean") {
                     $0.point.accuracy?.mean
                 },
+                .percent("least_test_accuracy", "least") { $0.point.accuracy?.minimum },
             ],
             note:
                 "A dash: the median run did not reach it. The noise scale, in examples, is estimated in the "
