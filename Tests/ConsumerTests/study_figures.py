@@ -164,7 +164,7 @@ def critical_batch(points):
     if len(points) < 3:
         return None
     # Each row is (1, 1/B) / S against 1: the normal equations.
-    rows = [(Fraction(1, steps), Fraction(1, steps * batch)) for batch, steps in points]
+    rows = [(1 / Fraction(steps), 1 / Fraction(steps * batch)) for batch, steps in points]
     aa, ab, bb = (sum(x[i] * x[j] for x in rows) for i, j in ((0, 0), (0, 1), (1, 1)))
     a, b = sum(x[0] for x in rows), sum(x[1] for x in rows)
     determinant = aa * bb - ab * ab
