@@ -23,10 +23,8 @@ final class CoordinatorLoop {
     private var peers = PeerTable()
     private var stopReason: StopReason?
     private var lastTick: Instant = 0
-    private var metrics = StepMetricsLayout(layerCount: 0)
-    private var layout: ParameterLayout?
-    private var rows: GradientRows?
-    private var plan: ShardPlan?
+    /// Of the run that is open.
+    private var layout: RunLayout?
     private var committed: Step = 0
     private var runIsOpen = false
     /// Of steps that some shard has not reported yet. Shards are one step apart at most; a report on its way is
@@ -134,17 +132,19 @@ final class CoordinatorLoop {
         switch header.type {
         case .stepCommitted:
             try wire.expect(
-                ofShard(header) { rows?.reportByteCount(of: header.shard, $0, metrics) }, header)
+                ofShard(header) { $0.rows.reportByteCount(of: header.shard, $0.plan, $0.metrics) },
+                header)
         case .snapshot:
-            try wire.expect(ofShard(header) { $0.weightsByteCount(of: header.shard) }, header)
+            try wire.expect(ofShard(header) { $0.plan.weightsByteCount(of: header.shard) }, header)
         default:
             try wire.expect(0, header)
         }
     }
 
     /// 0 where there is no such shard.
-    private func ofShard(_ header: FrameHeader, _ byteCount: (ShardPlan) -> Int?) -> Int {
-        plan.flatMap { header.shard.index < $0.shardCount ? byteCount($0) : nil } ?? 0
+    private func ofShard(_ header: FrameHeader, _ byteCount: (RunLayout) -> Int) -> Int {
+        guard let layout, header.shard.index < layout.plan.shardCount else { return 0 }
+        return byteCount(layout)
     }
 
     private func takeAnswers() {
@@ -215,10 +215,7 @@ final class CoordinatorLoop {
 
     private func begin(_ index: RunIndex, workers: Int, servers: Int) {
         let run = request.runs[index.index]
-        layout = run.configuration.layout
-        plan = try? ShardPlan(layout: run.configuration.layout, shardCount: servers)
-        metrics = StepMetricsLayout(layerCount: run.configuration.layout.layers.count)
-        rows = GradientRows(run.configuration.layout)
+        layout = RunLayout(run.configuration.layout, shardCount: servers)
         snapshots = [:]
         reports = [:]
         committed = 0
@@ -229,27 +226,27 @@ final class CoordinatorLoop {
     }
 
     private func keepReport(_ shard: ShardIndex, _ step: Step) {
-        guard let rows, let plan else { return }
-        let rowRange = rows.rows(of: plan[shard])
-        var report = reports[step] ?? StepReport(rowCount: rows.count)
+        guard let layout else { return }
+        let rows = layout.rows.rows(of: layout.plan[shard])
+        var report = reports[step] ?? StepReport(rowCount: layout.rows.count)
         unsafe inHand.withUnsafeBytes { frame in
             let payload = unsafe FrameCodec.payload(of: frame)
             let target = unsafe UnsafeMutableRawBufferPointer(
-                start: report.squaredNorms.pointer + rowRange.lowerBound, count: rowRange.count * 4)
+                start: report.squaredNorms.pointer + rows.lowerBound, count: rows.count * 4)
             unsafe target.copyMemory(
                 from: UnsafeRawBufferPointer(rebasing: payload.suffix(target.count)))
             if shard == 0, let words = payload.baseAddress {
-                unsafe report.metrics = metrics.metrics(words)
+                unsafe report.metrics = layout.metrics.metrics(words)
             }
         }
         reports[step] = report
     }
 
     private func keepSnapshot(_ shard: ShardIndex, _ step: Step) {
-        guard let layout, let plan else { return }
+        guard let layout else { return }
         let weights = snapshots[step] ?? FloatBuffer(count: layout.parameterCount)
         snapshots[step] = weights
-        let slice = plan[shard]
+        let slice = layout.plan[shard]
         unsafe inHand.withUnsafeBytes { frame in
             let target = unsafe UnsafeMutableRawBufferPointer(
                 start: weights.pointer + slice.lowerBound, count: slice.count * 4)
@@ -298,6 +295,23 @@ final class CoordinatorLoop {
             type: .datasetChunk, session: machine.plan.session, step: Step(rawValue: chunk.offset),
             leafCount: UInt32(bytes.count))
         try unsafe send(wire.message(header, copying: bytes.span.bytes), to: peer)
+    }
+}
+
+/// How what the servers send of a run is laid out.
+private struct RunLayout {
+    let parameterCount: Int
+    let plan: ShardPlan
+    let rows: GradientRows
+    let metrics: StepMetricsLayout
+
+    /// Nil where there are more shards than rows; the servers tell why.
+    init?(_ layout: ParameterLayout, shardCount: Int) {
+        guard let plan = try? ShardPlan(layout: layout, shardCount: shardCount) else { return nil }
+        self.plan = plan
+        parameterCount = layout.parameterCount
+        rows = GradientRows(layout)
+        metrics = StepMetricsLayout(layerCount: layout.layers.count)
     }
 }
 

@@ -21,14 +21,23 @@ package import ZeroMQ
     /// Sums of one block, by level of the fold's stack.
     private let sums: FloatBuffer
     private var operands: [UnsafeRawPointer] = unsafe []
-    /// What is folded and applied at a time, in floats of the range: whole rows, short enough for the partial sums
-    /// to stay in the first cache.
-    private let blocks: [Range<Int>]
+    /// What is folded and applied at a time.
+    private let blocks: [Block]
     private let rows: GradientRows
     /// Of the step that was applied last: the metrics where this is shard 0, then the squared norm of each of the
     /// range's rows.
     private var report: [UInt8]
     private let metricsByteCount: Int
+
+    /// Whole rows, short enough for their partial sums to stay in the first cache.
+    private struct Block {
+        /// Counted from the range's start.
+        let floats: Range<Int>
+        /// The same, of the flat vector.
+        let part: Range<Int>
+        /// Counted from the range's first.
+        let firstRow: Int
+    }
 
     /// The deepest stack of a fold: one more than the tree's height, for up to 2²⁰ leaves.
     private static let stackDepth = 22
@@ -54,8 +63,12 @@ package import ZeroMQ
         let leafCounts = schedule.leafCounts
         slots = (0..<max(leafCounts.full, leafCounts.last)).map { _ in MessageSlot() }
         rows = GradientRows(layout)
-        let start = range.lowerBound
-        blocks = rows.parts(of: range).map { $0.lowerBound - start..<$0.upperBound - start }
+        let (start, rows) = (range.lowerBound, rows)
+        blocks = rows.parts(of: range).map { part in
+            Block(
+                floats: part.lowerBound - start..<part.upperBound - start, part: part,
+                firstRow: rows.rows(of: start..<part.lowerBound).count)
+        }
         metricsByteCount = order.shard == 0 ? metrics.byteCount : 0
         report = [UInt8](
             repeating: 0,
@@ -84,10 +97,10 @@ package import ZeroMQ
         let examples = schedule.examples(of: step).count
         let next = takeFrame()
         var finding: DivergenceFinding?
-        for part in blocks where finding == nil {
-            let sum = unsafe folded(part, fold)
-            unsafe measure(part, sum)
-            finding = unsafe applyBlock(part, step, examples, sum, next.memory.payload)
+        for block in blocks where finding == nil {
+            let sum = unsafe folded(block.floats, fold)
+            unsafe measure(block, sum)
+            finding = unsafe applyBlock(block.floats, step, examples, sum, next.memory.payload)
         }
         if order.shard == 0 { foldMetrics(fold) }
         for slot in slots { slot.message.clear() }
@@ -128,14 +141,12 @@ package import ZeroMQ
             tensor: layout.tensorName(at: range.lowerBound + (found?.offset ?? part.lowerBound)))
     }
 
-    private func measure(_ part: Range<Int>, _ sum: UnsafeRawPointer) {
-        let start = range.lowerBound
-        let whole = start + part.lowerBound..<start + part.upperBound
-        let first = rows.rows(of: start..<whole.lowerBound).count
+    private func measure(_ block: Block, _ sum: UnsafeRawPointer) {
         unsafe report.withUnsafeMutableBytes { report in
             guard let squares = report.baseAddress else { return }
             unsafe rows.measure(
-                whole, sum, wire.kernels, into: squares + metricsByteCount + first * 4)
+                block.part, sum, wire.kernels,
+                into: squares + metricsByteCount + block.firstRow * 4)
         }
     }
 
