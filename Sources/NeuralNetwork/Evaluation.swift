@@ -57,13 +57,10 @@ package struct Evaluation: Sendable, Equatable {
         var start = range.lowerBound
         while start < range.upperBound {
             let count = min(Self.examplesPerPass, range.upperBound - start)
-            for b in 0..<count {
-                unsafe indices[b] = UInt32(start + b)
-                unsafe workspace.labels[b] = examples.labels[start + b]
-            }
-            unsafe network.forward(
-                examples, indices, 0..<count, weights: weights.pointer, workspace)
-            unsafe network.output(workspace.labels, 0..<count, workspace)
+            for b in 0..<count { unsafe indices[b] = UInt32(start + b) }
+            unsafe workspace.batch.fill(0..<count, from: examples, indices)
+            unsafe network.forward(0..<count, weights: weights.pointer, workspace)
+            network.output(0..<count, workspace)
             unsafe network.kernels.decide(
                 workspace.activations[last].pointer, workspace.strides[last], outputs, count,
                 network.architecture.decoding == .plain, otherDecisions)
@@ -78,7 +75,7 @@ package struct Evaluation: Sendable, Equatable {
             for b in 0..<count {
                 loss += unsafe Double(workspace.losses.pointer[b])
                 let decision = unsafe workspace.decisions[b]
-                unsafe confusion[Int(workspace.labels[b])][Int(decision)] += 1
+                unsafe confusion[Int(workspace.batch.labels[b])][Int(decision)] += 1
                 if unsafe decision != otherDecisions[b] { changed += 1 }
             }
             start += count

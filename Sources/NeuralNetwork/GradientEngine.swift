@@ -154,11 +154,11 @@ import Synchronization
         nextTask.store(0, ordering: .relaxed)
         team.run { thread in
             let range = count * thread / team.count..<count * (thread + 1) / team.count
-            for b in range { unsafe workspace.labels[b] = examples.labels[Int(indices[b])] }
-            unsafe network.forward(examples, indices, range, weights: weights, workspace) {
+            unsafe workspace.batch.fill(range, from: examples, indices)
+            unsafe network.forward(range, weights: weights, workspace) {
                 pixels.add($1, at: $0, network.kernels)
             }
-            unsafe network.output(workspace.labels, range, workspace)
+            network.output(range, workspace)
             network.backward(range, transposed: transposed, workspace)
             team.barrier()
             eachTask { unsafe run($0, count, scratch[thread], into: buffer, completed) }
@@ -248,7 +248,7 @@ import Synchronization
             var correct: UInt32 = 0
             for b in range {
                 unsafe loss += workspace.losses.pointer[b]
-                if unsafe workspace.decisions[b] == workspace.labels[b] { correct += 1 }
+                if unsafe workspace.decisions[b] == workspace.batch.labels[b] { correct += 1 }
             }
             unsafe target[0] = loss.bitPattern
             unsafe target[1 + layers] = correct

@@ -241,10 +241,9 @@ extension KernelSet {
         return unsafe checksum(start, bytes.count)
     }
 
-    /// Asks for bytes that are read soon.
-    func prefetch(_ bytes: UnsafeRawBufferPointer) {
-        guard let start = bytes.baseAddress else { return }
-        unsafe vector_prefetch(start, bytes.count)
+    /// Asks for the entries of an example that are read soon.
+    func prefetch(_ row: SparseExamples.Row) {
+        unsafe vector_prefetch(row.columns, SparseExamples.bytesPerEntry * row.count)
     }
 
     /// sum ← left + right over `count` floats at any alignment: a parent of the reduction tree.

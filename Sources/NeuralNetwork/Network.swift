@@ -19,12 +19,9 @@ struct Network: Sendable {
 
     /// Fills the activations of `range` up to the last layer's logits.
     ///
-    /// - Parameters:
-    ///   - indices: where in `examples` each example of the batch is.
-    ///   - visited: called with each example's row of pixels while it is in the first cache.
+    /// - Parameter visited: called with each example's row of pixels while it is in the first cache.
     func forward(
-        _ examples: SparseExamples, _ indices: UnsafePointer<UInt32>, _ range: Range<Int>,
-        weights: UnsafePointer<Float>, _ workspace: Workspace,
+        _ range: Range<Int>, weights: UnsafePointer<Float>, _ workspace: Workspace,
         visited: (_ place: Int, _ row: SparseExamples.Row) -> Void = { _, _ in }
     ) {
         guard !range.isEmpty else { return }
@@ -34,10 +31,9 @@ struct Network: Sendable {
             if index == 0 {
                 for b in range {
                     if b + Self.examplesReadAhead < range.upperBound {
-                        let next = unsafe Int(indices[b + Self.examplesReadAhead])
-                        unsafe kernels.prefetch(examples.bytes(of: next))
+                        kernels.prefetch(workspace.batch.row(b + Self.examplesReadAhead))
                     }
-                    let row = unsafe examples.row(Int(indices[b]))
+                    let row = workspace.batch.row(b)
                     unsafe kernels.sparseForward(
                         row.columns, row.bytes, row.count, workspace.intensities.pointer,
                         weights + layer.kernelOffset, weights + layer.biasOffset, layer.outputs,
@@ -61,7 +57,7 @@ struct Network: Sendable {
     }
 
     /// Logits to outputs, losses, decisions, and the last layer's deltas.
-    func output(_ labels: UnsafePointer<UInt8>, _ range: Range<Int>, _ workspace: Workspace) {
+    func output(_ range: Range<Int>, _ workspace: Workspace) {
         guard !range.isEmpty else { return }
         let stride = workspace.strides[lastLayer]
         let first = range.lowerBound * stride
@@ -81,8 +77,8 @@ struct Network: Sendable {
         }
         let offTarget: Float = architecture.targets == .zeroOne ? 0 : -1
         unsafe kernel(
-            y, stride, outputs, range.count, labels + range.lowerBound, offTarget, deltas,
-            workspace.losses.pointer + range.lowerBound)
+            y, stride, outputs, range.count, workspace.batch.labels + range.lowerBound, offTarget,
+            deltas, workspace.losses.pointer + range.lowerBound)
         if architecture.loss == .mse {
             unsafe multiplyByDerivative(architecture.output, deltas, y, range.count * stride)
         }
@@ -159,6 +155,7 @@ struct Network: Sendable {
 /// Threads of one team write disjoint ranges between barriers: hence `Sendable`.
 @safe final class Workspace: @unchecked Sendable {
     let capacity: Int
+    let batch: ExampleBatch
     /// Floats between two examples, by layer: the width, padded to whole blocks.
     let strides: [Int]
     let activations: [FloatBuffer]
@@ -166,12 +163,12 @@ struct Network: Sendable {
     let deltas: [FloatBuffer]
     let losses: FloatBuffer
     let decisions: UnsafeMutablePointer<UInt8>
-    let labels: UnsafeMutablePointer<UInt8>
     /// x of every byte: Float(byte) / 255.
     let intensities: FloatBuffer
 
     init(_ layout: ParameterLayout, capacity: Int) {
         self.capacity = capacity
+        batch = ExampleBatch(capacity: capacity)
         strides = layout.layers.indices.map { index in
             let block = index == 0 ? 64 : 16
             return (layout.layers[index].outputs + block - 1) / block * block
@@ -180,12 +177,8 @@ struct Network: Sendable {
         deltas = strides.map { FloatBuffer(count: capacity * $0) }
         losses = FloatBuffer(count: capacity)
         unsafe decisions = .allocate(capacity: capacity)
-        unsafe labels = .allocate(capacity: capacity)
         intensities = FloatBuffer((0..<256).map { Float($0) / 255 })
     }
 
-    deinit {
-        unsafe decisions.deallocate()
-        unsafe labels.deallocate()
-    }
+    deinit { unsafe decisions.deallocate() }
 }

@@ -66,10 +66,13 @@ import Glibc
         unsafe free(entries)
     }
 
-    /// Two bytes for each column, one for each byte, rounded up to whole units.
-    private static func unitCount(_ entryCount: Int) -> Int { (3 * entryCount + 1) / 2 }
+    /// Two for a column, one for a byte.
+    static let bytesPerEntry = 3
 
-    private static func entryCount(_ unitCount: Int) -> Int { 2 * unitCount / 3 }
+    /// The entries' bytes, rounded up to whole units.
+    private static func unitCount(_ entryCount: Int) -> Int { (bytesPerEntry * entryCount + 1) / 2 }
+
+    private static func entryCount(_ unitCount: Int) -> Int { 2 * unitCount / bytesPerEntry }
 
     /// Room on huge pages where the system has them: a draw from all over the set misses small ones.
     private static func allocate(_ unitCount: Int) -> UnsafeMutablePointer<UInt16> {
@@ -90,11 +93,5 @@ import Glibc
         let bytes = unsafe UnsafeRawPointer(columns + count)
         return unsafe Row(
             columns: columns, bytes: bytes.assumingMemoryBound(to: UInt8.self), count: count)
-    }
-
-    /// Where an example's entries lie, for reading ahead.
-    func bytes(of example: Int) -> UnsafeRawBufferPointer {
-        let (start, end) = unsafe (Int(starts[example]), Int(starts[example + 1]))
-        return unsafe UnsafeRawBufferPointer(start: entries + start, count: 2 * (end - start))
     }
 }
