@@ -11,33 +11,49 @@ import CVector
     private let hasWideRegisters = false
 #endif
 
-/// z[j] ← chain of fma(x[p], w[p, j]) from bias[j], over the example's `count` non-zero pixels p in order.
+/// Continues each example's chain z[b, j] ← fma(x[b, p], w[p, j]) over its non-zero pixels p of the inputs
+/// `lower ..< upper`, in order. It begins with bias[j] where `lower` is 0.
 ///
 /// - Parameters:
+///   - columns: of each example; so are `bytes` and `counts`, the number of its entries.
+///   - done: of each example, the number of entries that lie below `lower`, and then below `upper`.
 ///   - intensities: x of each byte.
 ///   - weights: `[inputs, outputs]`, row-major, readable for 64 floats beyond its end.
-///   - z: `[outputs]`, padded to a multiple of 64.
+///   - z: `[examples, outputs]`, rows `stride` floats apart, a multiple of 64.
 @inline(never)
 package func sparseForward(
-    _ columns: UnsafePointer<UInt16>, _ bytes: UnsafePointer<UInt8>, _ count: Int,
-    _ intensities: UnsafePointer<Float>, _ weights: UnsafePointer<Float>,
-    _ bias: UnsafePointer<Float>,
-    _ outputs: Int, _ z: UnsafeMutablePointer<Float>
+    _ columns: UnsafePointer<UnsafePointer<UInt16>>, _ bytes: UnsafePointer<UnsafePointer<UInt8>>,
+    _ counts: UnsafePointer<Int>, _ done: UnsafeMutablePointer<Int>, _ examples: Int,
+    _ lower: Int, _ upper: Int, _ intensities: UnsafePointer<Float>,
+    _ weights: UnsafePointer<Float>, _ bias: UnsafePointer<Float>, _ outputs: Int,
+    _ z: UnsafeMutablePointer<Float>, _ stride: Int
 ) {
-    var j = 0
-    while j < outputs {
-        let isWide = hasWideRegisters && j &+ 64 < outputs
-        var low = unsafe vector_load64(bias + j)
-        var high = unsafe isWide ? vector_load64(bias + j + 64) : vector_splat64(0)
-        for entry in 0..<count {
-            let x = unsafe vector_splat64(intensities[Int(bytes[entry])])
-            let row = unsafe weights + (Int(columns[entry]) &* outputs &+ j)
-            low = unsafe vector_fma64(x, vector_load64(row), low)
-            if isWide { high = unsafe vector_fma64(x, vector_load64(row + 64), high) }
+    for b in 0..<examples {
+        let (columns, bytes, count) = unsafe (columns[b], bytes[b], counts[b])
+        let first = unsafe lower == 0 ? 0 : done[b]
+        let z = unsafe z + b &* stride
+        let start = unsafe lower == 0 ? bias : UnsafePointer(z)
+        var entry = first
+        var j = 0
+        while j < outputs {
+            let isWide = hasWideRegisters && j &+ 64 < outputs
+            var low = unsafe vector_load64(start + j)
+            var high = unsafe isWide ? vector_load64(start + j + 64) : vector_splat64(0)
+            entry = first
+            while entry < count {
+                let column = unsafe Int(columns[entry])
+                if column >= upper { break }
+                let x = unsafe vector_splat64(intensities[Int(bytes[entry])])
+                let row = unsafe weights + (column &* outputs &+ j)
+                low = unsafe vector_fma64(x, vector_load64(row), low)
+                if isWide { high = unsafe vector_fma64(x, vector_load64(row + 64), high) }
+                entry &+= 1
+            }
+            unsafe vector_store64(z + j, low)
+            if isWide { unsafe vector_store64(z + j + 64, high) }
+            j &+= isWide ? 128 : 64
         }
-        unsafe vector_store64(z + j, low)
-        if isWide { unsafe vector_store64(z + j + 64, high) }
-        j &+= isWide ? 128 : 64
+        unsafe done[b] = entry
     }
 }
 

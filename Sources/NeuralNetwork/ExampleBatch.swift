@@ -5,17 +5,27 @@
 ///
 /// Threads of one team fill and read disjoint ranges: hence `Sendable`.
 @safe final class ExampleBatch: @unchecked Sendable {
+    let columns: UnsafeMutablePointer<UnsafePointer<UInt16>>
+    let bytes: UnsafeMutablePointer<UnsafePointer<UInt8>>
+    let counts: UnsafeMutablePointer<Int>
+    /// Entries that went into the forward product.
+    let done: UnsafeMutablePointer<Int>
     let labels: UnsafeMutablePointer<UInt8>
-    private let rows: UnsafeMutablePointer<SparseExamples.Row>
 
     init(capacity: Int) {
+        unsafe columns = .allocate(capacity: capacity)
+        unsafe bytes = .allocate(capacity: capacity)
+        unsafe counts = .allocate(capacity: capacity)
+        unsafe done = .allocate(capacity: capacity)
         unsafe labels = .allocate(capacity: capacity)
-        unsafe rows = .allocate(capacity: capacity)
     }
 
     deinit {
+        unsafe columns.deallocate()
+        unsafe bytes.deallocate()
+        unsafe counts.deallocate()
+        unsafe done.deallocate()
         unsafe labels.deallocate()
-        unsafe rows.deallocate()
     }
 
     /// - Parameter indices: where in `examples` each example of the batch is.
@@ -24,10 +34,16 @@
     ) {
         for place in range {
             let index = unsafe Int(indices[place])
+            let row = examples.row(index)
+            unsafe columns[place] = row.columns
+            unsafe bytes[place] = row.bytes
+            unsafe counts[place] = row.count
             unsafe labels[place] = examples.labels[index]
-            unsafe rows[place] = examples.row(index)
         }
     }
 
-    func row(_ place: Int) -> SparseExamples.Row { unsafe rows[place] }
+    func row(_ place: Int) -> SparseExamples.Row {
+        unsafe SparseExamples.Row(
+            columns: columns[place], bytes: bytes[place], count: counts[place])
+    }
 }

@@ -75,7 +75,9 @@ package struct KernelVariantError: Error, CustomStringConvertible {
     package let countOutside: @Sendable (Floats, Int, Int, Int, Float, Float) -> Int
     package let sparseForward:
         @Sendable (
-            UnsafePointer<UInt16>, Bytes, Int, Floats, Floats, Floats, Int, MutableFloats
+            UnsafePointer<UnsafePointer<UInt16>>, UnsafePointer<Bytes>, UnsafePointer<Int>,
+            UnsafeMutablePointer<Int>, Int, Int, Int, Floats, Floats, Floats, Int, MutableFloats,
+            Int
         ) -> Void
     package let sparseScatter:
         @Sendable (UnsafePointer<UInt16>, Bytes, Int, UnsafeMutablePointer<UInt8>, Int) -> Void

@@ -8,33 +8,68 @@ struct SparseInputTests {
 
     private static let intensities = FloatBuffer((0..<256).map { Float($0) / 255 })
 
-    /// Zero pixels contribute nothing, also against an infinite or undefined weight.
+    /// Zero pixels contribute nothing, also against an infinite or undefined weight. Inputs may be visited in
+    /// pieces, some of them empty, without a change to a bit.
     @Test(arguments: supportedVariants)
     func forward(variant: KernelVariant) {
         let kernels = KernelSet(variant)
         var random = SeededRandom(seed: 1)
         let inputs = 29
-        for outputs in 1...200 {
-            for density in Self.densities {
-                let pixels = random.pixels(inputs, density: density)
-                let columns = pixels.indices.filter { pixels[$0] != 0 }
-                let weights =
-                    outputs % 4 == 0
-                    ? random.floatsWithSpecials(inputs * outputs) : random.floats(inputs * outputs)
-                let bias = random.floats(outputs)
-                let (weightBuffer, biasBuffer) = (FloatBuffer(weights), FloatBuffer(bias))
-                let z = FloatBuffer(count: roundUp(outputs, to: 64))
-                unsafe kernels.sparseForward(
-                    columns.map { UInt16($0) }, columns.map { pixels[$0] }, columns.count,
-                    Self.intensities.pointer, weightBuffer.pointer, biasBuffer.pointer, outputs,
-                    z.pointer)
-                let expected = Twin.forward(
+        for outputs in Array(1...200) + [300] {
+            let examples = outputs % 5 + 1
+            let pixels = (0..<examples).map {
+                random.pixels(inputs, density: Self.densities[(outputs + $0) % 4])
+            }
+            let weights =
+                outputs % 4 == 0
+                ? random.floatsWithSpecials(inputs * outputs) : random.floats(inputs * outputs)
+            let bias = random.floats(outputs)
+            let expected = pixels.map { pixels in
+                Twin.forward(
                     pixels.map { Float($0) / 255 }, skipsZeros: true, weights: weights,
                     weightStride: outputs, bias: bias, outputs: outputs)
-                #expect(
-                    firstDifference(Array(z.array[..<outputs]), expected) == nil,
-                    "\(outputs) outputs, \(columns.count) pixels")
             }
+            for ends in [[inputs], [1, 2, 3, 28, inputs], [14, 40], [inputs + 5, inputs + 9]] {
+                let z = Self.forward(kernels, pixels, weights, bias, ends: ends)
+                for (b, expected) in expected.enumerated() {
+                    #expect(
+                        firstDifference(z[b], expected) == nil,
+                        "\(outputs) outputs, example \(b) of \(examples), inputs cut at \(ends)")
+                }
+            }
+        }
+    }
+
+    /// z of every example, visiting the inputs up to each of `ends` in turn.
+    private static func forward(
+        _ kernels: KernelSet, _ pixels: [[UInt8]], _ weights: [Float], _ bias: [Float], ends: [Int]
+    ) -> [[Float]] {
+        let columns = pixels.map { row in row.indices.filter { row[$0] != 0 }.map(UInt16.init) }
+        let counts = columns.map(\.count)
+        let starts = counts.indices.map { counts[..<$0].reduce(0, +) }
+        let (weights, bias) = (FloatBuffer(weights), FloatBuffer(bias))
+        let stride = roundUp(bias.count, to: 64)
+        let z = FloatBuffer([Float](repeating: 5, count: pixels.count * stride))
+        var done = [Int](repeating: 99, count: pixels.count)
+        unsafe columns.flatMap(\.self).withUnsafeBufferPointer { allColumns in
+            unsafe pixels.joined().filter { $0 != 0 }.withUnsafeBufferPointer { allBytes in
+                // An array without elements may have no address; then nothing is read from this one.
+                let nothing = unsafe UnsafeRawPointer(z.pointer)
+                let columns =
+                    unsafe allColumns.baseAddress ?? nothing.assumingMemoryBound(to: UInt16.self)
+                let bytes =
+                    unsafe allBytes.baseAddress ?? nothing.assumingMemoryBound(to: UInt8.self)
+                for (lower, upper) in zip([0] + ends, ends) {
+                    unsafe kernels.sparseForward(
+                        starts.map { unsafe columns + $0 }, starts.map { unsafe bytes + $0 },
+                        counts, &done, pixels.count, lower, upper, intensities.pointer,
+                        weights.pointer, bias.pointer, bias.count, z.pointer, stride)
+                }
+            }
+        }
+        #expect(done == counts)
+        return pixels.indices.map {
+            row($0, of: z.array, stride: stride, width: bias.count)
         }
     }
 

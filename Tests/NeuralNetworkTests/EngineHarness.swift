@@ -22,7 +22,7 @@ struct Problem {
             pixels.append(random.pixels(architecture.layers[0], density: density))
         }
         self.pixels = pixels
-        labels = random.labels(examples, classes: architecture.layers.last ?? 1)
+        labels = random.labels(examples, classes: min(architecture.layers.last ?? 1, 256))
         weights = random.floats(layout.parameterCount, limit: weightLimit)
     }
 

@@ -66,13 +66,13 @@ struct KernelCases {
         let stack = FloatBuffer(count: 32 * 256)
         return [
             Self.operations("sparseForward", 2 * pixels.entryCount * hidden) {
-                for example in 0..<Self.examples {
-                    let start = pixels.starts[example]
-                    unsafe pixels.withEntries { columns, bytes in
+                unsafe pixels.withExamples { columns, bytes, counts, done in
+                    // A block of rows that stays in the first cache at a time, as the network does it.
+                    for lower in stride(from: 0, to: inputs, by: 96) {
                         unsafe kernels.sparseForward(
-                            columns + start, bytes + start, pixels.starts[example + 1] - start,
+                            columns, bytes, counts, done, Self.examples, lower, lower + 96,
                             pixels.intensities.pointer, weights.pointer, bias.pointer, hidden,
-                            z.pointer + example * hidden)
+                            z.pointer, hidden)
                     }
                 }
             },

@@ -39,7 +39,23 @@ import NeuralNetwork
         }
     }
 
-    func withEntries(_ body: (UnsafePointer<UInt16>, UnsafePointer<UInt8>) -> Void) {
+    /// The columns, bytes and counts of every example, and room for the number of entries that are done.
+    func withExamples(
+        _ body: (
+            UnsafePointer<UnsafePointer<UInt16>>, UnsafePointer<UnsafePointer<UInt8>>,
+            UnsafePointer<Int>, UnsafeMutablePointer<Int>
+        ) -> Void
+    ) {
+        unsafe withEntries { columns, bytes in
+            var done = starts
+            unsafe body(
+                starts.dropLast().map { unsafe columns + $0 },
+                starts.dropLast().map { unsafe bytes + $0 },
+                zip(starts.dropFirst(), starts).map { $0 - $1 }, &done)
+        }
+    }
+
+    private func withEntries(_ body: (UnsafePointer<UInt16>, UnsafePointer<UInt8>) -> Void) {
         unsafe columns.withUnsafeBufferPointer { columns in
             unsafe bytes.withUnsafeBufferPointer { bytes in
                 guard let columns = columns.baseAddress, let bytes = bytes.baseAddress else {
