@@ -76,12 +76,14 @@ package func sparseScatter(
 /// Columns of a block.
 private let blockWidth = MemoryLayout<Block>.size / MemoryLayout<Float>.size
 
-/// The weight gradient of input rows `lower ..< upper`, each leaf summed and the leaves folded in tree
-/// order while a row is in registers.
+/// The weight gradient of input rows `lower ..< upper`, each leaf summed and folded in tree order while its sum
+/// is in registers.
 ///
-/// A leaf's element is the chain of fma(x[b, p], δ[b, j]) from +0 over its examples b in order, then + (+0).
+/// A leaf's element is the chain of fma(x[b, p], δ[b, j]) from +0 over its examples b in order, then + (+0): added
+/// once, after the fold, because a −0 within it changes no sum but a zero.
 /// Two rows, neighbouring pixels mostly black or white together, go through the examples where either is not
 /// zero: fma(0, δ, sum) leaves a sum as it is, but for a δ that is not finite, with which no step is committed.
+/// All passes over a leaf's columns follow each other: they take as many turns, which a CPU learns to predict.
 /// - Parameters:
 ///   - pixels: `[leaf, input, leafStride]`: the bytes of a leaf's examples by input, zero where there are none.
 ///   - leafStride: bytes between two inputs, a multiple of 16 that is at least `leafSize`.
@@ -98,97 +100,139 @@ package func sparseWeightGradient(
     _ gradient: UnsafeMutablePointer<Float>, _ squares: UnsafeMutablePointer<Float>,
     _ stack: UnsafeMutablePointer<Float>
 ) {
-    let zero = block_splat(0)
-    var target = unsafe gradient
     var row = lower
     while row < upper {
         let isPair = row &+ 1 < upper
-        var j = 0
-        while j < outputs {
-            let isWide = j &+ blockWidth < outputs
-            // The sums of the last leaf that had a contribution: (row, half of the columns).
-            var (s00, s01, s10, s11) = (zero, zero, zero, zero)
-            var last = -1
+        let rowBytes = unsafe pixels + row &* leafStride
+        let second = isPair ? leafStride : 0
+        // As many columns as a level of the stack holds.
+        var first = 0
+        while first < outputs {
+            let end = min(first &+ 128, outputs)
             // Levels of the stack where a left sibling waits. One without a contribution does not: adding its
-            // +0 would change nothing.
+            // +0 would change nothing. The last leaf always counts; what it completes is the gradient.
             var occupied: UInt32 = 0
-            var bytes = unsafe pixels + row &* leafStride
-            for leaf in 0..<leafCount {
-                var leafDeltas = unsafe deltas + (leaf &* leafSize &* stride &+ j)
-                var isFirst = true
-                var group = 0
-                while group < leafStride {
-                    let first = unsafe bytes + group
-                    let second = unsafe isPair ? first + leafStride : first
-                    var mask = unsafe vector_nonzero_bytes(first) | vector_nonzero_bytes(second)
-                    if mask != 0 {
-                        if isFirst {
-                            isFirst = false
-                            if last >= 0 {
-                                // The subtree that ends between the two leaves is complete.
-                                let levels = Int.bitWidth &- 1 &- (last ^ leaf).leadingZeroBitCount
-                                let complete = (1 &<< UInt32(truncatingIfNeeded: levels)) &- 1
-                                unsafe fold(
-                                    &s00, &s01, &s10, &s11, isWide, occupied & complete, stack)
-                                occupied = occupied & ~complete | (complete &+ 1)
-                                let waiting = unsafe stack + levels &* 256
-                                unsafe block_store(waiting, s00)
-                                unsafe block_store(waiting + 64, s10)
-                                if isWide {
-                                    unsafe block_store(waiting + 128, s01)
-                                    unsafe block_store(waiting + 192, s11)
-                                }
-                                (s00, s01, s10, s11) = (zero, zero, zero, zero)
-                            }
-                        }
-                        repeat {
-                            let example = mask.trailingZeroBitCount
-                            mask &= mask &- 1
-                            let x0 = unsafe block_splat(intensities[Int(first[example])])
-                            let x1 = unsafe block_splat(intensities[Int(second[example])])
-                            let delta = unsafe leafDeltas + example &* stride
-                            let low = unsafe block_load(delta)
-                            s00 = block_fma(x0, low, s00)
-                            s10 = block_fma(x1, low, s10)
-                            if isWide {
-                                let high = unsafe block_load(delta + blockWidth)
-                                s01 = block_fma(x0, high, s01)
-                                s11 = block_fma(x1, high, s11)
-                            }
-                        } while mask != 0
-                    }
-                    unsafe leafDeltas += 16 &* stride
-                    group &+= 16
+            var leaf = unsafe contributingLeaf(
+                from: 0, leafCount, rowBytes, inputs, leafStride, second)
+            while leaf < leafCount {
+                let isLast = leaf &+ 1 == leafCount
+                var (next, level, waiting) = (leafCount, 0, occupied)
+                if !isLast {
+                    next = unsafe contributingLeaf(
+                        from: leaf &+ 1, leafCount, rowBytes, inputs, leafStride, second)
+                    // The subtree that ends between the two leaves is complete.
+                    level = Int.bitWidth &- 1 &- (leaf ^ next).leadingZeroBitCount
+                    let complete = (1 &<< UInt32(truncatingIfNeeded: level)) &- 1
+                    waiting = occupied & complete
+                    occupied = occupied & ~complete | (complete &+ 1)
                 }
-                if !isFirst {
-                    last = leaf
+                let bytes = unsafe rowBytes + leaf &* inputs &* leafStride
+                var j = first
+                while j < end {
+                    let isWide = j &+ blockWidth < outputs
+                    // (row, half of the columns)
+                    var (s00, s01) = (block_splat(0), block_splat(0))
+                    var (s10, s11) = (s00, s00)
+                    unsafe addExamples(
+                        &s00, &s01, &s10, &s11, isWide, bytes, second, leafStride, intensities,
+                        deltas + (leaf &* leafSize &* stride &+ j), stride)
                     let total = unsafe squares + (leaf &* stride &+ j)
-                    (s00, s10) = (block_add(s00, zero), block_add(s10, zero))
-                    var sum = unsafe block_fma(s00, s00, block_load(total))
-                    if isPair { sum = block_fma(s10, s10, sum) }
-                    unsafe block_store(total, sum)
-                    if isWide {
-                        (s01, s11) = (block_add(s01, zero), block_add(s11, zero))
-                        sum = unsafe block_fma(s01, s01, block_load(total + blockWidth))
-                        if isPair { sum = block_fma(s11, s11, sum) }
-                        unsafe block_store(total + blockWidth, sum)
+                    unsafe addSquares(s00, s10, isPair, total)
+                    if isWide { unsafe addSquares(s01, s11, isPair, total + blockWidth) }
+                    let columns = unsafe stack + (j &- first)
+                    unsafe fold(&s00, &s01, &s10, &s11, isWide, waiting, columns)
+                    if isLast {
+                        let target = unsafe gradient + ((row &- lower) &* outputs &+ j)
+                        let (next, rest) = unsafe (target + blockWidth, outputs &- j)
+                        unsafe storeTotal(target, s00, rest)
+                        if isWide { unsafe storeTotal(next, s01, rest &- blockWidth) }
+                        if isPair {
+                            unsafe storeTotal(target + outputs, s10, rest)
+                            if isWide { unsafe storeTotal(next + outputs, s11, rest &- blockWidth) }
+                        }
+                    } else {
+                        let place = unsafe columns + level &* 256
+                        unsafe block_store(place, s00)
+                        unsafe block_store(place + 128, s10)
+                        if isWide {
+                            unsafe block_store(place + blockWidth, s01)
+                            unsafe block_store(place + 128 + blockWidth, s11)
+                        }
                     }
+                    j &+= isWide ? 2 &* blockWidth : blockWidth
                 }
-                unsafe bytes += inputs &* leafStride
+                leaf = next
             }
-            unsafe fold(&s00, &s01, &s10, &s11, isWide, occupied, stack)
-            unsafe block_store_first(target + j, s00, outputs &- j)
-            if isPair { unsafe block_store_first(target + outputs + j, s10, outputs &- j) }
-            if isWide {
-                let (rest, next) = (outputs &- j &- blockWidth, j &+ blockWidth)
-                unsafe block_store_first(target + next, s01, rest)
-                if isPair { unsafe block_store_first(target + outputs + next, s11, rest) }
-            }
-            j &+= isWide ? 2 &* blockWidth : blockWidth
+            first = end
         }
-        unsafe target += 2 &* outputs
         row &+= 2
     }
+}
+
+/// The first leaf from `leaf` on in which one of two rows has a pixel that is not zero, or the last leaf.
+@inline(__always)
+private func contributingLeaf(
+    from leaf: Int, _ leafCount: Int, _ rowBytes: UnsafePointer<UInt8>, _ inputs: Int,
+    _ leafStride: Int, _ second: Int
+) -> Int {
+    var leaf = leaf
+    while leaf &+ 1 < leafCount {
+        let bytes = unsafe rowBytes + leaf &* inputs &* leafStride
+        var group = 0
+        while group < leafStride {
+            let (x0, x1) = unsafe (bytes + group, bytes + group + second)
+            if unsafe vector_nonzero_bytes(x0) | vector_nonzero_bytes(x1) != 0 { return leaf }
+            group &+= 16
+        }
+        leaf &+= 1
+    }
+    return leaf
+}
+
+/// Adds the products of a leaf's examples where one of two rows is not zero.
+@inline(__always)
+private func addExamples(
+    _ s00: inout Block, _ s01: inout Block, _ s10: inout Block, _ s11: inout Block, _ isWide: Bool,
+    _ bytes: UnsafePointer<UInt8>, _ second: Int, _ leafStride: Int,
+    _ intensities: UnsafePointer<Float>, _ deltas: UnsafePointer<Float>, _ stride: Int
+) {
+    var group = 0
+    while group < leafStride {
+        let (first, second) = unsafe (bytes + group, bytes + group + second)
+        let groupDeltas = unsafe deltas + group &* stride
+        var mask = unsafe vector_nonzero_bytes(first) | vector_nonzero_bytes(second)
+        while mask != 0 {
+            let example = mask.trailingZeroBitCount
+            mask &= mask &- 1
+            let x0 = unsafe block_splat(intensities[Int(first[example])])
+            let x1 = unsafe block_splat(intensities[Int(second[example])])
+            let delta = unsafe groupDeltas + example &* stride
+            let low = unsafe block_load(delta)
+            s00 = block_fma(x0, low, s00)
+            s10 = block_fma(x1, low, s10)
+            if isWide {
+                let high = unsafe block_load(delta + blockWidth)
+                s01 = block_fma(x0, high, s01)
+                s11 = block_fma(x1, high, s11)
+            }
+        }
+        group &+= 16
+    }
+}
+
+@inline(__always)
+private func addSquares(
+    _ first: Block, _ second: Block, _ isPair: Bool, _ squares: UnsafeMutablePointer<Float>
+) {
+    var sum = unsafe block_fma(first, first, block_load(squares))
+    if isPair { sum = block_fma(second, second, sum) }
+    unsafe block_store(squares, sum)
+}
+
+/// Stores the first `count` columns of a complete sum, a −0 as +0.
+@inline(__always)
+private func storeTotal(_ target: UnsafeMutablePointer<Float>, _ sum: Block, _ count: Int) {
+    unsafe block_store_first(target, block_add(sum, block_splat(0)), count)
 }
 
 /// Adds the waiting left siblings, nearest first.
@@ -201,10 +245,10 @@ private func fold(
     while waiting != 0 {
         let left = unsafe stack + waiting.trailingZeroBitCount &* 256
         s00 = unsafe block_add(block_load(left), s00)
-        s10 = unsafe block_add(block_load(left + 64), s10)
+        s10 = unsafe block_add(block_load(left + 128), s10)
         if isWide {
-            s01 = unsafe block_add(block_load(left + 128), s01)
-            s11 = unsafe block_add(block_load(left + 192), s11)
+            s01 = unsafe block_add(block_load(left + blockWidth), s01)
+            s11 = unsafe block_add(block_load(left + 128 + blockWidth), s11)
         }
         waiting &= waiting &- 1
     }

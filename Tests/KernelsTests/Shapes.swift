@@ -13,7 +13,8 @@ struct LeafShape: Sendable, CustomStringConvertible {
 
     var description: String { "\(examples) examples in leaves of \(leafSize), \(outputs) outputs" }
 
-    /// Every width, leaf size and leaf count up to 70, with last leaves of 1 to `leafSize` examples.
+    /// Every width to 200 and a larger one, every leaf size and leaf count up to 70, with last leaves of 1 to
+    /// `leafSize` examples.
     static let all: [LeafShape] =
         (1...70).map { leafCount in
             let leafSize = leafSizes[leafCount % leafSizes.count]
@@ -25,7 +26,7 @@ struct LeafShape: Sendable, CustomStringConvertible {
             let leafSize = leafSizes[outputs % 6]
             return LeafShape(
                 leafSize: leafSize, examples: outputs % (3 * leafSize) + 1, outputs: outputs)
-        }
+        } + [LeafShape(leafSize: 16, examples: 83, outputs: 300)]
 }
 
 func roundUp(_ count: Int, to block: Int) -> Int { (count + block - 1) / block * block }
