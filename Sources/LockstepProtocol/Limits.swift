@@ -51,9 +51,9 @@ package enum Limits {
     package static let maximumControlPayloadByteCount = 1 << 20
     /// The metrics words that travel with shard 0: several words a layer.
     package static let maximumMetricsByteCount = 1 << 16
-    /// A shard of the largest network with its metrics.
+    /// A shard of the largest network with a bit for each row, which has a float at least, and its metrics.
     package static let maximumDataPayloadByteCount =
-        maximumParameterCount * 4 + maximumMetricsByteCount
+        maximumParameterCount * 4 + maximumParameterCount / 8 + maximumMetricsByteCount
     /// For `MAXMSGSIZE`, before a configuration is known.
     package static let maximumFrameByteCount =
         FrameHeader.byteCount + maximumDataPayloadByteCount

@@ -1,5 +1,5 @@
 /// The version of the messages and their meaning: it changes when either does.
-package let protocolVersion = 2
+package let protocolVersion = 3
 
 /// What a process does in the cluster, apart from coordinating it.
 package enum Role: String, Codable, Sendable {

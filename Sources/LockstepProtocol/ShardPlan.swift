@@ -55,10 +55,4 @@ package struct ShardPlan: Hashable, Sendable {
 
     /// The payload of a `weights` or `snapshot` frame of this shard, in bytes.
     package func weightsByteCount(of shard: ShardIndex) -> Int { self[shard].count * 4 }
-
-    /// The payload of a `push` frame of this shard, in bytes: the slice of the node's sum, and for
-    /// shard 0 the node's metrics behind it.
-    package func pushByteCount(of shard: ShardIndex, metricsByteCount: Int) -> Int {
-        weightsByteCount(of: shard) + (shard == 0 ? metricsByteCount : 0)
-    }
 }

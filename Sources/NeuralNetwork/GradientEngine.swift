@@ -97,8 +97,8 @@ import Synchronization
     ///
     /// - Parameters:
     ///   - indices: the node's examples in batch order: `leafSize` for each leaf, the last maybe fewer.
-    ///   - completed: called for every part once, on any thread of the team. It may already change the
-    ///     weights that were loaded, because no sum depends on them any more.
+    ///   - completed: called for every part once that has a place in the buffer, on any thread of the team. It
+    ///     may already change the weights that were loaded, because no sum depends on them any more.
     package func compute(
         _ indices: UnsafeBufferPointer<UInt32>, into buffer: GradientBuffer,
         completed: Completion = { _, _ in }
@@ -116,9 +116,13 @@ import Synchronization
         let node = LeafRange(firstLeaf: 0, leafCount: leafCount)
         guard indices.count > workspace.capacity, let (left, _) = ReductionTree.children(of: node)
         else {
-            unsafe computeInOnePass(base, indices.count, into: buffer, completed)
+            unsafe computeInOnePass(
+                base, indices.count, into: buffer, leavesRowsOut: depth == 0 && slices.isPacked,
+                completed)
             return
         }
+        // The halves are added where they lie, so both have all rows.
+        if depth == 0 { buffer.layOut { _ in true } }
         if depth == spare.count { spare.append(GradientBuffer(slices)) }
         let right = spare[depth]
         let cut = left.leafCount * leafSize
@@ -138,9 +142,9 @@ import Synchronization
         nextTask.store(0, ordering: .relaxed)
         team.run { _ in
             eachTask { index in
-                unsafe eachPart(of: tasks[index], in: left) { part, sum in
+                unsafe left.eachPart(of: range(of: tasks[index])) { part, sum in
                     unsafe network.kernels.foldPair(
-                        sum, right.destination(part.lowerBound).pointer, sum, part.count)
+                        sum, right.place(of: part.lowerBound), sum, part.count)
                     unsafe completed(part, sum)
                 }
             }
@@ -149,8 +153,9 @@ import Synchronization
 
     private func computeInOnePass(
         _ indices: UnsafePointer<UInt32>, _ count: Int, into buffer: GradientBuffer,
-        _ completed: Completion
+        leavesRowsOut: Bool, _ completed: Completion
     ) {
+        let leafCount = (count + leafSize - 1) / leafSize
         nextTask.store(0, ordering: .relaxed)
         team.run { thread in
             let range = count * thread / team.count..<count * (thread + 1) / team.count
@@ -161,6 +166,12 @@ import Synchronization
             network.output(range, workspace)
             network.backward(range, transposed: transposed, workspace)
             team.barrier()
+            if leavesRowsOut {
+                if thread == 0 {
+                    buffer.layOut { pixels.isUsed($0, leafCount: leafCount) }
+                }
+                team.barrier()
+            }
             eachTask { unsafe run($0, count, scratch[thread], into: buffer, completed) }
         }
         foldMetrics(count, into: buffer)
@@ -175,24 +186,12 @@ import Synchronization
         }
     }
 
-    /// The contiguous parts of a task's rows in a buffer: one, unless a slice ends within them.
-    private func eachPart(
-        of task: RowTask, in buffer: GradientBuffer,
-        _ body: (_ part: Range<Int>, _ sums: UnsafeMutablePointer<Float>) -> Void
-    ) {
+    /// A task's rows in the flat vector.
+    private func range(of task: RowTask) -> Range<Int> {
         let layer = network.layout.layers[task.layer]
-        var range = layer.biasOffset..<layer.endOffset
-        if let rows = task.rows {
-            let start = layer.kernelOffset
-            range =
-                start + rows.lowerBound * layer.outputs..<start + rows.upperBound * layer.outputs
-        }
-        while !range.isEmpty {
-            let (target, sliceEnd) = unsafe buffer.destination(range.lowerBound)
-            let end = min(range.upperBound, sliceEnd)
-            unsafe body(range.lowerBound..<end, target)
-            range = end..<range.upperBound
-        }
+        guard let rows = task.rows else { return layer.biasOffset..<layer.endOffset }
+        let start = layer.kernelOffset
+        return start + rows.lowerBound * layer.outputs..<start + rows.upperBound * layer.outputs
     }
 
     /// The gradient of one block of rows.
@@ -207,7 +206,7 @@ import Synchronization
         let leafCount = (count + leafSize - 1) / leafSize
         let kernels = network.kernels
         unsafe scratch.squares.update(repeating: 0, count: leafCount * stride)
-        unsafe eachPart(of: task, in: buffer) { part, target in
+        unsafe buffer.eachPart(of: range(of: task)) { part, target in
             if task.rows == nil {
                 unsafe kernels.biasGradient(
                     deltas, stride, count, leafSize, layer.outputs, target, scratch.squares,

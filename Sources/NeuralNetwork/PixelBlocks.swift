@@ -29,6 +29,19 @@
             leafStride)
     }
 
+    /// Whether an input is not zero in an example of the first leaves.
+    func isUsed(_ input: Int, leafCount: Int) -> Bool {
+        for leaf in 0..<leafCount {
+            let start = unsafe UnsafeRawPointer(bytes + (leaf * width + input) * leafStride)
+            for group in stride(from: 0, to: leafStride, by: 16)
+            where unsafe start.loadUnaligned(fromByteOffset: group, as: SIMD2<UInt64>.self) != .zero
+            {
+                return true
+            }
+        }
+        return false
+    }
+
     /// Makes some inputs of the first leaves zero again.
     func clear(_ inputs: Range<Int>, leafCount: Int) {
         for leaf in 0..<leafCount {

@@ -29,8 +29,6 @@ import Testing
         // 101,770 / 2 = 50,885; the nearest boundary is row 398 of the first kernel.
         #expect(plan.slices == [0..<50_944, 50_944..<101_770])
         #expect(plan.weightsByteCount(of: 0) == 203_776)
-        #expect(plan.pushByteCount(of: 0, metricsByteCount: 40) == 203_816)
-        #expect(plan.pushByteCount(of: 1, metricsByteCount: 40) == plan.weightsByteCount(of: 1))
     }
 
     @Test func asManyServersAsRowsGetARowEach() throws {

@@ -46,9 +46,7 @@ import ZeroMQ
             workerCount = workers
             let layout = run.configuration.layout
             let plan = try ShardPlan(layout: layout, shardCount: shardCount)
-            slices = GradientSlices(
-                ranges: plan.slices, headerByteCount: FrameHeader.byteCount,
-                metrics: StepMetricsLayout(layerCount: layout.layers.count))
+            slices = GradientSlices(pushedTo: plan, layout)
             engine = GradientEngine(
                 run.configuration.architecture, kernels: kernels, examples: run.examples,
                 leafSize: run.schedule.microBatch, slices: slices, team: team)
@@ -177,26 +175,28 @@ import ZeroMQ
         OptimizerSettings(kind: .nesterov, learningRate: 0.05),
     ]
 
-    @Test(arguments: [(1, 1), (2, 3), (5, 2)], optimizers)
+    /// Eleven leaves, the last of five, and in the epoch's last batch four, the last of two. Or eight, which three
+    /// workers push as nodes of two, one, one, two and two.
+    @Test(
+        arguments: [(1, 1, 85), (2, 3, 85), (5, 2, 85), (3, 1, 64), (3, 2, 64)], optimizers)
     func serversComputeTheBitsOfOneProcess(
-        placement: (workers: Int, shards: Int), optimizer: OptimizerSettings
+        placement: (workers: Int, shards: Int, batchSize: Int), optimizer: OptimizerSettings
     ) throws {
-        // Eleven leaves, the last of five; the epoch's last batch has four, the last of two.
         let run = Run(
             RunConfiguration(
                 name: "test",
                 architecture: NetworkArchitecture(
                     layers: [784, 33, 10], hidden: .tanh, output: .softmax, loss: .crossEntropy),
-                optimizer: optimizer, batchSize: 85, microBatch: 8, epochs: 2, seed: 3),
+                optimizer: optimizer, batchSize: placement.batchSize, microBatch: 8, epochs: 2,
+                seed: 3),
             exampleCount: 281)
         let team = ThreadTeam(count: 2)
         defer { team.finish() }
         let local = run.localEngine(threads: team)
         let exchange = try Exchange(
             run, workers: placement.workers, shards: placement.shards, team: team)
-        try #require(run.schedule.totalSteps == 8)
         var earlier = local.weights.array
-        for step in (0..<8).map({ Step($0) }) {
+        for step in (0..<run.schedule.totalSteps).map({ Step($0) }) {
             #expect(local.advance(step) == nil)
             #expect(try exchange.advance(step).allSatisfy { $0 == nil })
             #expect(
@@ -211,6 +211,51 @@ import ZeroMQ
                 firstDifference(try exchange.snapshot(step.next).array, local.weights.array) == nil)
             #expect(local.weights.array != earlier)
             earlier = local.weights.array
+        }
+    }
+
+    @Test func aPushHoldsTheRowsThatItsBitsSay() throws {
+        let configuration = RunConfiguration(
+            name: "test",
+            architecture: NetworkArchitecture(
+                layers: [784, 16, 10], hidden: .tanh, output: .tanh, loss: .mse),
+            optimizer: OptimizerSettings(kind: .sgd, learningRate: 0.1), batchSize: 32, epochs: 1,
+            seed: 1)
+        let wire = Wire(kernels: Self.kernels)
+        let shard = try ShardEngine(
+            PrepareRun(
+                run: 0, configuration: configuration, shard: 1, shardCount: 2, workers: []),
+            trainingExampleCount: 64, session: SessionID(rawValue: 1), incarnation: 1, wire: wire)
+        let slices = GradientSlices(pushedTo: shard.plan, configuration.layout)
+        let rows = slices.ranges[1].lowerBound / 16..<784
+        let behind = configuration.layout.parameterCount - 784 * 16
+
+        /// What the server says to a push with some rows, and as many floats as if it had `floatRows`.
+        func check(rows: [Int], floatRows: Int) throws {
+            var payload = [UInt8](
+                repeating: 0, count: slices.presenceByteCount + (floatRows * 16 + behind) * 4)
+            for row in rows { payload[row / 8] |= 1 << UInt8(row % 8) }
+            let push = unsafe wire.message(
+                FrameHeader(type: .push, shard: 1), copying: payload.span.bytes)
+            guard case .raw(let header) = try wire.decode(push) else { return }
+            try shard.check(push, header)
+        }
+        try check(rows: [], floatRows: 0)
+        try check(rows: [rows.lowerBound, 783], floatRows: 2)
+        try check(rows: Array(rows), floatRows: rows.count)
+        for (present, floatRows) in [([], 1), ([783], 0), ([700, 783], 1), ([700], 2)] {
+            #expect("\(present) with \(floatRows)") {
+                try check(rows: present, floatRows: floatRows)
+            } throws: { error in
+                guard case FrameError.payloadLength(.push, _, _) = error else { return false }
+                return true
+            }
+        }
+        // A row of the other shard, and one that the layer does not have.
+        for row in [rows.lowerBound - 1, 784] {
+            #expect(throws: FrameError.payloadContent(.push)) {
+                try check(rows: [row, 783], floatRows: 2)
+            }
         }
     }
 

@@ -39,12 +39,13 @@ struct Problem {
     /// The gradient sums and metrics of nodes, each a range of the examples.
     func compute(
         _ nodes: [Range<Int>], leafSize: Int, threads: Int = 1, sliceRanges: [Range<Int>]? = nil,
-        headerByteCount: Int = 0, variant: KernelVariant? = nil
+        headerByteCount: Int = 0, isPacked: Bool = false, variant: KernelVariant? = nil
     ) -> [NodeResult] {
         let fastest = KernelVariant.allCases.last(where: \.isSupported) ?? .baseline
         let slices = GradientSlices(
             ranges: sliceRanges ?? [0..<layout.parameterCount], headerByteCount: headerByteCount,
-            metrics: StepMetricsLayout(layerCount: layout.layers.count))
+            metrics: StepMetricsLayout(layerCount: layout.layers.count),
+            packedLayer: isPacked ? layout.layers.first : nil)
         let team = ThreadTeam(count: threads)
         defer { team.finish() }
         let engine = GradientEngine(
@@ -56,7 +57,7 @@ struct Problem {
         return nodes.map { node in
             let indices = node.map { UInt32($0) }
             unsafe indices.withUnsafeBufferPointer { unsafe engine.compute($0, into: buffer) }
-            return NodeResult(buffer)
+            return NodeResult(buffer, layout)
         }
     }
 
@@ -70,15 +71,20 @@ struct NodeResult {
     var squaredGradientNorms: [Float]
     var correctCount: Int
     var saturatedCounts: [Int]
+    /// By slice, of what would be sent.
+    let payloadByteCounts: [Int]
 
-    init(_ buffer: GradientBuffer) {
-        sum = buffer.slices.ranges.enumerated().flatMap { slice, range in
-            let payload = unsafe buffer.payload(slice)
-            return range.indices.map { index in
-                unsafe payload.loadUnaligned(
-                    fromByteOffset: (index - range.lowerBound) * 4, as: Float.self)
+    init(_ buffer: GradientBuffer, _ layout: ParameterLayout) {
+        let slices = buffer.slices
+        sum = slices.ranges.indices.flatMap { slice in
+            let payload = unsafe UnsafeRawBufferPointer(buffer.payload(slice))
+            var offset = slices.presenceByteCount
+            return layout.layers.flatMap { layer in
+                let part = slices.ranges[slice].clamped(to: layer.kernelOffset..<layer.endOffset)
+                return unsafe slices.floatArray(of: part, in: payload, at: &offset)
             }
         }
+        payloadByteCounts = slices.ranges.indices.map { unsafe buffer.payload($0).count }
         let metrics = unsafe buffer.slices.metrics.metrics(buffer.metricsWords)
         lossSum = metrics.lossSum
         squaredGradientNorms = metrics.squaredGradientNorms
@@ -106,5 +112,25 @@ struct NodeResult {
             ).map { "loss and norms: \($0)" }
             ?? (correctCount == other.correctCount && saturatedCounts == other.saturatedCounts
                 ? nil : "counts differ")
+    }
+}
+
+extension GradientSlices {
+    /// The floats of a part of one layer, with those that are left out.
+    func floatArray(
+        of part: Range<Int>, in payload: UnsafeRawBufferPointer, at offset: inout Int
+    ) -> [Float] {
+        var floats: [Float] = []
+        while floats.count < part.count {
+            let start = part.lowerBound + floats.count
+            let (end, isPresent) = unsafe run(from: start, to: part.upperBound, in: payload)
+            for _ in start..<end {
+                floats.append(
+                    isPresent
+                        ? unsafe payload.loadUnaligned(fromByteOffset: offset, as: Float.self) : 0)
+                if isPresent { offset += 4 }
+            }
+        }
+        return floats
     }
 }

@@ -159,7 +159,7 @@ package struct ServerMachine: Sendable {
 
     /// A decoded frame of the data plane; its payload is in hand until the next call.
     ///
-    /// The caller has checked the payload's length (``ShardPlan/pushByteCount(of:metricsByteCount:)``)
+    /// The caller has checked the payload's length and content
     /// and checksum.
     package mutating func receive(
         _ header: FrameHeader, from peer: PeerHandle, now: Instant,

@@ -92,8 +92,9 @@ private final class HostedServers {
         coordinator: Endpoint, bind: Endpoint, options: CoordinatorOptions, request: SessionRequest,
         context: Context, observer: any SessionObserver
     ) throws {
-        let largest = request.runs.map { $0.configuration.layout }.map {
-            $0.parameterCount * 4 + StepMetricsLayout(layerCount: $0.layers.count).byteCount
+        let largest = try request.runs.map { $0.configuration.layout }.map { layout in
+            let whole = try ShardPlan(layout: layout, shardCount: 1)
+            return GradientSlices(pushedTo: whole, layout).maximumByteCount(0)
         }.max()
         let maximumFrameByteCount = FrameHeader.byteCount + (largest ?? 0)
         let ready = DispatchSemaphore(value: 0)

@@ -118,7 +118,7 @@ final class ServerLoop {
                     throw .payloadContent(header.type)
                 case .raw(let header):
                     if header.type == .push, let engine {
-                        try wire.expect(engine.pushByteCount, header)
+                        try engine.check(inHand, header)
                     }
                     machine.receive(header, from: peer, now: Clock.now, into: &actions)
                 }

@@ -13,14 +13,13 @@ package import ZeroMQ
     private let incarnation: Incarnation
     private let range: Range<Int>
     private let optimizer: Optimizer
+    private let slices: GradientSlices
     private let slots: [MessageSlot]
+    private var nodeFold: NodeFold
     /// Frames of weights: the last two are kept, the others are free once libzmq lets go of them.
     private var frames: [InFlight<WeightsFrame>] = []
     private var weights: (step: Step, frame: InFlight<WeightsFrame>)
     private var olderWeights: (step: Step, frame: InFlight<WeightsFrame>)?
-    /// Sums of one block, by level of the fold's stack.
-    private let sums: FloatBuffer
-    private var operands: [UnsafeRawPointer] = unsafe []
     /// What is folded and applied at a time.
     private let blocks: [Block]
     private let rows: GradientRows
@@ -38,9 +37,6 @@ package import ZeroMQ
         /// Counted from the range's first.
         let firstRow: Int
     }
-
-    /// The deepest stack of a fold: one more than the tree's height, for up to 2²⁰ leaves.
-    private static let stackDepth = 22
 
     package init(
         _ order: PrepareRun, trainingExampleCount: Int, session: SessionID,
@@ -62,6 +58,10 @@ package import ZeroMQ
             kernels: wire.kernels)
         let leafCounts = schedule.leafCounts
         slots = (0..<max(leafCounts.full, leafCounts.last)).map { _ in MessageSlot() }
+        slices = GradientSlices(pushedTo: plan, layout)
+        nodeFold = NodeFold(
+            slices, wire.kernels, blockLength: GradientRows.longestRow,
+            maximumNodeCount: slots.count)
         rows = GradientRows(layout)
         let (start, rows) = (range.lowerBound, rows)
         blocks = rows.parts(of: range).map { part in
@@ -69,12 +69,10 @@ package import ZeroMQ
                 floats: part.lowerBound - start..<part.upperBound - start, part: part,
                 firstRow: rows.rows(of: start..<part.lowerBound).count)
         }
-        metricsByteCount = order.shard == 0 ? metrics.byteCount : 0
         report = [UInt8](
             repeating: 0,
             count: rows.reportByteCount(of: order.shard, plan, metrics))
-        sums = FloatBuffer(count: Self.stackDepth * GradientRows.longestRow)
-        unsafe operands.reserveCapacity(Self.stackDepth)
+        metricsByteCount = slices.metricsByteCount(order.shard.index)
         let initial = layout.initialWeights(seed: configuration.seed)
         weights = (0, InFlight(WeightsFrame(floatCount: range.count)))
         unsafe weights.frame.memory.payload.copyMemory(
@@ -83,9 +81,15 @@ package import ZeroMQ
         seal(weights.frame, 0)
     }
 
-    /// The payload of a push for this shard.
-    var pushByteCount: Int {
-        plan.pushByteCount(of: order.shard, metricsByteCount: metrics.byteCount)
+    /// Checks a push for this shard: it has the rows that its bits say, and nothing else.
+    package func check(
+        _ push: borrowing Message, _ header: FrameHeader
+    ) throws(FrameError) {
+        let byteCount = unsafe push.withUnsafeBytes { frame in
+            unsafe slices.byteCount(of: FrameCodec.payload(of: frame), order.shard.index)
+        }
+        guard let byteCount else { throw .payloadContent(header.type) }
+        try wire.expect(byteCount, header)
     }
 
     package func keep(_ message: inout Message, slot: Int) { swap(&slots[slot].message, &message) }
@@ -97,8 +101,9 @@ package import ZeroMQ
         let examples = schedule.examples(of: step).count
         let next = takeFrame()
         var finding: DivergenceFinding?
+        nodeFold.begin(fold, slots)
         for block in blocks where finding == nil {
-            let sum = unsafe folded(block.floats, fold)
+            let sum = unsafe nodeFold.sum(of: block.part, fold)
             unsafe measure(block, sum)
             finding = unsafe applyBlock(block.floats, step, examples, sum, next.memory.payload)
         }
@@ -150,33 +155,6 @@ package import ZeroMQ
         }
     }
 
-    /// The root's sum over one block: where it lies in a message if one node covers all, else in scratch.
-    private func folded(_ part: Range<Int>, _ fold: [FoldInstruction]) -> UnsafeRawPointer {
-        unsafe operands.removeAll(keepingCapacity: true)
-        for instruction in fold {
-            switch instruction {
-            case .load(let slot):
-                unsafe operands.append(floats(slot, part.lowerBound))
-            case .add:
-                let right = unsafe operands.removeLast()
-                let left = unsafe operands.removeLast()
-                let sum = unsafe UnsafeMutableRawPointer(
-                    sums.pointer + operands.count * GradientRows.longestRow)
-                unsafe wire.kernels.fold(left, right, into: sum, count: part.count)
-                unsafe operands.append(UnsafeRawPointer(sum))
-            }
-        }
-        return unsafe operands[0]
-    }
-
-    /// Where a float of a kept node lies. libzmq keeps a frame's bytes in place while the message lives.
-    private func floats(_ slot: Int, _ offset: Int) -> UnsafeRawPointer {
-        unsafe slots[slot].message.withUnsafeBytes { frame in
-            guard let start = frame.baseAddress else { preconditionFailure("an empty push") }
-            return unsafe start + FrameHeader.byteCount + offset * 4
-        }
-    }
-
     private func foldMetrics(_ fold: [FoldInstruction]) {
         // A few words: one small stack of arrays a step.
         let byteCount = metrics.byteCount
@@ -184,9 +162,9 @@ package import ZeroMQ
         for instruction in fold {
             switch instruction {
             case .load(let slot):
-                let words = unsafe UnsafeRawBufferPointer(
-                    start: floats(slot, range.count), count: byteCount)
-                unsafe stack.append([UInt8](words))
+                unsafe slots[slot].message.withUnsafeBytes { frame in
+                    unsafe stack.append([UInt8](frame.suffix(byteCount)))
+                }
             case .add:
                 let right = stack.removeLast()
                 unsafe stack[stack.count - 1].withUnsafeMutableBytes { left in

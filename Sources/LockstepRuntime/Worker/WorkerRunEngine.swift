@@ -37,9 +37,7 @@ final class WorkerRunEngine {
         self.wire = wire
         schedule = RunSchedule(configuration, trainingExampleCount: trainingExampleCount)
         plan = try ShardPlan(layout: configuration.layout, shardCount: order.servers.count)
-        slices = GradientSlices(
-            ranges: plan.slices, headerByteCount: FrameHeader.byteCount,
-            metrics: StepMetricsLayout(layerCount: configuration.layout.layers.count))
+        slices = GradientSlices(pushedTo: plan, configuration.layout)
         engine = GradientEngine(
             configuration.architecture, kernels: wire.kernels, examples: examples,
             leafSize: schedule.microBatch, slices: slices, team: threads)

@@ -1,0 +1,98 @@
+import NeuralNetwork
+import TestSupport
+import Testing
+
+/// Gradients whose empty rows are left out, as workers push them.
+@Suite struct PackedGradientTests {
+    private static let architecture = NetworkArchitecture(
+        layers: [150, 9, 5], hidden: .relu, output: .tanh, loss: .mse)
+
+    /// Cuts within the first kernel, between it and its bias, and behind the first layer.
+    static let cuts: [[Int]] = [[], [63 * 9], [150 * 9], [9, 70 * 9, 151 * 9 + 5]]
+
+    private static func ranges(_ cuts: [Int], _ problem: Problem) -> [Range<Int>] {
+        let ends = [0] + cuts + [problem.layout.parameterCount]
+        return zip(ends, ends.dropFirst()).map { $0..<$1 }
+    }
+
+    @Test(arguments: cuts, [1, 3])
+    func onlyUsedRowsAreThereAndNoBitIsLost(cuts: [Int], threads: Int) {
+        // Nodes in turn with few and many used inputs, and one that takes two passes.
+        let problem = Problem(Self.architecture, examples: 600, seed: 1, density: 0.01)
+        let nodes = [0..<32, 32..<33, 100..<400, 0..<600, 400..<416]
+        let ranges = Self.ranges(cuts, problem)
+        let whole = problem.compute(nodes, leafSize: 16, sliceRanges: ranges)
+        let packed = problem.compute(
+            nodes, leafSize: 16, threads: threads, sliceRanges: ranges, headerByteCount: 64,
+            isPacked: true)
+        for (node, (packed, whole)) in zip(nodes, zip(packed, whole)) {
+            #expect(packed.difference(from: whole) == nil, "\(node)")
+            let isUsed = (0..<150).map { input in
+                node.contains { problem.pixels[$0][input] != 0 }
+            }
+            for (slice, range) in ranges.enumerated() {
+                // A node of several passes has all rows.
+                let absent = (0..<150).filter { row in
+                    range.contains(row * 9) && !isUsed[row] && node.count <= 512
+                }
+                #expect(
+                    packed.payloadByteCounts[slice]
+                        == 64 + whole.payloadByteCounts[slice] - absent.count * 36)
+            }
+        }
+    }
+
+    @Test func bitsSayWhatAPayloadHolds() {
+        let layout = ParameterLayout(widths: [10, 3, 2])
+        let metrics = StepMetricsLayout(layerCount: 2)
+        // Rows 0 to 5, then rows 6 to 9 and all behind them.
+        let slices = GradientSlices(
+            ranges: [0..<18, 18..<layout.parameterCount], headerByteCount: 64, metrics: metrics,
+            packedLayer: layout.layers.first)
+        #expect(slices.presenceByteCount == 64)
+        func byteCount(_ slice: Int, rows: [Int], of count: Int = 64) -> Int? {
+            var payload = [UInt8](repeating: 0, count: count)
+            for row in rows { payload[row / 8] |= 1 << UInt8(row % 8) }
+            return unsafe payload.withUnsafeBytes { unsafe slices.byteCount(of: $0, slice) }
+        }
+        #expect(byteCount(0, rows: []) == 64 + metrics.byteCount)
+        #expect(byteCount(0, rows: [0, 5]) == 64 + 24 + metrics.byteCount)
+        #expect(byteCount(0, rows: [0, 1, 2, 3, 4, 5]) == slices.maximumByteCount(0))
+        #expect(byteCount(1, rows: [6]) == 64 + (3 + 3 + 6 + 2) * 4)
+        #expect(byteCount(1, rows: [6, 7, 8, 9]) == slices.maximumByteCount(1))
+        // Rows of another slice, and of none.
+        #expect(byteCount(0, rows: [0, 6]) == nil)
+        #expect(byteCount(1, rows: [5]) == nil)
+        #expect(byteCount(1, rows: [10]) == nil)
+        #expect(byteCount(1, rows: [511]) == nil)
+        #expect(byteCount(0, rows: [], of: 63) == nil)
+    }
+
+    /// A server folds blocks of rows, and pieces of rows that are longer than a block.
+    @Test(arguments: [1, 2, 3, 7, 12])
+    func partsAreReadInOrder(length: Int) {
+        let layout = ParameterLayout(widths: [8, 3])
+        let slices = GradientSlices(
+            ranges: [0..<27], headerByteCount: 0, metrics: StepMetricsLayout(layerCount: 1),
+            packedLayer: layout.layers.first)
+        let present: Set = [1, 2, 5, 7]
+        var payload = [UInt8](repeating: 0, count: 64)
+        payload[0] = present.reduce(0) { $0 | 1 << UInt8($1) }
+        let whole: [Float] = (0..<27).map { index in
+            present.union([8]).contains(index / 3) ? Float(1 + index) : 0
+        }
+        for value in whole where value != 0 {
+            unsafe withUnsafeBytes(of: value) { unsafe payload.append(contentsOf: $0) }
+        }
+        var offset = 64
+        var read: [Float] = []
+        unsafe payload.withUnsafeBytes { payload in
+            for start in stride(from: 0, to: 27, by: length) {
+                unsafe read += slices.floatArray(
+                    of: start..<min(start + length, 27), in: payload, at: &offset)
+            }
+        }
+        #expect(read == whole)
+        #expect(offset == payload.count)
+    }
+}
