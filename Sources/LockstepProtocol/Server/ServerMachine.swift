@@ -159,8 +159,7 @@ package struct ServerMachine: Sendable {
 
     /// A decoded frame of the data plane; its payload is in hand until the next call.
     ///
-    /// The caller has checked the payload's length and content
-    /// and checksum.
+    /// The caller has checked the payload's checksum, and that a push holds what its bits say.
     package mutating func receive(
         _ header: FrameHeader, from peer: PeerHandle, now: Instant,
         into actions: inout [ServerAction]
