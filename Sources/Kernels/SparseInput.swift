@@ -76,14 +76,26 @@ package func sparseScatter(
 /// Columns of a block.
 private let blockWidth = MemoryLayout<Block>.size / MemoryLayout<Float>.size
 
+/// Pairs of input rows that visit a leaf together, while its deltas are in the first cache.
+private let pairsAtATime = 32
+/// Columns of a pair's sums on the stack.
+private let stackWidth = 128
+/// Floats of a level of the stack, `[pair, row, column]`, and a gap: levels must not share a cache's sets.
+private let levelSize = pairsAtATime * 2 * stackWidth + 64
+private let stackByteCount = 32 * levelSize * 4
+
+/// Bytes of scratch that `sparseWeightGradient` needs, with leaves of `leafStride` bytes an input.
+package func sparseScratchByteCount(leafStride: Int) -> Int {
+    stackByteCount + 8 * (2 * pairsAtATime + leafStride + 1) + 4 * 2 * leafStride
+}
+
 /// The weight gradient of input rows `lower ..< upper`, each leaf summed and folded in tree order while its sum
 /// is in registers.
 ///
-/// A leaf's element is the chain of fma(x[b, p], δ[b, j]) from +0 over its examples b in order, then + (+0): added
-/// once, after the fold, because a −0 within it changes no sum but a zero.
+/// A leaf's element is the chain of fma(x[b, p], δ[b, j]) from +0 over its examples b in order, then + (+0), which
+/// is added where a sum is stored: within the fold, it changes no other sum.
 /// Two rows, neighbouring pixels mostly black or white together, go through the examples where either is not
 /// zero: fma(0, δ, sum) leaves a sum as it is, but for a δ that is not finite, with which no step is committed.
-/// All passes over a leaf's columns follow each other: they take as many turns, which a CPU learns to predict.
 /// - Parameters:
 ///   - pixels: `[leaf, input, leafStride]`: the bytes of a leaf's examples by input, zero where there are none.
 ///   - leafStride: bytes between two inputs, a multiple of 16 that is at least `leafSize`.
@@ -91,81 +103,149 @@ private let blockWidth = MemoryLayout<Block>.size / MemoryLayout<Float>.size
 ///   - deltas: `[examples, outputs]`, rows `stride` floats apart, a multiple of 64.
 ///   - gradient: `[upper − lower, outputs]`; every element is written.
 ///   - squares: adds the squares of each leaf's elements, `[leaf, stride]`, a chain over rows.
-///   - stack: scratch of 256 floats a level, 32 levels.
+///   - scratch: `sparseScratchByteCount` bytes on a boundary of 64.
 @inline(never)
 package func sparseWeightGradient(
     _ lower: Int, _ upper: Int, _ pixels: UnsafePointer<UInt8>, _ inputs: Int, _ leafStride: Int,
     _ leafCount: Int, _ leafSize: Int, _ intensities: UnsafePointer<Float>,
     _ deltas: UnsafePointer<Float>, _ stride: Int, _ outputs: Int,
     _ gradient: UnsafeMutablePointer<Float>, _ squares: UnsafeMutablePointer<Float>,
-    _ stack: UnsafeMutablePointer<Float>
+    _ scratch: UnsafeMutableRawPointer
 ) {
-    var row = lower
-    while row < upper {
-        let isPair = row &+ 1 < upper
-        let rowBytes = unsafe pixels + row &* leafStride
-        let second = isPair ? leafStride : 0
-        // As many columns as a level of the stack holds.
-        var first = 0
-        while first < outputs {
-            let end = min(first &+ 128, outputs)
-            // Levels of the stack where a left sibling waits. One without a contribution does not: adding its
-            // +0 would change nothing. The last leaf always counts; what it completes is the gradient.
-            var occupied: UInt32 = 0
-            var leaf = unsafe contributingLeaf(
-                from: 0, leafCount, rowBytes, inputs, leafStride, second)
-            while leaf < leafCount {
-                let isLast = leaf &+ 1 == leafCount
-                var (next, level, waiting) = (leafCount, 0, occupied)
-                if !isLast {
-                    next = unsafe contributingLeaf(
-                        from: leaf &+ 1, leafCount, rowBytes, inputs, leafStride, second)
-                    // The subtree that ends between the two leaves is complete.
-                    level = Int.bitWidth &- 1 &- (leaf ^ next).leadingZeroBitCount
-                    let complete = (1 &<< UInt32(truncatingIfNeeded: level)) &- 1
-                    waiting = occupied & complete
-                    occupied = occupied & ~complete | (complete &+ 1)
-                }
-                let bytes = unsafe rowBytes + leaf &* inputs &* leafStride
-                var j = first
-                while j < end {
-                    let isWide = j &+ blockWidth < outputs
-                    // (row, half of the columns)
-                    var (s00, s01) = (block_splat(0), block_splat(0))
-                    var (s10, s11) = (s00, s00)
-                    unsafe addExamples(
-                        &s00, &s01, &s10, &s11, isWide, bytes, second, leafStride, intensities,
-                        deltas + (leaf &* leafSize &* stride &+ j), stride)
-                    let total = unsafe squares + (leaf &* stride &+ j)
-                    unsafe addSquares(s00, s10, isPair, total)
-                    if isWide { unsafe addSquares(s01, s11, isPair, total + blockWidth) }
-                    let columns = unsafe stack + (j &- first)
-                    unsafe fold(&s00, &s01, &s10, &s11, isWide, waiting, columns)
-                    if isLast {
-                        let target = unsafe gradient + ((row &- lower) &* outputs &+ j)
-                        let (next, rest) = unsafe (target + blockWidth, outputs &- j)
-                        unsafe storeTotal(target, s00, rest)
-                        if isWide { unsafe storeTotal(next, s01, rest &- blockWidth) }
-                        if isPair {
-                            unsafe storeTotal(target + outputs, s10, rest)
-                            if isWide { unsafe storeTotal(next + outputs, s11, rest &- blockWidth) }
-                        }
-                    } else {
-                        let place = unsafe columns + level &* 256
-                        unsafe block_store(place, s00)
-                        unsafe block_store(place + 128, s10)
-                        if isWide {
-                            unsafe block_store(place + blockWidth, s01)
-                            unsafe block_store(place + 128 + blockWidth, s11)
+    let stack = unsafe scratch.assumingMemoryBound(to: Float.self)
+    // Of each pair: the next leaf with a contribution, and the levels of the stack where a left sibling waits.
+    // A sibling without a contribution does not: adding its +0 would change nothing. The last leaf always
+    // counts; what it completes is the gradient.
+    let nextLeaf = unsafe (scratch + stackByteCount).assumingMemoryBound(to: Int.self)
+    let occupied = unsafe nextLeaf + pairsAtATime
+    // Of each example of a leaf where a pair contributes: where its deltas lie, and x of both rows.
+    let places = unsafe occupied + pairsAtATime
+    let x = unsafe UnsafeMutableRawPointer(places + leafStride + 1).assumingMemoryBound(
+        to: Float.self)
+
+    // A gradient that cannot be stored a block and a pair at a time takes a detour over the stack.
+    let hasWholeBlocks = outputs % blockWidth == 0
+    var block = lower
+    while block < upper {
+        let blockEnd = min(block &+ 2 &* pairsAtATime, upper)
+        let pairs = (blockEnd &- block &+ 1) / 2
+        var column = 0
+        while column < outputs {
+            let end = min(column &+ stackWidth, outputs)
+            for pair in 0..<pairs {
+                let row = block &+ 2 &* pair
+                unsafe occupied[pair] = 0
+                unsafe nextLeaf[pair] = contributingLeaf(
+                    from: 0, leafCount, pixels + row &* leafStride, inputs, leafStride,
+                    row &+ 1 < upper ? leafStride : 0)
+            }
+            for leaf in 0..<leafCount {
+                let leafDeltas = unsafe deltas + leaf &* leafSize &* stride
+                let leafSquares = unsafe squares + leaf &* stride
+                for pair in 0..<pairs where unsafe nextLeaf[pair] == leaf {
+                    let row = block &+ 2 &* pair
+                    let second = row &+ 1 < upper ? leafStride : 0
+                    let rowBytes = unsafe pixels + row &* leafStride
+                    unsafe listExamples(
+                        rowBytes + leaf &* inputs &* leafStride, second, leafStride, intensities,
+                        stride, places, x)
+                    var (level, waiting) = unsafe (0, occupied[pair])
+                    if leaf &+ 1 < leafCount {
+                        let next = unsafe contributingLeaf(
+                            from: leaf &+ 1, leafCount, rowBytes, inputs, leafStride, second)
+                        // The subtree that ends between the two leaves is complete.
+                        level = Int.bitWidth &- 1 &- (leaf ^ next).leadingZeroBitCount
+                        let complete = (1 &<< level) &- 1
+                        unsafe occupied[pair] = waiting & ~complete | (complete &+ 1)
+                        waiting &= complete
+                        unsafe nextLeaf[pair] = next
+                    }
+                    let sums = unsafe stack + (pair &* 2 &* stackWidth &- column)
+                    var (target, distance) = unsafe (sums + level &* levelSize, stackWidth)
+                    if leaf &+ 1 == leafCount && hasWholeBlocks && second != 0 {
+                        unsafe (target, distance) = (gradient + (row &- lower) &* outputs, outputs)
+                    }
+                    var j = column
+                    while j < end {
+                        let (deltas, squares) = unsafe (leafDeltas + j, leafSquares + j)
+                        // `isWide` is a constant in both calls, so nothing asks for it in a loop.
+                        if j &+ blockWidth < outputs {
+                            unsafe addLeaf(
+                                isWide: true, deltas, places, x, squares, waiting, sums + j,
+                                target + j, distance)
+                            j &+= 2 &* blockWidth
+                        } else {
+                            unsafe addLeaf(
+                                isWide: false, deltas, places, x, squares, waiting, sums + j,
+                                target + j, distance)
+                            j &+= blockWidth
                         }
                     }
-                    j &+= isWide ? 2 &* blockWidth : blockWidth
                 }
-                leaf = next
             }
-            first = end
+            for row in (hasWholeBlocks ? blockEnd &- (blockEnd &- block) % 2 : block)..<blockEnd {
+                let sums = unsafe stack + ((row &- block) &* stackWidth &- column)
+                let target = unsafe gradient + (row &- lower) &* outputs
+                var j = column
+                while j < end {
+                    unsafe block_store_first(target + j, block_load(sums + j), outputs &- j)
+                    j &+= blockWidth
+                }
+            }
+            column = end
         }
-        row &+= 2
+        block &+= 2 &* pairsAtATime
+    }
+}
+
+/// Sums the listed examples' products for two rows and one block of columns, or two blocks where it is wide,
+/// and stores them, folded with the siblings that wait on the stack, at `target` and `distance` behind it.
+@inline(__always)
+private func addLeaf(
+    isWide: Bool, _ deltas: UnsafePointer<Float>, _ places: UnsafePointer<Int>,
+    _ x: UnsafePointer<Float>, _ squares: UnsafeMutablePointer<Float>, _ waiting: Int,
+    _ sums: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ distance: Int
+) {
+    // (row, half of the columns)
+    var (s00, s01) = (block_splat(0), block_splat(0))
+    var (s10, s11) = (s00, s00)
+    var example = 0
+    while true {
+        let place = unsafe places[example]
+        if place < 0 { break }
+        let x0 = unsafe block_splat(x[2 &* example])
+        let x1 = unsafe block_splat(x[2 &* example &+ 1])
+        let delta = unsafe deltas + place
+        let low = unsafe block_load(delta)
+        s00 = block_fma(x0, low, s00)
+        s10 = block_fma(x1, low, s10)
+        if isWide {
+            let high = unsafe block_load(delta + blockWidth)
+            s01 = block_fma(x0, high, s01)
+            s11 = block_fma(x1, high, s11)
+        }
+        example &+= 1
+    }
+    unsafe addSquares(s00, s10, squares)
+    if isWide { unsafe addSquares(s01, s11, squares + blockWidth) }
+    var waiting = waiting
+    while waiting != 0 {
+        // The nearest first.
+        let left = unsafe sums + waiting.trailingZeroBitCount &* levelSize
+        waiting &= waiting &- 1
+        s00 = unsafe block_add(block_load(left), s00)
+        s10 = unsafe block_add(block_load(left + stackWidth), s10)
+        if isWide {
+            s01 = unsafe block_add(block_load(left + blockWidth), s01)
+            s11 = unsafe block_add(block_load(left + stackWidth + blockWidth), s11)
+        }
+    }
+    let zero = block_splat(0)
+    unsafe block_store(target, block_add(s00, zero))
+    unsafe block_store(target + distance, block_add(s10, zero))
+    if isWide {
+        unsafe block_store(target + blockWidth, block_add(s01, zero))
+        unsafe block_store(target + distance + blockWidth, block_add(s11, zero))
     }
 }
 
@@ -189,67 +269,34 @@ private func contributingLeaf(
     return leaf
 }
 
-/// Adds the products of a leaf's examples where one of two rows is not zero.
+/// Lists a leaf's examples where one of two rows is not zero; a place of −1 ends the list.
 @inline(__always)
-private func addExamples(
-    _ s00: inout Block, _ s01: inout Block, _ s10: inout Block, _ s11: inout Block, _ isWide: Bool,
+private func listExamples(
     _ bytes: UnsafePointer<UInt8>, _ second: Int, _ leafStride: Int,
-    _ intensities: UnsafePointer<Float>, _ deltas: UnsafePointer<Float>, _ stride: Int
+    _ intensities: UnsafePointer<Float>, _ stride: Int, _ places: UnsafeMutablePointer<Int>,
+    _ x: UnsafeMutablePointer<Float>
 ) {
-    var group = 0
+    var (group, count) = (0, 0)
     while group < leafStride {
-        let (first, second) = unsafe (bytes + group, bytes + group + second)
-        let groupDeltas = unsafe deltas + group &* stride
-        var mask = unsafe vector_nonzero_bytes(first) | vector_nonzero_bytes(second)
+        let (first, other) = unsafe (bytes + group, bytes + group + second)
+        var mask = unsafe vector_nonzero_bytes(first) | vector_nonzero_bytes(other)
         while mask != 0 {
             let example = mask.trailingZeroBitCount
             mask &= mask &- 1
-            let x0 = unsafe block_splat(intensities[Int(first[example])])
-            let x1 = unsafe block_splat(intensities[Int(second[example])])
-            let delta = unsafe groupDeltas + example &* stride
-            let low = unsafe block_load(delta)
-            s00 = block_fma(x0, low, s00)
-            s10 = block_fma(x1, low, s10)
-            if isWide {
-                let high = unsafe block_load(delta + blockWidth)
-                s01 = block_fma(x0, high, s01)
-                s11 = block_fma(x1, high, s11)
-            }
+            unsafe places[count] = (group &+ example) &* stride
+            unsafe x[2 &* count] = intensities[Int(first[example])]
+            unsafe x[2 &* count &+ 1] = second == 0 ? 0 : intensities[Int(other[example])]
+            count &+= 1
         }
         group &+= 16
     }
+    unsafe places[count] = -1
 }
 
 @inline(__always)
 private func addSquares(
-    _ first: Block, _ second: Block, _ isPair: Bool, _ squares: UnsafeMutablePointer<Float>
+    _ first: Block, _ second: Block, _ squares: UnsafeMutablePointer<Float>
 ) {
-    var sum = unsafe block_fma(first, first, block_load(squares))
-    if isPair { sum = block_fma(second, second, sum) }
-    unsafe block_store(squares, sum)
-}
-
-/// Stores the first `count` columns of a complete sum, a −0 as +0.
-@inline(__always)
-private func storeTotal(_ target: UnsafeMutablePointer<Float>, _ sum: Block, _ count: Int) {
-    unsafe block_store_first(target, block_add(sum, block_splat(0)), count)
-}
-
-/// Adds the waiting left siblings, nearest first.
-@inline(__always)
-private func fold(
-    _ s00: inout Block, _ s01: inout Block, _ s10: inout Block, _ s11: inout Block, _ isWide: Bool,
-    _ waiting: UInt32, _ stack: UnsafePointer<Float>
-) {
-    var waiting = waiting
-    while waiting != 0 {
-        let left = unsafe stack + waiting.trailingZeroBitCount &* 256
-        s00 = unsafe block_add(block_load(left), s00)
-        s10 = unsafe block_add(block_load(left + 128), s10)
-        if isWide {
-            s01 = unsafe block_add(block_load(left + blockWidth), s01)
-            s11 = unsafe block_add(block_load(left + 128 + blockWidth), s11)
-        }
-        waiting &= waiting &- 1
-    }
+    let sum = unsafe block_fma(first, first, block_load(squares))
+    unsafe block_store(squares, block_fma(second, second, sum))
 }

@@ -71,8 +71,9 @@ import Synchronization
         }
         self.tasks = tasks
         let widest = workspace.strides.max() ?? 0
-        scratch = (0..<team.count).map { _ in
-            ThreadScratch(leafCapacity: leafCapacity, stride: widest)
+        scratch = (0..<team.count).map { [pixels] _ in
+            ThreadScratch(
+                leafCapacity: leafCapacity, leafStride: pixels.leafStride, stride: widest)
         }
         squaredNorms = FloatBuffer(count: tasks.count * leafCapacity)
         unsafe leafMetrics = .allocate(capacity: leafCapacity * slices.metrics.wordCount)
@@ -218,7 +219,7 @@ import Synchronization
                     unsafe kernels.sparseWeightGradient(
                         row, end, pixels.bytes, layer.inputs, pixels.leafStride, leafCount,
                         leafSize, workspace.intensities.pointer, deltas, stride, layer.outputs,
-                        target, scratch.squares, scratch.stack)
+                        target, scratch.squares, scratch.sparse.pointer)
                 } else {
                     unsafe kernels.denseWeightGradient(
                         row, end, workspace.activations[task.layer - 1].pointer,
@@ -292,12 +293,14 @@ import Synchronization
 @safe private final class ThreadScratch {
     /// `[leaf, stride]`: squares of a block's gradient elements.
     let squares: UnsafeMutablePointer<Float>
-    /// 32 levels of 256 floats: subtrees that wait for their right sibling.
+    /// 32 levels of 128 floats: subtrees that wait for their right sibling.
     let stack: UnsafeMutablePointer<Float>
+    let sparse: FloatBuffer
 
-    init(leafCapacity: Int, stride: Int) {
+    init(leafCapacity: Int, leafStride: Int, stride: Int) {
         unsafe squares = .allocate(capacity: leafCapacity * stride)
-        unsafe stack = .allocate(capacity: 32 * 256)
+        unsafe stack = .allocate(capacity: 32 * 128)
+        sparse = KernelSet.sparseScratch(leafStride: leafStride)
     }
 
     deinit {

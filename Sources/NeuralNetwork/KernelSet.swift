@@ -84,8 +84,7 @@ package struct KernelVariantError: Error, CustomStringConvertible {
     package let sparseWeightGradient:
         @Sendable (
             Int, Int, Bytes, Int, Int, Int, Int, Floats, Floats, Int, Int, MutableFloats,
-            MutableFloats,
-            MutableFloats
+            MutableFloats, UnsafeMutableRawPointer
         ) -> Void
     package let denseForward:
         @Sendable (Floats, Int, Int, Int, Floats, Int, Floats?, Int, MutableFloats, Int) -> Void
@@ -246,6 +245,11 @@ extension KernelSet {
     /// Asks for the entries of an example that are read soon.
     func prefetch(_ row: SparseExamples.Row) {
         unsafe vector_prefetch(row.columns, SparseExamples.bytesPerEntry * row.count)
+    }
+
+    /// Scratch for `sparseWeightGradient` of any set, with leaves of `leafStride` bytes an input.
+    package static func sparseScratch(leafStride: Int) -> FloatBuffer {
+        FloatBuffer(count: (Kernels.sparseScratchByteCount(leafStride: leafStride) + 3) / 4)
     }
 
     /// sum ← left + right over `count` floats at any alignment: a parent of the reduction tree.

@@ -12,7 +12,7 @@ struct LeafData {
     let squares: [[Float]]
     let deltaBuffer: FloatBuffer
     let squareBuffer: FloatBuffer
-    let stack = FloatBuffer(count: 32 * 256)
+    let stack = FloatBuffer(count: 32 * 128)
 
     /// - Parameters:
     ///   - index: every fourth has infinities, NaN, zeros of both signs and denormals among its deltas.

@@ -93,7 +93,9 @@ struct SparseInputTests {
         let kernels = KernelSet(variant)
         var random = SeededRandom(seed: 2)
         for (index, shape) in LeafShape.all.enumerated() {
-            let (inputs, lower, rows) = (6, index % 3, index % 4 + 1)
+            // Few rows, or more than visit a leaf together.
+            let (lower, rows) = (index % 3, index % 13 == 5 ? 64 + index % 5 : index % 4 + 1)
+            let inputs = lower + rows + 1
             let pixels = (0..<shape.examples).map { _ in
                 random.pixels(inputs, density: Self.densities[index % 4])
             }
@@ -102,12 +104,14 @@ struct SparseInputTests {
             let data = LeafData(
                 shape, stride: roundUp(shape.outputs, to: 64), index / 4, isFinite: true, &random)
             let gradient = FloatBuffer([Float](repeating: 5, count: rows * shape.outputs + 1))
+            let scratch = KernelSet.sparseScratch(leafStride: leafStride)
+            for index in 0..<scratch.count { unsafe scratch.pointer[index] = .nan }
             unsafe kernels.sparseWeightGradient(
                 lower, lower + rows,
                 Self.blocks(pixels, shape, inputs: inputs, leafStride: leafStride), inputs,
                 leafStride, shape.leafCount, shape.leafSize, Self.intensities.pointer,
                 data.deltaBuffer.pointer, data.stride, shape.outputs, gradient.pointer,
-                data.squareBuffer.pointer, data.stack.pointer)
+                data.squareBuffer.pointer, scratch.pointer)
             let x = pixels.map { $0[lower..<lower + rows].map { Float($0) / 255 } }
             data.expect(
                 gradient,

@@ -63,7 +63,7 @@ struct KernelCases {
         let gradient = FloatBuffer(count: inputs * hidden)
         let leafCount = Self.examples / Self.leafSize
         let squares = FloatBuffer(count: leafCount * hidden)
-        let stack = FloatBuffer(count: 32 * 256)
+        let scratch = KernelSet.sparseScratch(leafStride: Self.leafSize)
         return [
             Self.operations("sparseForward", 2 * pixels.entryCount * hidden) {
                 unsafe pixels.withExamples { columns, bytes, counts, done in
@@ -84,7 +84,7 @@ struct KernelCases {
                     unsafe kernels.sparseWeightGradient(
                         0, inputs, blocks, inputs, Self.leafSize, leafCount, Self.leafSize,
                         pixels.intensities.pointer, z.pointer, hidden, hidden, gradient.pointer,
-                        squares.pointer, stack.pointer)
+                        squares.pointer, scratch.pointer)
                 }
             },
         ]
@@ -103,7 +103,7 @@ struct KernelCases {
         let gradient = FloatBuffer(count: hidden * outputs)
         let biasSum = FloatBuffer(count: hidden)
         let squares = FloatBuffer(count: Self.examples / Self.leafSize * hidden)
-        let stack = FloatBuffer(count: 32 * 256)
+        let stack = FloatBuffer(count: 32 * 128)
         let operations = 2 * Self.examples * hidden * outputs
         return [
             Self.operations("denseForward 784→128", Int(first.product.operations)) {
