@@ -106,6 +106,7 @@ package struct KernelVariantError: Error, CustomStringConvertible {
     package let decide: @Sendable (Floats, Int, Int, Int, Bool, UnsafeMutablePointer<UInt8>) -> Void
     package let foldPair:
         @Sendable (UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, Int) -> Void
+    package let copyFloats: @Sendable (UnsafeRawPointer, UnsafeMutableRawPointer, Int) -> Void
     package let squaredNorm: @Sendable (UnsafeRawPointer, Int) -> Float
     package let checksum: @Sendable (UnsafeRawPointer, Int) -> UInt64
     package let adam:
@@ -155,6 +156,7 @@ extension KernelSet {
                 meanSquaredError: Kernels.meanSquaredError,
                 decide: Kernels.decide,
                 foldPair: Kernels.foldPair,
+                copyFloats: Kernels.copyFloats,
                 squaredNorm: Kernels.squaredNorm,
                 checksum: Kernels.checksum,
                 adam: Kernels.adam,
@@ -187,6 +189,7 @@ extension KernelSet {
                     meanSquaredError: KernelsAVX2.meanSquaredError,
                     decide: KernelsAVX2.decide,
                     foldPair: KernelsAVX2.foldPair,
+                    copyFloats: KernelsAVX2.copyFloats,
                     squaredNorm: KernelsAVX2.squaredNorm,
                     checksum: KernelsAVX2.checksum,
                     adam: KernelsAVX2.adam,
@@ -218,6 +221,7 @@ extension KernelSet {
                     meanSquaredError: KernelsAVX512.meanSquaredError,
                     decide: KernelsAVX512.decide,
                     foldPair: KernelsAVX512.foldPair,
+                    copyFloats: KernelsAVX512.copyFloats,
                     squaredNorm: KernelsAVX512.squaredNorm,
                     checksum: KernelsAVX512.checksum,
                     adam: KernelsAVX512.adam,

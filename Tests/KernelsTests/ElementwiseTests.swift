@@ -94,6 +94,19 @@ struct ElementwiseTests {
     }
 
     @Test(arguments: supportedVariants)
+    func copyFloatsMovesBitsAtAnyLengthAndAlignment(variant: KernelVariant) {
+        let kernels = KernelSet(variant)
+        var random = SeededRandom(seed: 6)
+        for count in 0..<200 {
+            let floats = random.floatsWithSpecials(count)
+            let source = UnalignedFloats(floats, offset: count % 5)
+            let target = UnalignedFloats([Float](repeating: 7, count: count + 1), offset: 1)
+            unsafe kernels.copyFloats(source.pointer, target.pointer, count)
+            #expect(firstDifference(target.array, floats + [7]) == nil, "\(count) floats")
+        }
+    }
+
+    @Test(arguments: supportedVariants)
     func checksumSeesEveryBitAndTheLength(variant: KernelVariant) {
         let kernels = KernelSet(variant)
         var random = SeededRandom(seed: 5)

@@ -62,7 +62,7 @@ import ZeroMQ
             if let sum = unsafe sum(of: run, at: start - block.lowerBound, fold) {
                 if run == block { return unsafe sum }
                 if unsafe sum != UnsafeRawPointer(place) {
-                    unsafe place.copyMemory(from: sum, byteCount: run.count * 4)
+                    unsafe kernels.copyFloats(sum, place, run.count)
                 }
             } else {
                 unsafe place.initializeMemory(as: UInt8.self, repeating: 0, count: run.count * 4)
@@ -106,7 +106,7 @@ import ZeroMQ
             unsafe kernels.fold(left, right, into: place, count: count)
         } else if unsafe right == UnsafeRawPointer(nextLevel) {
             // The next sum of that level would overwrite it.
-            unsafe place.copyMemory(from: right, byteCount: count * 4)
+            unsafe kernels.copyFloats(right, place, count)
         } else {
             return unsafe right
         }

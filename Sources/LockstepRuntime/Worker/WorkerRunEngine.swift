@@ -112,9 +112,9 @@ final class WorkerRunEngine {
         for (shard, range) in plan.slices.enumerated() {
             let slot = kept[slot(ShardIndex(shard), step)]
             unsafe slot.message.withUnsafeBytes { frame in
-                let target = unsafe UnsafeMutableRawBufferPointer(
-                    start: weights.pointer + range.lowerBound, count: range.count * 4)
-                unsafe target.copyMemory(from: FrameCodec.payload(of: frame))
+                guard let slice = unsafe FrameCodec.payload(of: frame).baseAddress else { return }
+                unsafe wire.kernels.copyFloats(
+                    slice, weights.pointer + range.lowerBound, range.count)
             }
             slot.message.clear()
         }

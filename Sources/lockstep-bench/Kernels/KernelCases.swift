@@ -208,6 +208,9 @@ struct KernelCases {
             Self.bytes("foldPair", 12 * count) {
                 unsafe kernels.foldPair(left.pointer, right.pointer, sum.pointer, count)
             },
+            Self.bytes("copyFloats", 8 * count) {
+                unsafe kernels.copyFloats(left.pointer, sum.pointer, count)
+            },
             Self.bytes("checksum", 4 * count) {
                 keep(unsafe kernels.checksum(left.pointer, count * 4))
             },

@@ -73,7 +73,9 @@ private final class ExchangeServer {
         }
         unsafe update()
         let frame = frames[step % 2]
-        unsafe frame.payload.copyMemory(from: weights.bytes)
+        if let payload = unsafe frame.payload.baseAddress {
+            unsafe kernels.copyFloats(weights.pointer, payload, floats)
+        }
         frame.seal(.weights, step, kernels)
         // The frame outlives its messages: two of them take turns, and a worker has the last one before
         // it pushes again.
@@ -92,8 +94,7 @@ private final class ExchangeServer {
                 let payload = unsafe FrameCodec.payload(of: frame)
                 guard let start = payload.baseAddress else { return }
                 if index == 0 {
-                    unsafe UnsafeMutableRawPointer(sum.pointer).copyMemory(
-                        from: start, byteCount: floats * 4)
+                    unsafe kernels.copyFloats(start, sum.pointer, floats)
                 } else {
                     unsafe kernels.fold(sum.pointer, start, into: sum.pointer, count: floats)
                 }
