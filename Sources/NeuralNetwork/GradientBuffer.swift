@@ -101,10 +101,10 @@
     private func place(of offset: Int, _ slice: Int) -> UnsafeMutablePointer<Float> {
         let start = unsafe memory + frameOffsets[slice] + slices.headerByteCount
         let rows = slices.packedRows(slice)
-        let row = slices.packedLayer.map { min(offset / $0.outputs, rows.upperBound) } ?? 0
+        let row = slices.packedLayer.map { offset / $0.outputs } ?? 0
         let before =
             (offset - slices.ranges[slice].lowerBound) * 4
-            - absentCount(rows.lowerBound..<max(row, rows.lowerBound)) * slices.packedRowByteCount
+            - absentCount((0..<row).clamped(to: rows)) * slices.packedRowByteCount
         return unsafe (start + slices.presenceByteCount + before)
             .assumingMemoryBound(to: Float.self)
     }

@@ -113,7 +113,7 @@ import Synchronization
         _ completed: Completion
     ) {
         guard let base = indices.baseAddress else { return }
-        let leafCount = (indices.count + leafSize - 1) / leafSize
+        let leafCount = leafCount(of: indices.count)
         let node = LeafRange(firstLeaf: 0, leafCount: leafCount)
         guard indices.count > workspace.capacity, let (left, _) = ReductionTree.children(of: node)
         else {
@@ -138,6 +138,9 @@ import Synchronization
             buffer.metricsWords, right.metricsWords, into: buffer.metricsWords)
     }
 
+    /// Leaves of `count` examples; the last may be shorter.
+    private func leafCount(of count: Int) -> Int { (count + leafSize - 1) / leafSize }
+
     /// left ← left + right, a block of rows a task.
     private func fold(_ left: GradientBuffer, _ right: GradientBuffer, _ completed: Completion) {
         nextTask.store(0, ordering: .relaxed)
@@ -156,7 +159,7 @@ import Synchronization
         _ indices: UnsafePointer<UInt32>, _ count: Int, into buffer: GradientBuffer,
         leavesRowsOut: Bool, _ completed: Completion
     ) {
-        let leafCount = (count + leafSize - 1) / leafSize
+        let leafCount = leafCount(of: count)
         nextTask.store(0, ordering: .relaxed)
         team.run { thread in
             let range = count * thread / team.count..<count * (thread + 1) / team.count
@@ -204,7 +207,7 @@ import Synchronization
         let layer = network.layout.layers[task.layer]
         let stride = workspace.strides[task.layer]
         let deltas = unsafe workspace.deltas[task.layer].pointer
-        let leafCount = (count + leafSize - 1) / leafSize
+        let leafCount = leafCount(of: count)
         let kernels = network.kernels
         unsafe scratch.squares.update(repeating: 0, count: leafCount * stride)
         unsafe buffer.eachPart(of: range(of: task)) { part, target in
@@ -238,7 +241,7 @@ import Synchronization
 
     /// Each leaf's metrics, folded in tree order into the buffer.
     private func foldMetrics(_ count: Int, into buffer: GradientBuffer) {
-        let leafCount = (count + leafSize - 1) / leafSize
+        let leafCount = leafCount(of: count)
         let words = slices.metrics.wordCount
         let layers = slices.metrics.layerCount
         for leaf in 0..<leafCount {
