@@ -27,7 +27,6 @@ VECTOR_INLINE void vector_store64(void *to, float64 x) { *(unaligned_float64 *)t
 VECTOR_INLINE float16 vector_fma(float16 a, float16 b, float16 c) { return __builtin_elementwise_fma(a, b, c); }
 VECTOR_INLINE float64 vector_fma64(float64 a, float64 b, float64 c) { return __builtin_elementwise_fma(a, b, c); }
 
-VECTOR_INLINE float64 vector_add64(float64 a, float64 b) { return a + b; }
 VECTOR_INLINE float64 vector_splat64(float x) { return x; }
 
 // A block of columns: half of the 16 wide registers that two input rows of sums may take.
@@ -56,11 +55,6 @@ VECTOR_INLINE float16 vector_load_first(const void *from, long count) {
     float16 x = 0;
     memcpy(&x, from, (unsigned long)count * sizeof(float));
     return x;
-}
-
-VECTOR_INLINE void vector_store64_first(void *to, float64 x, long count) {
-    if (count >= 64) vector_store64(to, x);
-    else memcpy(to, &x, (unsigned long)count * sizeof(float));
 }
 
 // Loads `count` bytes, 0 to 63, and zeroes the others.

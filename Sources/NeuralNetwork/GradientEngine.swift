@@ -298,6 +298,7 @@ import Synchronization
     let squares: UnsafeMutablePointer<Float>
     /// 32 levels of 128 floats: subtrees that wait for their right sibling.
     let stack: UnsafeMutablePointer<Float>
+    /// What the input layer's weight gradient needs beside them.
     let sparse: FloatBuffer
 
     init(leafCapacity: Int, leafStride: Int, stride: Int) {
