@@ -49,29 +49,30 @@ let package = Package(
         .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: strict),
         .target(name: "Hashing", dependencies: ["CSodium", "CZlib"], swiftSettings: strict),
         .target(name: "RandomNumbers", swiftSettings: strict),
+        .target(name: "TrainingPlan", swiftSettings: strict),
         .target(name: "Kernels", dependencies: ["CVector"], swiftSettings: strict),
         .target(
             name: "NeuralNetwork",
-            dependencies: ["Kernels", "RandomNumbers"]
+            dependencies: ["Kernels", "RandomNumbers", "TrainingPlan"]
                 + kernelVariants.map { .init(stringLiteral: $0.name) },
             swiftSettings: strict),
         .target(
             name: "Datasets", dependencies: ["Hashing", "RandomNumbers"], swiftSettings: strict),
         .target(name: "Convergence", dependencies: ["Hashing"], swiftSettings: strict),
         .target(
-            name: "LockstepProtocol", dependencies: ["NeuralNetwork", "Hashing"],
-            swiftSettings: strict),
+            name: "LockstepProtocol", dependencies: ["TrainingPlan"], swiftSettings: strict),
         .target(
             name: "LockstepRuntime",
             dependencies: [
-                "LockstepProtocol", "NeuralNetwork", "Datasets", "Convergence", "ZeroMQ", "Hashing",
+                "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets", "Convergence",
+                "ZeroMQ", "Hashing",
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
         .executableTarget(
             name: "lockstep",
             dependencies: [
-                "LockstepRuntime", "LockstepProtocol", "NeuralNetwork", "Datasets", "Convergence",
-                "ZeroMQ", "Hashing",
+                "LockstepRuntime", "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets",
+                "Convergence", "ZeroMQ", "Hashing",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
@@ -79,35 +80,41 @@ let package = Package(
         .executableTarget(
             name: "lockstep-bench",
             dependencies: [
-                "LockstepProtocol", "NeuralNetwork", "Datasets", "ZeroMQ", "Convergence",
+                "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets", "ZeroMQ",
+                "Convergence",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: strict),
         .target(
-            name: "TestSupport", dependencies: ["Datasets", "NeuralNetwork"],
+            name: "TestSupport", dependencies: ["Datasets", "NeuralNetwork", "TrainingPlan"],
             path: "Tests/TestSupport",
             swiftSettings: strict),
         tests("ZeroMQ"),
         tests("RandomNumbers"),
         tests("Hashing"),
+        tests("TrainingPlan"),
         // Prints a digest of what the kernels compute, natively and under an emulated CPU.
         .executableTarget(
-            name: "kernel-digest", dependencies: ["NeuralNetwork", "RandomNumbers"],
+            name: "kernel-digest",
+            dependencies: ["NeuralNetwork", "RandomNumbers", "TrainingPlan"],
             path: "Tests/KernelDigest", swiftSettings: strict),
-        tests("Kernels", ["NeuralNetwork", "kernel-digest"]),
-        tests("NeuralNetwork", ["Datasets", "RandomNumbers"]),
+        tests("Kernels", ["NeuralNetwork", "TrainingPlan", "kernel-digest"]),
+        tests("NeuralNetwork", ["Datasets", "RandomNumbers", "TrainingPlan"]),
         tests("Datasets", ["Hashing"]),
         tests("Convergence"),
-        tests("LockstepProtocol", ["NeuralNetwork", "Hashing"]),
+        tests("LockstepProtocol", ["TrainingPlan"]),
         tests(
             "LockstepRuntime",
-            ["LockstepProtocol", "NeuralNetwork", "Datasets", "ZeroMQ", "Convergence"]),
+            [
+                "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets", "ZeroMQ",
+                "Convergence",
+            ]),
         .testTarget(
             name: "ArchitectureTests", dependencies: ["TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "TestSupport", "LockstepProtocol", "NeuralNetwork", "Datasets", "Convergence",
-                "Hashing", "ZeroMQ", "lockstep",
+                "TestSupport", "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets",
+                "Convergence", "Hashing", "ZeroMQ", "lockstep",
             ],
             swiftSettings: strict),
         .testTarget(
@@ -118,7 +125,8 @@ let package = Package(
         .testTarget(
             name: "ConsumerTests",
             dependencies: [
-                "TestSupport", "Convergence", "Datasets", "NeuralNetwork", "Hashing", "lockstep",
+                "TestSupport", "Convergence", "Datasets", "NeuralNetwork", "TrainingPlan",
+                "Hashing", "lockstep",
             ],
             exclude: [
                 "keras_model.py", "network.py", "npz_file.py", "onnx_file.py", "report_csv.py",

@@ -1,4 +1,5 @@
 import Foundation
+package import TrainingPlan
 
 /// A message of the control plane with a JSON payload.
 package enum ControlMessage: Hashable, Sendable {

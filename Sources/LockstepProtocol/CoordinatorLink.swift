@@ -1,3 +1,5 @@
+import TrainingPlan
+
 /// A member's side of its tie to the coordinator: hello until welcomed, heartbeats, and the lease.
 ///
 /// Server and worker have the same; time comes from them.

@@ -1,3 +1,5 @@
+import TrainingPlan
+
 /// Why a frame is not one of ours. Nothing of such a frame is used.
 package enum FrameError: Error, Hashable, CustomStringConvertible {
     case truncated(byteCount: Int)

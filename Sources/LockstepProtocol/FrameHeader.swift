@@ -1,4 +1,4 @@
-package import NeuralNetwork
+package import TrainingPlan
 
 /// The fixed header of every frame: 64 bytes, little-endian, followed by the payload.
 ///

@@ -1,3 +1,5 @@
+import TrainingPlan
+
 /// Every bound on a queue, a wait, a retry or a size, each with its reason.
 package enum Limits {
     // MARK: Waits
@@ -38,8 +40,6 @@ package enum Limits {
 
     /// Beyond this one server's links and the coordinator's heartbeats need another design.
     package static let maximumWorkers = 1_024
-    /// More shards than this make frames too small to pay for themselves.
-    package static let maximumServers = 64
     /// Connections whose junk is told apart; a port scan may open any number of them.
     package static let maximumJunkPeers = 1_024
 
@@ -53,25 +53,9 @@ package enum Limits {
     package static let maximumMetricsByteCount = 1 << 16
     /// A shard of the largest network with a bit for each row, which has a float at least, and its metrics.
     package static let maximumDataPayloadByteCount =
-        maximumParameterCount * 4 + maximumParameterCount / 8 + maximumMetricsByteCount
+        SettingLimits.maximumParameterCount * 4 + SettingLimits.maximumParameterCount / 8
+        + maximumMetricsByteCount
     /// For `MAXMSGSIZE`, before a configuration is known.
     package static let maximumFrameByteCount =
         FrameHeader.byteCount + maximumDataPayloadByteCount
-
-    // MARK: Settings
-
-    /// 256 MB of weights; optimiser and gradients take several times that.
-    package static let maximumParameterCount = 1 << 26
-    /// Deeper nets of plain dense layers do not train.
-    package static let maximumLayers = 64
-    /// Keeps every product of two widths far from overflow.
-    package static let maximumLayerWidth = 1 << 16
-    /// More examples a step than this leave no steps to train with.
-    package static let maximumBatchSize = 1 << 20
-    /// Keeps the count of steps far from overflow.
-    package static let maximumEpochs = 1_000_000
-    /// Keeps a warm-up far from overflow.
-    package static let maximumWarmupSteps = 1 << 40
-    /// A run's name is a folder's name.
-    package static let maximumNameLength = 64
 }

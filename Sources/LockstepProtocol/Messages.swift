@@ -1,3 +1,5 @@
+package import TrainingPlan
+
 /// The version of the messages and their meaning: it changes when either does.
 package let protocolVersion = 3
 
@@ -25,7 +27,7 @@ package struct Hello: Hashable, Codable, Sendable {
         role: Role, host: String, processID: Int32, nonce: UInt64, threads: Int = 1,
         dataEndpoint: String? = nil, datasetSHA256: String? = nil,
         protocolVersion: Int = LockstepProtocol.protocolVersion,
-        arithmeticVersion: Int = LockstepProtocol.arithmeticVersion
+        arithmeticVersion: Int = TrainingPlan.arithmeticVersion
     ) {
         self.role = role
         self.protocolVersion = protocolVersion

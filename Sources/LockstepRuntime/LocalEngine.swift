@@ -1,7 +1,7 @@
 import Datasets
-package import LockstepProtocol
 package import NeuralNetwork
 import Synchronization
+package import TrainingPlan
 
 /// Steps of one run in this process: the gradient of the whole batch, applied row block by row block.
 ///
@@ -38,9 +38,7 @@ package final class LocalEngine {
         rows = GradientRows(layout)
         squaredNorms = FloatBuffer(count: rows.count)
         let whole = 0..<layout.parameterCount
-        slices = GradientSlices(
-            ranges: [whole], headerByteCount: 0,
-            metrics: StepMetricsLayout(layerCount: layout.layers.count))
+        slices = GradientSlices(whole: layout)
         engine = GradientEngine(
             configuration.architecture, kernels: kernels, examples: examples,
             leafSize: schedule.microBatch, slices: slices, team: team)

@@ -2,6 +2,7 @@ import Convergence
 import Datasets
 import LockstepProtocol
 import NeuralNetwork
+import TrainingPlan
 
 /// Trains runs in this process, without a socket: one node, the root, at every step.
 final class LocalTrainer {

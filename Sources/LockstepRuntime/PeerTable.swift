@@ -1,4 +1,5 @@
 package import LockstepProtocol
+import TrainingPlan
 package import ZeroMQ
 
 /// The connections of a ROUTER, numbered: machines know peers by these numbers.

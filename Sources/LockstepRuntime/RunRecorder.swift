@@ -5,6 +5,7 @@ import Hashing
 import LockstepProtocol
 import NeuralNetwork
 import Synchronization
+import TrainingPlan
 import ZeroMQ
 
 /// What all runs of a session are judged on, made once and read by all threads.

@@ -3,6 +3,7 @@ package import Datasets
 package import LockstepProtocol
 package import NeuralNetwork
 import Synchronization
+package import TrainingPlan
 import ZeroMQ
 
 /// A run of a session: what to train, and where its records go.

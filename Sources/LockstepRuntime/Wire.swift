@@ -135,16 +135,6 @@ package final class InFlight<Memory: AnyObject & Sendable>: Sendable {
     }
 }
 
-extension GradientSlices {
-    /// As workers push them to the servers of a plan.
-    package init(pushedTo plan: ShardPlan, _ layout: ParameterLayout) {
-        self.init(
-            ranges: plan.slices, headerByteCount: FrameHeader.byteCount,
-            metrics: StepMetricsLayout(layerCount: layout.layers.count),
-            packedLayer: layout.layers.first)
-    }
-}
-
 /// A message that was received and is looked at again later.
 final class MessageSlot {
     var message = Message()

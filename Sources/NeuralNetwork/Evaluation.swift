@@ -1,3 +1,5 @@
+package import TrainingPlan
+
 /// What a network decides on a set of examples.
 package struct Evaluation: Sendable, Equatable {
     package let examples: Int

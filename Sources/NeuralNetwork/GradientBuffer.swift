@@ -1,3 +1,5 @@
+package import TrainingPlan
+
 /// One node's gradient sum and metrics, in one allocation, ready to be sent where it lies.
 ///
 /// Written by one engine, then only read until it is reused: hence `Sendable`.

@@ -1,4 +1,5 @@
 import Synchronization
+package import TrainingPlan
 
 /// Computes the gradient sums of nodes of the reduction tree, on a team of threads.
 ///

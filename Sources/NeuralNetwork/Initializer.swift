@@ -1,4 +1,5 @@
 import RandomNumbers
+import TrainingPlan
 
 extension ParameterLayout {
     /// The weights of step 0: kernels Glorot-uniform in ±√(6 / (inputs + outputs)), biases zero.

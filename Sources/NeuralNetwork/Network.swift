@@ -1,3 +1,5 @@
+import TrainingPlan
+
 /// A fully connected network's arithmetic: forward, output, backward, on the buffers of a `Workspace`.
 ///
 /// The functions take a range of the batch, so that threads may share it: no element depends on the range.

@@ -1,5 +1,4 @@
 import ArgumentParser
-import LockstepProtocol
 
 /// `lockstep-bench all`
 struct AllCommand: ParsableCommand {

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Convergence
 import Foundation
-import LockstepProtocol
 
 /// What every subcommand has.
 struct BenchOptions: ParsableArguments {

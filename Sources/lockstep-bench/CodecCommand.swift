@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import LockstepProtocol
 import NeuralNetwork
+import TrainingPlan
 
 /// `lockstep-bench codec`
 struct CodecCommand: ParsableCommand {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Datasets
 import LockstepProtocol
 import NeuralNetwork
+import TrainingPlan
 
 /// `lockstep-bench kernels`
 struct KernelsCommand: ParsableCommand {

@@ -1,5 +1,4 @@
 import ArgumentParser
-import LockstepProtocol
 
 /// `lockstep-bench transport`
 struct TransportCommand: ParsableCommand {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Convergence
 import Foundation
-import LockstepProtocol
+import TrainingPlan
 
 /// `lockstep compare`
 struct CompareCommand: ParsableCommand {

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Convergence
-import LockstepProtocol
 import LockstepRuntime
 import Logging
 

@@ -1,5 +1,4 @@
 import ArgumentParser
-import LockstepProtocol
 import Logging
 import ZeroMQ
 

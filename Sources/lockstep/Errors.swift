@@ -4,6 +4,7 @@ import Datasets
 import LockstepProtocol
 import LockstepRuntime
 import NeuralNetwork
+import TrainingPlan
 import ZeroMQ
 
 /// A setting that cannot be used as it was given: where it was given, why not, and what to do.

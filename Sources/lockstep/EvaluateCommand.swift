@@ -2,10 +2,10 @@ import ArgumentParser
 import Convergence
 import Datasets
 import Foundation
-import LockstepProtocol
 import LockstepRuntime
 import Logging
 import NeuralNetwork
+import TrainingPlan
 
 /// `lockstep evaluate`
 struct EvaluateCommand: ParsableCommand {

@@ -2,9 +2,8 @@ import ArgumentParser
 import Convergence
 import Foundation
 import Hashing
-import LockstepProtocol
 import LockstepRuntime
-import NeuralNetwork
+import TrainingPlan
 
 /// `lockstep export`
 struct ExportCommand: ParsableCommand {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import LockstepProtocol
 import LockstepRuntime
+import TrainingPlan
 import ZeroMQ
 
 /// `lockstep`: one subcommand a file.

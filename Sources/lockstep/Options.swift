@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import LockstepProtocol
 import Logging
+import TrainingPlan
 
 // Every value is taken as raw text, `-5` included, so that our own messages can name flag, value and
 // remedy; see `Settings`.

@@ -1,8 +1,8 @@
 import Convergence
 import Foundation
-import LockstepProtocol
 import LockstepRuntime
 import NeuralNetwork
+import TrainingPlan
 
 /// A checkpoint's weights with the configuration that they belong to.
 struct SavedNetwork {

@@ -1,9 +1,9 @@
 import Convergence
 import Foundation
-import LockstepProtocol
 import LockstepRuntime
 import Logging
 import Synchronization
+import TrainingPlan
 
 /// Shows a session while it goes on: a bar on a terminal, and a line an epoch.
 final class SessionReporter: SessionObserver {

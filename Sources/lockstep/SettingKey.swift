@@ -1,4 +1,4 @@
-import LockstepProtocol
+import TrainingPlan
 
 /// A setting's name: the same as a flag, in the environment and in a file.
 struct SettingKey: Hashable, Sendable {

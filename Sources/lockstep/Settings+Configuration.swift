@@ -1,5 +1,4 @@
-import LockstepProtocol
-import NeuralNetwork
+import TrainingPlan
 
 extension Settings {
     /// What a network computes is named after the preset that it is, however it was spelled out.

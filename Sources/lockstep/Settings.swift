@@ -1,7 +1,8 @@
 import Convergence
 import Foundation
 import LockstepProtocol
-import NeuralNetwork
+import LockstepRuntime
+import TrainingPlan
 
 /// The settings that a person gave, each from the place that counts: flags over environment over file.
 ///
@@ -142,7 +143,7 @@ extension Settings {
     }
 
     private func servers() throws(UsageError) -> Int {
-        try integer(.servers, in: 1...Limits.maximumServers, or: 1)
+        try integer(.servers, in: 1...SettingLimits.maximumServers, or: 1)
     }
 
     /// Long enough to start workers by hand in other terminals.

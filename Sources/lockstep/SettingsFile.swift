@@ -1,5 +1,4 @@
 import Foundation
-import LockstepProtocol
 import Yams
 
 /// A file of settings: one YAML mapping from the names of flags to their values.

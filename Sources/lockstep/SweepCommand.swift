@@ -6,6 +6,7 @@ import LockstepProtocol
 import LockstepRuntime
 import Logging
 import NeuralNetwork
+import TrainingPlan
 
 /// `lockstep sweep`
 struct SweepCommand: ParsableCommand {
@@ -78,8 +79,7 @@ struct SweepCommand: ParsableCommand {
         let waitTimeoutMilliseconds = try settings.waitTimeoutMilliseconds()
         if placement.workers > 0 {
             for entry in plan.entries {
-                _ = try ShardPlan(
-                    layout: entry.configuration.layout, shardCount: placement.servers)
+                _ = try ShardPlan(entry.configuration, shardCount: placement.servers)
             }
         }
         if session.printConfig {

@@ -1,5 +1,6 @@
 import Foundation
-import LockstepProtocol
+import LockstepRuntime
+import TrainingPlan
 import Yams
 
 /// A grid in a file: one YAML mapping from settings to a value or a list of values, with an optional list `runs`

@@ -2,6 +2,7 @@ import Convergence
 import LockstepProtocol
 import LockstepRuntime
 import Logging
+import TrainingPlan
 
 /// The runs of a grid: what each is called, and the settings that it has.
 struct SweepPlan {

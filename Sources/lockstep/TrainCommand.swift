@@ -1,8 +1,8 @@
 import ArgumentParser
 import Convergence
-import LockstepProtocol
 import LockstepRuntime
 import Logging
+import TrainingPlan
 import ZeroMQ
 
 /// `lockstep train`

@@ -6,6 +6,7 @@ import LockstepProtocol
 import LockstepRuntime
 import Logging
 import NeuralNetwork
+import TrainingPlan
 
 /// What the commands that train have in common: data, directories, and the session's way from a
 /// request to results.
@@ -49,7 +50,7 @@ struct TrainingSession {
         // What can be told without the data is told before it is downloaded.
         for configuration in configurations {
             try settings.validate(configuration)
-            _ = try ShardPlan(layout: configuration.layout, shardCount: placement.servers)
+            _ = try ShardPlan(configuration, shardCount: placement.servers)
         }
         kernels = try .selected(environment: ProcessInfo.processInfo.environment)
         waitTimeoutMilliseconds = try settings.waitTimeoutMilliseconds()

@@ -73,7 +73,8 @@ struct ObjectFileTests {
     }
 
     @Test(
-        arguments: ["Kernels", "NeuralNetwork", "Datasets", "RandomNumbers"] + vectorTargets)
+        arguments: ["Kernels", "NeuralNetwork", "TrainingPlan", "Datasets", "RandomNumbers"]
+            + vectorTargets)
     func noBitsComeFromLibm(target: String) throws {
         let forbidden = try Self.forbiddenNames()
         for object in try Self.objects(target) {

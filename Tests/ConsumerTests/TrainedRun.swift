@@ -4,6 +4,7 @@ import Foundation
 import NeuralNetwork
 import TestSupport
 import Testing
+import TrainingPlan
 
 /// The program, as a person runs it.
 enum Lockstep {

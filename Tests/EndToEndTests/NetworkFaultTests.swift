@@ -3,6 +3,7 @@ import Foundation
 import LockstepProtocol
 import TestSupport
 import Testing
+import TrainingPlan
 import ZeroMQ
 
 extension EndToEndTests {

@@ -1,6 +1,7 @@
 import Glibc
 import NeuralNetwork
 import RandomNumbers
+import TrainingPlan
 
 /// The part of the environment that chooses the kernels.
 func kernelEnvironment() -> [String: String] {
@@ -58,9 +59,7 @@ struct Workload {
     mutating func train(_ model: NetworkArchitecture, optimizer kind: OptimizerSettings.Kind) {
         let layout = ParameterLayout(widths: model.layers)
         let examples = Self.makeExamples(count: 150, width: 30)
-        let slices = GradientSlices(
-            ranges: [0..<layout.parameterCount], headerByteCount: 0,
-            metrics: StepMetricsLayout(layerCount: layout.layers.count))
+        let slices = GradientSlices(whole: layout)
         let team = ThreadTeam(count: 1)
         let engine = GradientEngine(
             model, kernels: kernels, examples: examples, leafSize: 16, slices: slices, team: team)

@@ -1,6 +1,7 @@
 import NeuralNetwork
 import TestSupport
 import Testing
+import TrainingPlan
 
 /// The optimisers' kernels against one parameter at a time, with the same fused multiply-adds.
 struct OptimizerKernelTests {

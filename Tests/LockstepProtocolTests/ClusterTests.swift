@@ -1,6 +1,6 @@
 import LockstepProtocol
-import NeuralNetwork
 import Testing
+import TrainingPlan
 
 /// Whole sessions: all machines on a network that loses, repeats and reorders data frames, with
 /// engines that compute with hashes instead of floats. Every run must end with the same weights.

@@ -1,6 +1,7 @@
 import LockstepProtocol
-import NeuralNetwork
+import TestSupport
 import Testing
+import TrainingPlan
 
 @Suite struct ControlMessageTests {
     static let messages: [ControlMessage] = [

@@ -1,6 +1,6 @@
 import LockstepProtocol
-import NeuralNetwork
 import Testing
+import TrainingPlan
 
 /// A coordinator that waits for one server or two, and two workers. Servers come first, so they are
 /// the incarnations 1 (and 2); everyone's peer handle is ten times the incarnation.

@@ -1,5 +1,5 @@
 import LockstepProtocol
-import NeuralNetwork
+import TrainingPlan
 
 /// What the scenarios have in common: session 9, 1,000 training examples, a small network.
 enum Fixture {

@@ -1,6 +1,6 @@
 import LockstepProtocol
-import NeuralNetwork
 import Testing
+import TrainingPlan
 
 @Suite struct FrameCodecTests {
     private let payload: [UInt8] = (0..<45).map { UInt8($0 * 5) }

@@ -1,6 +1,6 @@
 import LockstepProtocol
-import NeuralNetwork
 import Testing
+import TrainingPlan
 
 @Suite struct NodeCoverageTests {
     /// The definition of DESIGN, section 5, word for word.

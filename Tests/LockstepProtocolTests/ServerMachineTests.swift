@@ -1,6 +1,6 @@
 import LockstepProtocol
-import NeuralNetwork
 import Testing
+import TrainingPlan
 
 /// One server, incarnation 1, with workers 2, 3 and 4 on the leaves 0–2, 3–4 and 5–6.
 private struct ServerScenario {

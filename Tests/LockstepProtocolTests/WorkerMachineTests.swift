@@ -1,6 +1,6 @@
 import LockstepProtocol
-import NeuralNetwork
 import Testing
+import TrainingPlan
 
 /// One worker, incarnation 3, the second of three; servers are the incarnations 10, 11, …
 ///

@@ -4,6 +4,7 @@ import LockstepRuntime
 import NeuralNetwork
 import TestSupport
 import Testing
+import TrainingPlan
 import ZeroMQ
 
 /// The two ways of a step, in one process and over servers, and what they do when numbers explode.
@@ -44,13 +45,11 @@ import ZeroMQ
         init(_ run: Run, workers: Int, shards shardCount: Int, team: ThreadTeam) throws {
             self.run = run
             workerCount = workers
-            let layout = run.configuration.layout
-            let plan = try ShardPlan(layout: layout, shardCount: shardCount)
-            slices = GradientSlices(pushedTo: plan, layout)
+            slices = try ShardPlan(run.configuration, shardCount: shardCount).pushedSlices
             engine = GradientEngine(
                 run.configuration.architecture, kernels: kernels, examples: run.examples,
                 leafSize: run.schedule.microBatch, slices: slices, team: team)
-            weights = layout.initialWeights(seed: run.configuration.seed)
+            weights = run.configuration.layout.initialWeights(seed: run.configuration.seed)
             shards = try (0..<shardCount).map { [wire] shard in
                 try ShardEngine(
                     PrepareRun(
@@ -226,7 +225,7 @@ import ZeroMQ
             PrepareRun(
                 run: 0, configuration: configuration, shard: 1, shardCount: 2, workers: []),
             trainingExampleCount: 64, session: SessionID(rawValue: 1), incarnation: 1, wire: wire)
-        let slices = GradientSlices(pushedTo: shard.plan, configuration.layout)
+        let slices = shard.plan.pushedSlices
         let rows = slices.ranges[1].lowerBound / 16..<784
         let behind = configuration.layout.parameterCount - 784 * 16
 

@@ -1,6 +1,7 @@
 import LockstepProtocol
 import LockstepRuntime
 import Testing
+import TrainingPlan
 import ZeroMQ
 
 @Suite struct PeerTableTests {

@@ -1,7 +1,6 @@
-import LockstepProtocol
 import LockstepRuntime
-import NeuralNetwork
 import Testing
+import TrainingPlan
 
 struct StudyPlanTests {
     /// What is planned can be trained, no two runs of a question are one, and the standard form is as large

@@ -7,6 +7,7 @@ import NeuralNetwork
 import Synchronization
 import TestSupport
 import Testing
+import TrainingPlan
 
 /// Sweeps in this process, on small runs.
 @Suite struct SweepTests {

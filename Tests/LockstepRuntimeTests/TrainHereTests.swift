@@ -6,6 +6,7 @@ import NeuralNetwork
 import Synchronization
 import TestSupport
 import Testing
+import TrainingPlan
 
 /// Runs in this process: what is recorded, and what people are told.
 @Suite struct TrainHereTests {

@@ -3,6 +3,7 @@ import LockstepRuntime
 import NeuralNetwork
 import TestSupport
 import Testing
+import TrainingPlan
 import ZeroMQ
 
 @Suite struct WireTests {

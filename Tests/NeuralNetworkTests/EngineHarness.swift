@@ -1,5 +1,6 @@
 import NeuralNetwork
 import TestSupport
+import TrainingPlan
 
 /// Small random data for a network, and the engine's answer on it.
 struct Problem {
@@ -43,9 +44,8 @@ struct Problem {
     ) -> [NodeResult] {
         let fastest = KernelVariant.allCases.last(where: \.isSupported) ?? .baseline
         let slices = GradientSlices(
-            ranges: sliceRanges ?? [0..<layout.parameterCount], headerByteCount: headerByteCount,
-            metrics: StepMetricsLayout(layerCount: layout.layers.count),
-            packedLayer: isPacked ? layout.layers.first : nil)
+            layout, ranges: sliceRanges ?? [0..<layout.parameterCount],
+            headerByteCount: headerByteCount, isPacked: isPacked)
         let team = ThreadTeam(count: threads)
         defer { team.finish() }
         let engine = GradientEngine(

@@ -1,6 +1,7 @@
 import NeuralNetwork
 import TestSupport
 import Testing
+import TrainingPlan
 
 struct EvaluatorTests {
     private func makeEvaluator(

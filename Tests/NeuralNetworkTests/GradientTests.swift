@@ -1,6 +1,6 @@
-import NeuralNetwork
 import TestSupport
 import Testing
+import TrainingPlan
 
 /// The engine's gradients against finite differences, and against back-propagation, both in Double.
 struct GradientTests {

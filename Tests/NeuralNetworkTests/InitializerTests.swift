@@ -1,6 +1,7 @@
 import NeuralNetwork
 import TestSupport
 import Testing
+import TrainingPlan
 
 struct InitializerTests {
     private static let layout = ParameterLayout(widths: [784, 128, 10])

@@ -1,6 +1,7 @@
 import NeuralNetwork
 import TestSupport
 import Testing
+import TrainingPlan
 
 /// The input layer visits its weights in blocks and its examples in groups; neither shows in the bits.
 struct InputLayerTests {

@@ -1,6 +1,7 @@
 import NeuralNetwork
 import TestSupport
 import Testing
+import TrainingPlan
 
 /// The step's metrics against the reference network.
 struct MetricsTests {

@@ -2,6 +2,7 @@ import Foundation
 import NeuralNetwork
 import TestSupport
 import Testing
+import TrainingPlan
 
 /// The optimiser over several steps. Its kernels have their twins in KernelsTests; here are Keras' formulas, the
 /// rates, weight decay, shards and divergence.

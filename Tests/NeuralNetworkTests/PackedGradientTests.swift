@@ -1,6 +1,6 @@
-import NeuralNetwork
 import TestSupport
 import Testing
+import TrainingPlan
 
 /// Gradients whose empty rows are left out, as workers push them.
 @Suite struct PackedGradientTests {
@@ -42,39 +42,12 @@ import Testing
         }
     }
 
-    @Test func bitsSayWhatAPayloadHolds() {
-        let layout = ParameterLayout(widths: [10, 3, 2])
-        let metrics = StepMetricsLayout(layerCount: 2)
-        // Rows 0 to 5, then rows 6 to 9 and all behind them.
-        let slices = GradientSlices(
-            ranges: [0..<18, 18..<layout.parameterCount], headerByteCount: 64, metrics: metrics,
-            packedLayer: layout.layers.first)
-        #expect(slices.presenceByteCount == 64)
-        func byteCount(_ slice: Int, rows: [Int], of count: Int = 64) -> Int? {
-            var payload = [UInt8](repeating: 0, count: count)
-            for row in rows { payload[row / 8] |= 1 << UInt8(row % 8) }
-            return unsafe payload.withUnsafeBytes { unsafe slices.byteCount(of: $0, slice) }
-        }
-        #expect(byteCount(0, rows: []) == 64 + metrics.byteCount)
-        #expect(byteCount(0, rows: [0, 5]) == 64 + 24 + metrics.byteCount)
-        #expect(byteCount(0, rows: [0, 1, 2, 3, 4, 5]) == slices.maximumByteCount(0))
-        #expect(byteCount(1, rows: [6]) == 64 + (3 + 3 + 6 + 2) * 4)
-        #expect(byteCount(1, rows: [6, 7, 8, 9]) == slices.maximumByteCount(1))
-        // Rows of another slice, and of none.
-        #expect(byteCount(0, rows: [0, 6]) == nil)
-        #expect(byteCount(1, rows: [5]) == nil)
-        #expect(byteCount(1, rows: [10]) == nil)
-        #expect(byteCount(1, rows: [511]) == nil)
-        #expect(byteCount(0, rows: [], of: 63) == nil)
-    }
-
     /// A server folds blocks of rows, and pieces of rows that are longer than a block.
     @Test(arguments: [1, 2, 3, 7, 12])
     func partsAreReadInOrder(length: Int) {
         let layout = ParameterLayout(widths: [8, 3])
         let slices = GradientSlices(
-            ranges: [0..<27], headerByteCount: 0, metrics: StepMetricsLayout(layerCount: 1),
-            packedLayer: layout.layers.first)
+            layout, ranges: [0..<27], headerByteCount: 0, isPacked: true)
         let present: Set = [1, 2, 5, 7]
         var payload = [UInt8](repeating: 0, count: 64)
         payload[0] = present.reduce(0) { $0 | 1 << UInt8($1) }

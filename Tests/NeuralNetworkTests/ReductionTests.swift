@@ -1,6 +1,7 @@
 import NeuralNetwork
 import TestSupport
 import Testing
+import TrainingPlan
 
 /// The engine's sums follow the reduction tree, to the bit, however the work is cut.
 struct ReductionTests {

@@ -1,6 +1,7 @@
 import NeuralNetwork
 import TestSupport
 import Testing
+import TrainingPlan
 
 /// The pixels come back from the gradient: with no weights and squared error on one output, a pixel's weight
 /// gradient is x · 2 (0 − 1).

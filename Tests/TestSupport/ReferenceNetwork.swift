@@ -1,5 +1,5 @@
 import Foundation
-package import NeuralNetwork
+package import TrainingPlan
 
 /// The network in Double, one example at a time, from the textbook formulas and libm: what the engine's
 /// gradients are compared with.

@@ -1,3 +1,5 @@
+package import TrainingPlan
+
 /// What a session trains, and with how many.
 package struct SessionPlan: Hashable, Sendable {
     package var session: SessionID

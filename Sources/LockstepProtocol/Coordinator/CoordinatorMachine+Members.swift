@@ -1,3 +1,5 @@
+import TrainingPlan
+
 /// Who joins, who is refused, who goes, and what that means for the session.
 extension CoordinatorMachine {
     mutating func join(

@@ -1,3 +1,5 @@
+import TrainingPlan
+
 /// Run after run: prepared, started, followed to its end.
 extension CoordinatorMachine {
     /// Goes on to whatever is possible by now.

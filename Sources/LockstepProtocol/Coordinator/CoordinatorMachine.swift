@@ -1,3 +1,5 @@
+package import TrainingPlan
+
 /// The coordinator's decisions: who is in, when a run starts, how it ends, and when all may go.
 ///
 /// Events come as calls, in the order in which they happen, from one thread; each appends what is to

@@ -1,3 +1,5 @@
+import TrainingPlan
+
 /// A process that has joined.
 struct Member: Sendable {
     let name: MemberName

@@ -1,3 +1,5 @@
+import TrainingPlan
+
 /// How far a run is: what each shard has committed, which snapshots are whole, what was evaluated.
 struct RunProgress: Sendable {
     let index: RunIndex

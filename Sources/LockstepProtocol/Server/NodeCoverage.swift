@@ -1,4 +1,4 @@
-package import NeuralNetwork
+package import TrainingPlan
 
 /// One instruction of a fold in tree order, for a machine with a stack of sums.
 package enum FoldInstruction: Hashable, Sendable {

@@ -1,3 +1,5 @@
+package import TrainingPlan
+
 /// What a server has to do next; done in order.
 package enum ServerAction: Hashable, Sendable {
     // Steady step.

@@ -1,3 +1,5 @@
+package import TrainingPlan
+
 /// The parameter server's decisions: joins, owns one shard of run after run, and leaves.
 ///
 /// Events come as calls, in the order in which they happen, from one thread; each appends what is to

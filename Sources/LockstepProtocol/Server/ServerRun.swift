@@ -1,4 +1,4 @@
-import NeuralNetwork
+import TrainingPlan
 
 /// One shard of one run: judges what comes, and decides when a step is complete.
 struct ServerRun: Sendable {

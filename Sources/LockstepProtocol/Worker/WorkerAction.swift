@@ -1,4 +1,4 @@
-package import NeuralNetwork
+package import TrainingPlan
 
 /// What a worker has to do next; done in order.
 package enum WorkerAction: Hashable, Sendable {

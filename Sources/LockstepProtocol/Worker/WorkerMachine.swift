@@ -1,4 +1,4 @@
-package import NeuralNetwork
+package import TrainingPlan
 
 /// The worker's decisions: joins, gets the data set, trains run after run, and leaves.
 ///

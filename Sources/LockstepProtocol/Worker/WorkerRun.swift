@@ -1,4 +1,4 @@
-import NeuralNetwork
+import TrainingPlan
 
 /// A worker's part in one run: what it pushes, which weights it holds, and when it asks again.
 struct WorkerRun: Sendable {

@@ -3,6 +3,7 @@ import Datasets
 import Foundation
 import LockstepProtocol
 import NeuralNetwork
+import TrainingPlan
 import ZeroMQ
 
 /// Joins the coordinator's machine, its socket and the reporting thread.
@@ -24,7 +25,7 @@ final class CoordinatorLoop {
     private var stopReason: StopReason?
     private var lastTick: Instant = 0
     /// Of the run that is open.
-    private var layout: RunLayout?
+    private var plan: ShardPlan?
     private var committed: Step = 0
     private var runIsOpen = false
     /// Of steps that some shard has not reported yet. Shards are one step apart at most; a report on its way is
@@ -131,20 +132,18 @@ final class CoordinatorLoop {
     private func expectLength(_ header: FrameHeader) throws(FrameError) {
         switch header.type {
         case .stepCommitted:
-            try wire.expect(
-                ofShard(header) { $0.rows.reportByteCount(of: header.shard, $0.plan, $0.metrics) },
-                header)
+            try wire.expect(ofShard(header) { $0.reportByteCount(of: header.shard) }, header)
         case .snapshot:
-            try wire.expect(ofShard(header) { $0.plan.weightsByteCount(of: header.shard) }, header)
+            try wire.expect(ofShard(header) { $0.weightsByteCount(of: header.shard) }, header)
         default:
             try wire.expect(0, header)
         }
     }
 
     /// 0 where there is no such shard.
-    private func ofShard(_ header: FrameHeader, _ byteCount: (RunLayout) -> Int) -> Int {
-        guard let layout, header.shard.index < layout.plan.shardCount else { return 0 }
-        return byteCount(layout)
+    private func ofShard(_ header: FrameHeader, _ byteCount: (ShardPlan) -> Int) -> Int {
+        guard let plan, header.shard.index < plan.shardCount else { return 0 }
+        return byteCount(plan)
     }
 
     private func takeAnswers() {
@@ -215,7 +214,8 @@ final class CoordinatorLoop {
 
     private func begin(_ index: RunIndex, workers: Int, servers: Int) {
         let run = request.runs[index.index]
-        layout = RunLayout(run.configuration.layout, shardCount: servers)
+        // Nil where there are more shards than rows; the servers tell why.
+        plan = try? ShardPlan(run.configuration, shardCount: servers)
         snapshots = [:]
         reports = [:]
         committed = 0
@@ -226,9 +226,9 @@ final class CoordinatorLoop {
     }
 
     private func keepReport(_ shard: ShardIndex, _ step: Step) {
-        guard let layout else { return }
-        let rows = layout.rows.rows(of: layout.plan[shard])
-        var report = reports[step] ?? StepReport(rowCount: layout.rows.count)
+        guard let plan else { return }
+        let rows = plan.rows(of: shard)
+        var report = reports[step] ?? StepReport(rowCount: plan.gradientRows.count)
         unsafe inHand.withUnsafeBytes { frame in
             let payload = unsafe FrameCodec.payload(of: frame)
             let target = unsafe UnsafeMutableRawBufferPointer(
@@ -236,17 +236,17 @@ final class CoordinatorLoop {
             unsafe target.copyMemory(
                 from: UnsafeRawBufferPointer(rebasing: payload.suffix(target.count)))
             if shard == 0, let words = payload.baseAddress {
-                unsafe report.metrics = layout.metrics.metrics(words)
+                unsafe report.metrics = plan.metrics.metrics(words)
             }
         }
         reports[step] = report
     }
 
     private func keepSnapshot(_ shard: ShardIndex, _ step: Step) {
-        guard let layout else { return }
-        let weights = snapshots[step] ?? FloatBuffer(count: layout.parameterCount)
+        guard let plan else { return }
+        let weights = snapshots[step] ?? FloatBuffer(count: plan.layout.parameterCount)
         snapshots[step] = weights
-        let slice = layout.plan[shard]
+        let slice = plan[shard]
         unsafe inHand.withUnsafeBytes { frame in
             let target = unsafe UnsafeMutableRawBufferPointer(
                 start: weights.pointer + slice.lowerBound, count: slice.count * 4)
@@ -295,23 +295,6 @@ final class CoordinatorLoop {
             type: .datasetChunk, session: machine.plan.session, step: Step(rawValue: chunk.offset),
             leafCount: UInt32(bytes.count))
         try unsafe send(wire.message(header, copying: bytes.span.bytes), to: peer)
-    }
-}
-
-/// How what the servers send of a run is laid out.
-private struct RunLayout {
-    let parameterCount: Int
-    let plan: ShardPlan
-    let rows: GradientRows
-    let metrics: StepMetricsLayout
-
-    /// Nil where there are more shards than rows; the servers tell why.
-    init?(_ layout: ParameterLayout, shardCount: Int) {
-        guard let plan = try? ShardPlan(layout: layout, shardCount: shardCount) else { return nil }
-        self.plan = plan
-        parameterCount = layout.parameterCount
-        rows = GradientRows(layout)
-        metrics = StepMetricsLayout(layerCount: layout.layers.count)
     }
 }
 

@@ -1,8 +1,8 @@
 import Convergence
 import Foundation
 import LockstepProtocol
-import NeuralNetwork
 import Synchronization
+import TrainingPlan
 import ZeroMQ
 
 /// A coordinator with what it hosts: the servers in threads of this process, workers as its children.
@@ -78,8 +78,8 @@ final class CoordinatorRole {
 
     /// Snapshots are the largest frames that come.
     private var maximumControlFrameByteCount: Int {
-        let largest = request.runs.map { $0.configuration.layout.parameterCount * 4 }.max() ?? 0
-        return FrameHeader.byteCount + max(largest, Limits.maximumControlPayloadByteCount)
+        request.runs.map { ShardPlan(whole: $0.configuration).largestWeightsFrameByteCount }
+            .reduce(FrameHeader.byteCount + Limits.maximumControlPayloadByteCount, max)
     }
 }
 
@@ -92,11 +92,9 @@ private final class HostedServers {
         coordinator: Endpoint, bind: Endpoint, options: CoordinatorOptions, request: SessionRequest,
         context: Context, observer: any SessionObserver
     ) throws {
-        let largest = try request.runs.map { $0.configuration.layout }.map { layout in
-            let whole = try ShardPlan(layout: layout, shardCount: 1)
-            return GradientSlices(pushedTo: whole, layout).maximumByteCount(0)
-        }.max()
-        let maximumFrameByteCount = FrameHeader.byteCount + (largest ?? 0)
+        let maximumFrameByteCount =
+            request.runs.map { ShardPlan(whole: $0.configuration).largestPushFrameByteCount }.max()
+            ?? FrameHeader.byteCount
         let ready = DispatchSemaphore(value: 0)
         let ended = DispatchSemaphore(value: 0)
         let failureBox = Failure()

@@ -3,6 +3,7 @@ import Foundation
 import LockstepProtocol
 import NeuralNetwork
 import Synchronization
+import TrainingPlan
 import ZeroMQ
 
 /// Records and evaluates beside the coordinator's loop, so that neither disk nor test set delays a step.

@@ -1,5 +1,6 @@
 import LockstepProtocol
 import NeuralNetwork
+import TrainingPlan
 import ZeroMQ
 
 /// Adds the pushed nodes of a step in tree order, a block of rows at a time, from where they lie in their messages.

@@ -1,6 +1,7 @@
 import Glibc
 import LockstepProtocol
 import NeuralNetwork
+import TrainingPlan
 import ZeroMQ
 
 /// Joins the server's machine, its sockets and its engine, in one thread.

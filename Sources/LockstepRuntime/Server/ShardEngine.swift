@@ -1,5 +1,6 @@
 package import LockstepProtocol
 import NeuralNetwork
+package import TrainingPlan
 package import ZeroMQ
 
 /// A server's floats in one run: the pushed nodes, the optimiser's state, and the weights of two steps.
@@ -7,13 +8,11 @@ package import ZeroMQ
     let order: PrepareRun
     package let plan: ShardPlan
     let schedule: RunSchedule
-    let metrics: StepMetricsLayout
     private let wire: Wire
     private let session: SessionID
     private let incarnation: Incarnation
     private let range: Range<Int>
     private let optimizer: Optimizer
-    private let slices: GradientSlices
     private let slots: [MessageSlot]
     private var nodeFold: NodeFold
     /// Frames of weights: the last two are kept, the others are free once libzmq lets go of them.
@@ -22,11 +21,9 @@ package import ZeroMQ
     private var olderWeights: (step: Step, frame: InFlight<WeightsFrame>)?
     /// What is folded and applied at a time.
     private let blocks: [Block]
-    private let rows: GradientRows
     /// Of the step that was applied last: the metrics where this is shard 0, then the squared norm of each of the
     /// range's rows.
     private var report: [UInt8]
-    private let metricsByteCount: Int
 
     /// Whole rows, short enough for their partial sums to stay in the first cache.
     private struct Block {
@@ -50,29 +47,23 @@ package import ZeroMQ
         self.session = session
         self.incarnation = incarnation
         schedule = RunSchedule(configuration, trainingExampleCount: trainingExampleCount)
-        plan = try ShardPlan(layout: layout, shardCount: order.shardCount)
+        plan = try ShardPlan(configuration, shardCount: order.shardCount)
         range = plan[order.shard]
-        metrics = StepMetricsLayout(layerCount: layout.layers.count)
         optimizer = Optimizer(
             configuration.optimizer, layout: layout, range: range, totalSteps: schedule.totalSteps,
             kernels: wire.kernels)
         let leafCounts = schedule.leafCounts
         slots = (0..<max(leafCounts.full, leafCounts.last)).map { _ in MessageSlot() }
-        slices = GradientSlices(pushedTo: plan, layout)
         nodeFold = NodeFold(
-            slices, wire.kernels, blockLength: GradientRows.longestRow,
+            plan.pushedSlices, wire.kernels, blockLength: GradientRows.longestRow,
             maximumNodeCount: slots.count)
-        rows = GradientRows(layout)
-        let (start, rows) = (range.lowerBound, rows)
+        let (start, rows) = (range.lowerBound, plan.gradientRows)
         blocks = rows.parts(of: range).map { part in
             Block(
                 floats: part.lowerBound - start..<part.upperBound - start, part: part,
                 firstRow: rows.rows(of: start..<part.lowerBound).count)
         }
-        report = [UInt8](
-            repeating: 0,
-            count: rows.reportByteCount(of: order.shard, plan, metrics))
-        metricsByteCount = slices.metricsByteCount(order.shard.index)
+        report = [UInt8](repeating: 0, count: plan.reportByteCount(of: order.shard))
         let initial = layout.initialWeights(seed: configuration.seed)
         weights = (0, InFlight(WeightsFrame(floatCount: range.count)))
         unsafe weights.frame.memory.payload.copyMemory(
@@ -86,7 +77,8 @@ package import ZeroMQ
         _ push: borrowing Message, _ header: FrameHeader
     ) throws(FrameError) {
         let byteCount = unsafe push.withUnsafeBytes { frame in
-            unsafe slices.byteCount(of: FrameCodec.payload(of: frame), order.shard.index)
+            unsafe plan.pushedSlices.byteCount(
+                of: FrameCodec.payload(of: frame), order.shard.index)
         }
         guard let byteCount else { throw .payloadContent(header.type) }
         try wire.expect(byteCount, header)
@@ -149,14 +141,15 @@ package import ZeroMQ
     private func measure(_ block: Block, _ sum: UnsafeRawPointer) {
         unsafe report.withUnsafeMutableBytes { report in
             guard let squares = report.baseAddress else { return }
-            unsafe rows.measure(
-                block.part, sum, wire.kernels,
-                into: squares + metricsByteCount + block.firstRow * 4)
+            let first = unsafe squares + plan.metricsByteCount(of: order.shard)
+            unsafe plan.gradientRows.measure(
+                block.part, sum, wire.kernels, into: first + block.firstRow * 4)
         }
     }
 
     private func foldMetrics(_ fold: [FoldInstruction]) {
         // A few words: one small stack of arrays a step.
+        let metrics = plan.metrics
         let byteCount = metrics.byteCount
         var stack: [[UInt8]] = []
         for instruction in fold {

@@ -2,6 +2,7 @@ import Convergence
 package import Datasets
 package import LockstepProtocol
 package import NeuralNetwork
+import TrainingPlan
 
 /// The shipped study: every question is a sweep in a folder of its own, so that a second start takes up where
 /// the first one was left.

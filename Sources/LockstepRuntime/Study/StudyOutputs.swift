@@ -1,7 +1,7 @@
 import Convergence
 import Datasets
-import LockstepProtocol
 import NeuralNetwork
+import TrainingPlan
 
 /// What the trained presets say to each test digit: calibration, confusion, and the digits on which they
 /// differ.

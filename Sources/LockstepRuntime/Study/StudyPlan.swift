@@ -1,5 +1,4 @@
-package import LockstepProtocol
-import NeuralNetwork
+package import TrainingPlan
 
 /// What the study trains: how many seeds, rates, batches and epochs each of its questions gets.
 package struct StudyPlan: Sendable {

@@ -1,6 +1,5 @@
 import Convergence
-import LockstepProtocol
-import NeuralNetwork
+import TrainingPlan
 
 /// Each sentence of the seed's text that can be tested, as a row.
 extension StudyReport {

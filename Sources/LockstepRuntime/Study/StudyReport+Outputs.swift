@@ -1,6 +1,6 @@
 import Convergence
 import Datasets
-import LockstepProtocol
+import TrainingPlan
 
 /// What the outputs are worth as probabilities, and which digits they decide.
 extension StudyReport {

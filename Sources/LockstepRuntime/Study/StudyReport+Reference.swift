@@ -1,5 +1,5 @@
 import Convergence
-import LockstepProtocol
+import TrainingPlan
 
 /// The presets beside another program's curves.
 extension StudyReport {

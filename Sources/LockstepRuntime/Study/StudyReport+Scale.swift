@@ -1,7 +1,6 @@
 import Convergence
 import Foundation
-import LockstepProtocol
-import NeuralNetwork
+import TrainingPlan
 
 /// How training scales with the global batch.
 extension StudyReport {

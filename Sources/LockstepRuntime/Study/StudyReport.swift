@@ -2,6 +2,7 @@ package import Convergence
 import Datasets
 import LockstepProtocol
 import NeuralNetwork
+import TrainingPlan
 
 /// What the study found, as a page.
 package struct StudyReport {

@@ -1,6 +1,7 @@
 import Convergence
 import LockstepProtocol
 import Synchronization
+import TrainingPlan
 
 /// Trains a sweep's runs one after the other through a cluster, in one session as long as none is lost.
 final class ClusterSweep {

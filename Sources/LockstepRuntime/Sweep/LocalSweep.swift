@@ -3,6 +3,7 @@ import Datasets
 import Foundation
 import LockstepProtocol
 import NeuralNetwork
+import TrainingPlan
 
 /// Trains a sweep's runs in this process: some at a time, each in one thread from its first step to its last.
 final class LocalSweep: Sendable {

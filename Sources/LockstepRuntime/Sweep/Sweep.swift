@@ -2,6 +2,7 @@ package import Convergence
 package import Datasets
 package import LockstepProtocol
 package import NeuralNetwork
+package import TrainingPlan
 
 /// A run of a sweep.
 package struct SweepRun: Hashable, Sendable {

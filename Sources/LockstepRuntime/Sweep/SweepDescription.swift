@@ -2,6 +2,7 @@ import Convergence
 import Datasets
 import Foundation
 import LockstepProtocol
+import TrainingPlan
 
 /// `sweep.json`: what was varied, on which data, with which versions. It holds no time, so that every start
 /// of the same sweep writes the same bytes.

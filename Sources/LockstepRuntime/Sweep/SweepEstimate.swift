@@ -1,6 +1,7 @@
 package import Datasets
-package import LockstepProtocol
+import LockstepProtocol
 package import NeuralNetwork
+package import TrainingPlan
 
 /// How long the runs of a sweep will take on this machine, from a short measurement of it.
 ///

@@ -1,9 +1,9 @@
 import Convergence
 package import Datasets
 import Hashing
-package import LockstepProtocol
-import NeuralNetwork
+import LockstepProtocol
 import Synchronization
+package import TrainingPlan
 
 /// What the threads of a sweep share: which runs are left, how they ended, and how far all is.
 final class SweepState: Sendable {

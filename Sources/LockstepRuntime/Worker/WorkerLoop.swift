@@ -3,6 +3,7 @@ import Glibc
 import Hashing
 import LockstepProtocol
 import NeuralNetwork
+import TrainingPlan
 import ZeroMQ
 
 /// Joins the worker's machine, its sockets and its engine, in one thread.

@@ -1,6 +1,7 @@
 import Datasets
 import LockstepProtocol
 import NeuralNetwork
+import TrainingPlan
 import ZeroMQ
 
 /// A worker's floats in one run: weights, gradients on their way, and the slices that have come.
@@ -12,7 +13,6 @@ final class WorkerRunEngine {
     private let session: SessionID
     private let wire: Wire
     private let engine: GradientEngine
-    private let slices: GradientSlices
     private let weights: FloatBuffer
     private let sampleOrder: SampleOrder
     private var indices: [UInt32]
@@ -36,11 +36,10 @@ final class WorkerRunEngine {
         self.session = session
         self.wire = wire
         schedule = RunSchedule(configuration, trainingExampleCount: trainingExampleCount)
-        plan = try ShardPlan(layout: configuration.layout, shardCount: order.servers.count)
-        slices = GradientSlices(pushedTo: plan, configuration.layout)
+        plan = try ShardPlan(configuration, shardCount: order.servers.count)
         engine = GradientEngine(
             configuration.architecture, kernels: wire.kernels, examples: examples,
-            leafSize: schedule.microBatch, slices: slices, team: threads)
+            leafSize: schedule.microBatch, slices: plan.pushedSlices, team: threads)
         weights = configuration.layout.initialWeights(seed: configuration.seed)
         engine.load(weights)
         sampleOrder = SampleOrder(seed: configuration.seed, count: schedule.exampleCount)
@@ -56,9 +55,7 @@ final class WorkerRunEngine {
     }
 
     /// The largest frame that a server of this run sends.
-    var maximumFrameByteCount: Int {
-        FrameHeader.byteCount + (plan.slices.map { $0.count * 4 }.max() ?? 0)
-    }
+    var maximumFrameByteCount: Int { plan.largestWeightsFrameByteCount }
 
     /// The nodes that this worker computes in a step, ascending.
     func nodes(of step: Step) -> [LeafRange] {
@@ -128,7 +125,7 @@ final class WorkerRunEngine {
     /// A buffer that libzmq no longer reads; a new one where all are still on their way.
     private func takeSpare() -> InFlight<GradientBuffer> {
         if let index = spare.firstIndex(where: \.isIdle) { return spare.swapRemove(at: index) }
-        return InFlight(GradientBuffer(slices))
+        return InFlight(GradientBuffer(plan.pushedSlices))
     }
 }
 

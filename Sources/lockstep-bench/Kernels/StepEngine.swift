@@ -1,6 +1,6 @@
 import Datasets
-import LockstepProtocol
 import NeuralNetwork
+import TrainingPlan
 
 /// Steps of training in this process with a leaf of any size, as `lockstep train --workers 0` does them:
 /// every block of the gradient is applied while it is in the cache.
@@ -18,9 +18,7 @@ final class StepEngine {
         _ examples: SparseExamples, _ team: ThreadTeam
     ) {
         let layout = configuration.layout
-        let slices = GradientSlices(
-            ranges: [0..<layout.parameterCount], headerByteCount: 0,
-            metrics: StepMetricsLayout(layerCount: layout.layers.count))
+        let slices = GradientSlices(whole: layout)
         engine = GradientEngine(
             configuration.architecture, kernels: kernels, examples: examples, leafSize: leafSize,
             slices: slices, team: team)

@@ -1,5 +1,6 @@
 import LockstepProtocol
 import NeuralNetwork
+import TrainingPlan
 import ZeroMQ
 
 /// The shape of an exchange: what every worker sends and gets in a step.

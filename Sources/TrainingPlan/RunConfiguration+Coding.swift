@@ -1,5 +1,3 @@
-import NeuralNetwork
-
 extension RunConfiguration: Codable {
     /// The settings by the names that they bear on the command line (with two dashes before), in
     /// files, on the wire and in the log.

@@ -1,5 +1,6 @@
-import LockstepProtocol
+import LockstepRuntime
 import Testing
+import TrainingPlan
 
 @Suite struct SweepGridTests {
     private func grid(_ arguments: String..., maximumRuns: Int = 1_000) throws -> SweepGrid {

@@ -1,5 +1,3 @@
-package import NeuralNetwork
-
 /// The version of the arithmetic of record: it changes when the same configuration would give other
 /// bits. Processes with different versions never train together.
 package let arithmeticVersion = 1

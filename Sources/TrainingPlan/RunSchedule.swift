@@ -1,5 +1,3 @@
-package import NeuralNetwork
-
 /// What happens at each step of a run: its examples, its leaves, and whether an evaluation follows.
 ///
 /// A pure function of the configuration and the size of the data set, so every role has the same.

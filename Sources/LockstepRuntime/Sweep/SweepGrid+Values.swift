@@ -1,4 +1,4 @@
-import NeuralNetwork
+package import TrainingPlan
 
 extension RunConfiguration.Key {
     /// What a value of a setting is.

@@ -1,5 +1,3 @@
-package import NeuralNetwork
-
 /// Which worker computes which leaves of a step: contiguous ranges in worker order.
 ///
 /// Balanced: no two workers differ by more than one leaf. Among the balanced assignments it takes
@@ -56,7 +54,7 @@ package struct LeafAssignment: Hashable, Sendable {
                 let start = worker * smaller + taken
                 func cost(share: Int, then rest: Int) -> Int {
                     rest == Int.max
-                        ? rest : rest + tree.maximalNodes(covering: start..<(start + share)).count
+                        ? rest : rest + tree.maximalNodeCount(covering: start..<(start + share))
                 }
                 let less = cost(share: smaller, then: pushed[worker + 1][taken])
                 let more =

@@ -1,3 +1,5 @@
+package import TrainingPlan
+
 /// What a sweep varies: each setting that is named takes each of its values, in every combination.
 package struct SweepGrid: Equatable, Sendable {
     package typealias Key = RunConfiguration.Key

@@ -71,4 +71,23 @@ package struct ReductionTree: Hashable, Sendable {
         if !leaves.isEmpty { visit(root) }
         return nodes
     }
+
+    /// How many ``maximalNodes(covering:)`` there are, in O(log n) and without allocating.
+    ///
+    /// A block of a power of two leaves that begins at a multiple of its size is a node, and so are the last
+    /// leaves, those of some lowest bits of the leaf count. There are no others, so the next node is the
+    /// largest that begins where the last one ends.
+    package func maximalNodeCount(covering leaves: Range<Int>) -> Int {
+        let leaves = leaves.clamped(to: root.firstLeaf..<root.endLeaf)
+        var count = 0
+        var start = leaves.lowerBound
+        while start < leaves.upperBound {
+            count += 1
+            let rest = leaves.upperBound - start
+            let alignment = start == 0 ? Int.max : start & -start
+            if rest <= alignment && leaves.upperBound == leafCount { break }
+            start += min(alignment, 1 << (Int.bitWidth - 1 - rest.leadingZeroBitCount))
+        }
+        return count
+    }
 }

@@ -1,8 +1,5 @@
-import LockstepProtocol
-import LockstepRuntime
-import NeuralNetwork
-import TestSupport
 import Testing
+import TrainingPlan
 
 @Suite struct GradientRowsTests {
     /// Narrow and wide layers: rows shorter than a part, and rows that count as several.
@@ -12,7 +9,8 @@ import Testing
     func everyRowIsInOneShardAndOnePart(widths: [Int], shards: Int) throws {
         let layout = ParameterLayout(widths: widths)
         let rows = GradientRows(layout)
-        let slices = try ShardPlan(layout: layout, shardCount: shards).slices
+        let slices = try ShardPlan(layout: layout, shardCount: shards, headerByteCount: 0)
+            .slices
         #expect(slices.flatMap { Array(rows.rows(of: $0)) } == Array(0..<rows.count))
         for slice in slices {
             let parts = rows.parts(of: slice)
@@ -28,10 +26,11 @@ import Testing
         }
     }
 
-    @Test func layersAreSummedRowByRow() {
+    @Test func aLayersRowsAreItsKernelsAndItsBias() {
         let rows = GradientRows(ParameterLayout(widths: [2, 3, 1]))
-        // Two kernel rows and the bias, then three and the bias.
         #expect(rows.count == 7)
-        #expect(rows.layerSums(FloatBuffer([1, 2, 4, 8, 16, 32, 64])) == [7, 120])
+        #expect(rows.layers.map(\.rows) == [0..<3, 3..<7])
+        // A row of 5,000 floats counts as three.
+        #expect(GradientRows(ParameterLayout(widths: [3, 5_000])).count == 4 * 3)
     }
 }

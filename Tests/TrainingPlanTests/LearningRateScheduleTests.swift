@@ -1,6 +1,6 @@
 import Foundation
-import NeuralNetwork
 import Testing
+import TrainingPlan
 
 struct LearningRateScheduleTests {
     @Test func constantStays() {

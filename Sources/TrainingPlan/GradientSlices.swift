@@ -11,24 +11,32 @@ package struct GradientSlices: Hashable, Sendable {
     package let headerByteCount: Int
     package let metrics: StepMetricsLayout
     /// The first layer, where its rows are packed.
-    let packedLayer: ParameterLayout.Layer?
+    package let packedLayer: ParameterLayout.Layer?
     /// The bits before a slice's floats, in whole lines of the cache.
     package let presenceByteCount: Int
 
-    /// - Parameter packedLayer: the first layer, for packed slices.
+    /// - Parameters:
+    ///   - ranges: of the flat vector, in order, cut at row boundaries.
+    ///   - headerByteCount: room before each slice, in bytes; a multiple of 4.
+    ///   - isPacked: whether rows without a contribution are left out.
     package init(
-        ranges: [Range<Int>], headerByteCount: Int, metrics: StepMetricsLayout,
-        packedLayer: ParameterLayout.Layer? = nil
+        _ layout: ParameterLayout, ranges: [Range<Int>], headerByteCount: Int, isPacked: Bool
     ) {
         precondition(headerByteCount % 4 == 0, "headers keep the floats aligned")
         self.ranges = ranges
         self.headerByteCount = headerByteCount
-        self.metrics = metrics
-        self.packedLayer = packedLayer
+        metrics = StepMetricsLayout(layerCount: layout.layers.count)
+        packedLayer = isPacked ? layout.layers.first : nil
         presenceByteCount = packedLayer.map { ($0.inputs + 511) / 512 * 64 } ?? 0
     }
 
-    var isPacked: Bool { packedLayer != nil }
+    /// One slice with all rows, for a gradient that stays where it is.
+    package init(whole layout: ParameterLayout) {
+        self.init(
+            layout, ranges: [0..<layout.parameterCount], headerByteCount: 0, isPacked: false)
+    }
+
+    package var isPacked: Bool { packedLayer != nil }
 
     /// Bytes of a slice's payload with all rows: bits, floats, then for the first slice the metrics.
     package func maximumByteCount(_ slice: Int) -> Int {
@@ -59,8 +67,9 @@ package struct GradientSlices: Hashable, Sendable {
         run(from: start, to: end) { unsafe isPresent($0, payload) }
     }
 
+    /// The same by what the caller knows of each row.
     @inline(__always)
-    func run(
+    package func run(
         from start: Int, to end: Int, isPresent: (_ row: Int) -> Bool
     ) -> (end: Int, isPresent: Bool) {
         guard let packedLayer, start < packedLayer.biasOffset else { return (end, true) }
@@ -74,13 +83,13 @@ package struct GradientSlices: Hashable, Sendable {
     }
 
     /// The rows of the packed layer's kernel in a slice.
-    func packedRows(_ slice: Int) -> Range<Int> {
+    package func packedRows(_ slice: Int) -> Range<Int> {
         guard let packedLayer else { return 0..<0 }
         let kernel = ranges[slice].clamped(to: packedLayer.kernelOffset..<packedLayer.biasOffset)
         return kernel.lowerBound / packedLayer.outputs..<kernel.upperBound / packedLayer.outputs
     }
 
-    var packedRowByteCount: Int { (packedLayer?.outputs ?? 0) * 4 }
+    package var packedRowByteCount: Int { (packedLayer?.outputs ?? 0) * 4 }
 
     package func metricsByteCount(_ slice: Int) -> Int { slice == 0 ? metrics.byteCount : 0 }
 

@@ -1,5 +1,6 @@
-import NeuralNetwork
+import TestSupport
 import Testing
+import TrainingPlan
 
 /// The tree against its definition, for every tree of up to 40 leaves.
 struct ReductionTreeTests {
@@ -50,6 +51,39 @@ struct ReductionTreeTests {
                 #expect(
                     tree.maximalNodes(covering: lower..<upper)
                         == maximal.sorted { $0.firstLeaf < $1.firstLeaf })
+            }
+        }
+    }
+
+    @Test(arguments: 1...70)
+    func maximalNodesAreCounted(leafCount: Int) {
+        let tree = ReductionTree(leafCount: leafCount)
+        for lower in 0...leafCount {
+            for upper in lower...leafCount {
+                let leaves = lower..<upper
+                #expect(
+                    tree.maximalNodeCount(covering: leaves)
+                        == tree.maximalNodes(covering: leaves).count)
+            }
+        }
+    }
+
+    @Test(arguments: 1...20)
+    func maximalNodesOfLargeTreesAreCounted(seed: Int) {
+        var random = SeededRandom(seed: seed)
+        for _ in 0..<200 {
+            let leafCount = Int.random(in: 1...(1 << 20), using: &random)
+            let tree = ReductionTree(leafCount: leafCount)
+            let start = Int.random(in: 0..<leafCount, using: &random)
+            // Ranges within the tree, up to its end, and beyond it.
+            for leaves in [
+                start..<Int.random(in: start...leafCount, using: &random), start..<leafCount,
+                0..<start, start..<(leafCount + 5),
+            ] {
+                #expect(
+                    tree.maximalNodeCount(covering: leaves)
+                        == tree.maximalNodes(covering: leaves).count,
+                    "\(leaves) of \(leafCount)")
             }
         }
     }

@@ -1,7 +1,7 @@
 import Foundation
-import LockstepProtocol
-import NeuralNetwork
+import TestSupport
 import Testing
+import TrainingPlan
 
 @Suite struct RunConfigurationTests {
     @Test func defaultsAreTheSeeds() {
@@ -205,17 +205,6 @@ struct BadSetting: Sendable, CustomTestStringConvertible {
 }
 
 extension RunConfiguration {
-    static let everythingSet = RunConfiguration(
-        name: "mine",
-        architecture: NetworkArchitecture(
-            layers: [784, 64, 32, 10], hidden: .sigmoid, output: .identity, loss: .mse,
-            targets: .plusMinusOne, decoding: .rescaled),
-        optimizer: OptimizerSettings(
-            kind: .nesterov, learningRate: 0.0021, weightDecay: 1e-5,
-            schedule: LearningRateSchedule(shape: .cosine, warmupSteps: 7)),
-        batchSize: 100, microBatch: 9, epochs: 3, seed: .max, targetAccuracy: 0.97,
-        validationExamples: 500, evaluateEvery: 11)
-
     /// The default configuration with one setting changed, for every setting.
     static let oneChangeEach: [(Key, RunConfiguration)] = {
         let changes: [(Key, (inout RunConfiguration) -> Void)] = [

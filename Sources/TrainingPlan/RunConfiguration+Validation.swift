@@ -1,5 +1,3 @@
-import NeuralNetwork
-
 /// A setting that cannot be trained with: which, its value, why, and what to do.
 package struct ConfigurationError: Error, Hashable, CustomStringConvertible {
     package let setting: RunConfiguration.Key
@@ -41,10 +39,10 @@ extension RunConfiguration {
             default: false
             }
         }
-        if !allowed || name.isEmpty || name.utf8.count > Limits.maximumNameLength {
+        if !allowed || name.isEmpty || name.utf8.count > SettingLimits.maximumNameLength {
             try refuse(
                 .configuration,
-                "a name has 1 to \(Limits.maximumNameLength) letters, digits, dashes and "
+                "a name has 1 to \(SettingLimits.maximumNameLength) letters, digits, dashes and "
                     + "underscores",
                 "give one of \(Preset.allCases.map(\.rawValue).joined(separator: ", "))")
         }
@@ -52,15 +50,15 @@ extension RunConfiguration {
 
     private func validateLayers() throws(ConfigurationError) {
         let layers = architecture.layers
-        if layers.count < 2 || layers.count > Limits.maximumLayers {
+        if layers.count < 2 || layers.count > SettingLimits.maximumLayers {
             try refuse(
                 .layers,
-                "a network has 2 to \(Limits.maximumLayers) widths, input and output "
+                "a network has 2 to \(SettingLimits.maximumLayers) widths, input and output "
                     + "included, and these are \(layers.count)", "give e.g. 784,128,10")
         }
-        if let width = layers.first(where: { $0 < 1 || $0 > Limits.maximumLayerWidth }) {
+        if let width = layers.first(where: { $0 < 1 || $0 > SettingLimits.maximumLayerWidth }) {
             try refuse(
-                .layers, "a width of \(width) is outside 1 to \(Limits.maximumLayerWidth)",
+                .layers, "a width of \(width) is outside 1 to \(SettingLimits.maximumLayerWidth)",
                 "give e.g. 784,128,10")
         }
         if layers.first != 784 {
@@ -72,11 +70,11 @@ extension RunConfiguration {
         }
         // 63 products below 2³³ each cannot overflow.
         let parameterCount = layout.parameterCount
-        if parameterCount > Limits.maximumParameterCount {
+        if parameterCount > SettingLimits.maximumParameterCount {
             try refuse(
                 .layers,
                 "these widths make \(parameterCount) parameters, and the most is "
-                    + "\(Limits.maximumParameterCount)", "use smaller or fewer layers")
+                    + "\(SettingLimits.maximumParameterCount)", "use smaller or fewer layers")
         }
     }
 
@@ -111,9 +109,9 @@ extension RunConfiguration {
                 .weightDecay, "a decay is a finite number, 0 or more", "give e.g. 0 or 0.004")
         }
         let warmupSteps = optimizer.schedule.warmupSteps
-        if warmupSteps < 0 || warmupSteps > Limits.maximumWarmupSteps {
+        if warmupSteps < 0 || warmupSteps > SettingLimits.maximumWarmupSteps {
             try refuse(
-                .warmupSteps, "a warm-up has 0 to \(Limits.maximumWarmupSteps) steps",
+                .warmupSteps, "a warm-up has 0 to \(SettingLimits.maximumWarmupSteps) steps",
                 "give 0 for none")
         }
     }
@@ -134,9 +132,9 @@ extension RunConfiguration {
         if batchSize < 1 {
             try refuse(.batchSize, "a batch has at least one example", "give e.g. 32")
         }
-        if batchSize > Limits.maximumBatchSize {
+        if batchSize > SettingLimits.maximumBatchSize {
             try refuse(
-                .batchSize, "the most is \(Limits.maximumBatchSize)", "use a smaller batch")
+                .batchSize, "the most is \(SettingLimits.maximumBatchSize)", "use a smaller batch")
         }
         if batchSize > trained {
             try refuse(
@@ -152,9 +150,9 @@ extension RunConfiguration {
     }
 
     private func validateLength() throws(ConfigurationError) {
-        if epochs < 1 || epochs > Limits.maximumEpochs {
+        if epochs < 1 || epochs > SettingLimits.maximumEpochs {
             try refuse(
-                .epochs, "a run has 1 to \(Limits.maximumEpochs) epochs", "give e.g. 10")
+                .epochs, "a run has 1 to \(SettingLimits.maximumEpochs) epochs", "give e.g. 10")
         }
         if let targetAccuracy, !(targetAccuracy > 0 && targetAccuracy <= 1) {
             try refuse(

@@ -7,33 +7,10 @@ package struct StepMetricsLayout: Hashable, Sendable {
 
     package init(layerCount: Int) { self.layerCount = layerCount }
 
-    package var wordCount: Int { 2 + 2 * layerCount }
+    /// The words before the first count.
+    package var floatWordCount: Int { 1 + layerCount }
+    package var wordCount: Int { 2 * floatWordCount }
     package var byteCount: Int { wordCount * 4 }
-
-    /// parent ← left + right, word by word. The memory need not be aligned; `parent` may be either.
-    package func fold(
-        _ left: UnsafeRawPointer, _ right: UnsafeRawPointer, into parent: UnsafeMutableRawPointer
-    ) {
-        for offset in stride(from: 0, to: byteCount, by: 4) {
-            let x = unsafe left.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
-            let y = unsafe right.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
-            let sum =
-                offset / 4 <= layerCount
-                ? (Float(bitPattern: x) + Float(bitPattern: y)).bitPattern : x &+ y
-            unsafe parent.storeBytes(of: sum, toByteOffset: offset, as: UInt32.self)
-        }
-    }
-
-    /// Reads `wordCount` words.
-    package func metrics(_ words: UnsafeRawPointer) -> StepMetrics {
-        let word = { unsafe words.loadUnaligned(fromByteOffset: $0 * 4, as: UInt32.self) }
-        let layers = 0..<layerCount
-        return StepMetrics(
-            lossSum: Float(bitPattern: word(0)),
-            squaredGradientNorms: layers.map { Float(bitPattern: word(1 + $0)) },
-            correctCount: Int(word(1 + layerCount)),
-            saturatedCounts: layers.map { Int(word(2 + layerCount + $0)) })
-    }
 }
 
 /// The metrics of one step: sums over its examples or its leaves.
@@ -46,6 +23,15 @@ package struct StepMetrics: Hashable, Sendable {
     package let correctCount: Int
     /// By layer: (example, unit) pairs whose output is saturated; see `Activation.saturationBounds`.
     package let saturatedCounts: [Int]
+
+    package init(
+        lossSum: Float, squaredGradientNorms: [Float], correctCount: Int, saturatedCounts: [Int]
+    ) {
+        self.lossSum = lossSum
+        self.squaredGradientNorms = squaredGradientNorms
+        self.correctCount = correctCount
+        self.saturatedCounts = saturatedCounts
+    }
 }
 
 extension Activation {
