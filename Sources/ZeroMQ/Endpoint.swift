@@ -1,6 +1,7 @@
 import Glibc
 
-/// Where a socket binds or connects: `tcp://HOST:PORT`, `ipc://PATH` or `inproc://NAME`.
+/// Where a socket binds or connects: `tcp://HOST:PORT`, `ipc://PATH` or `inproc://NAME`. `HOST:PORT`
+/// alone is tcp.
 ///
 /// In a tcp endpoint to bind to, the host may be `*` (every interface) or the name of an interface, and
 /// the port `*` or 0 (one from the system). Addresses of version 6 stand in brackets.
@@ -10,7 +11,7 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
     }
 
     package let transport: Transport
-    /// The whole of it, as libzmq takes it.
+    /// The whole of it with its transport, as libzmq takes it.
     package let text: String
     /// The host of a tcp endpoint, without brackets, `*` for every interface.
     package let host: String?
@@ -23,16 +24,15 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
         func failure(_ problem: EndpointError.Problem) -> EndpointError {
             EndpointError(text: text, problem: problem)
         }
-        guard let separator = text.firstRange(of: "://") else { throw failure(.noTransport) }
-        guard let transport = Transport(rawValue: String(text[..<separator.lowerBound])) else {
-            throw failure(.unknownTransport)
-        }
-        let address = text[separator.upperBound...]
+        let separator = text.firstRange(of: "://")
+        let name = separator.map { String(text[..<$0.lowerBound]) } ?? Transport.tcp.rawValue
+        guard let transport = Transport(rawValue: name) else { throw failure(.unknownTransport) }
+        let address = separator.map { text[$0.upperBound...] } ?? text[...]
         guard !address.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7f }) else {
             throw failure(.blankOrControlCharacter)
         }
         self.transport = transport
-        self.text = text
+        self.text = "\(name)://\(address)"
         switch transport {
         case .tcp:
             (host, port) = try Endpoint.splitTCP(address, failure)
@@ -43,6 +43,14 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
             }
             (host, port) = (nil, nil)
         }
+    }
+
+    private init(tcp host: String, port: UInt16?) {
+        let bracketed = host.contains(":") ? "[\(host)]" : host
+        transport = .tcp
+        text = "tcp://\(bracketed):\(port.map(String.init) ?? "*")"
+        self.host = host
+        self.port = port
     }
 
     /// - Parameter host: a name, `*`, or an address; one of version 6 gets its brackets here.
@@ -67,6 +75,26 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
     package var isConnectable: Bool {
         transport != .tcp || (host != "*" && port != nil)
     }
+
+    /// The endpoint whose port is `offset` above that of this one; nil beyond 65535. Where the system
+    /// chooses the port, it is this one.
+    package func port(above offset: Int) -> Endpoint? {
+        guard let host else { preconditionFailure("\(text) has no port") }
+        guard let port else { return self }
+        return UInt16(exactly: Int(port) + offset).map { Endpoint(tcp: host, port: $0) }
+    }
+
+    /// The same port of another host.
+    func with(host: String) -> Endpoint { Endpoint(tcp: host, port: port) }
+
+    /// Whether the host is an address in numbers, or every one.
+    var isNumeric: Bool {
+        guard let host else { return true }
+        return host == "*" || isVersion6 || Endpoint.bytes(of: host, AF_INET, count: 4) != nil
+    }
+
+    /// Whether the host is an address of version 6.
+    var isVersion6: Bool { host?.contains(":") == true }
 
     /// The room for a path in `sockaddr_un`, less its final zero; libzmq's inproc names fit as well.
     private static let maximumNameByteCount = 107
@@ -125,7 +153,6 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
 /// A text that is no endpoint, and why.
 package struct EndpointError: Error, Hashable, Sendable, CustomStringConvertible {
     package enum Problem: String, Sendable {
-        case noTransport = "there is no transport"
         case unknownTransport = "the transport is none of tcp, ipc and inproc"
         case blankOrControlCharacter = "there is a blank or a control character in it"
         case noHost = "the host is missing"

@@ -1,6 +1,7 @@
 import CZeroMQ
+import Glibc
 
-/// Waits for the first of several sockets, file descriptors and wake-ups, up to a time.
+/// Waits for the first of several sockets and wake-ups, up to a time.
 ///
 /// A wait allocates nothing (libzmq does beyond 16 members).
 @safe
@@ -12,8 +13,6 @@ package struct Poller: ~Copyable {
 
         package static let readable = Events(rawValue: Int16(ZMQ_POLLIN))
         package static let writable = Events(rawValue: Int16(ZMQ_POLLOUT))
-        /// Of a file descriptor: hung up or broken. It is reported without being asked for.
-        package static let failed = Events(rawValue: Int16(ZMQ_POLLERR))
     }
 
     /// A member of the poller that gave it, until it is removed.
@@ -24,7 +23,6 @@ package struct Poller: ~Copyable {
     private enum Source {
         case none
         case socket(SocketHandle)
-        case descriptor
         case wakeUp(WakeUp)
     }
 
@@ -41,16 +39,9 @@ package struct Poller: ~Copyable {
         return unsafe add(.socket(socket.handle), item)
     }
 
-    /// Watches the events that a monitor has to tell.
-    package mutating func add(_ monitor: borrowing SocketMonitor) -> Member {
+    /// Watches for what a monitor has to tell.
+    package mutating func add(_ monitor: borrowing HandshakeMonitor) -> Member {
         add(monitor.events)
-    }
-
-    /// Watches a file descriptor, which must stay open until it is removed.
-    package mutating func add(descriptor: CInt, for events: Events = .readable) -> Member {
-        unsafe add(
-            .descriptor,
-            zmq_pollitem_t(socket: nil, fd: descriptor, events: events.rawValue, revents: 0))
     }
 
     /// Watches a wake-up, which becomes readable when it was signalled.
@@ -59,11 +50,6 @@ package struct Poller: ~Copyable {
             .wakeUp(wakeUp),
             zmq_pollitem_t(
                 socket: nil, fd: wakeUp.descriptor, events: Events.readable.rawValue, revents: 0))
-    }
-
-    /// Changes what a member is watched for, as when there is something to write at last.
-    package mutating func watch(_ member: Member, for events: Events) {
-        unsafe items[member.index].events = events.rawValue
     }
 
     package mutating func remove(_ member: Member) {
@@ -112,5 +98,27 @@ package struct Poller: ~Copyable {
         sources.append(source)
         unsafe items.append(item)
         return Member(index: sources.count - 1)
+    }
+}
+
+/// A point in monotonic time.
+private struct Deadline {
+    private let nanoseconds: UInt64
+
+    init(afterMilliseconds milliseconds: Int) {
+        precondition(milliseconds >= 0, "every wait is bounded")
+        nanoseconds = Deadline.now() + UInt64(milliseconds) * 1_000_000
+    }
+
+    /// Rounded up, so that a wait never ends early; 0 when the deadline has passed.
+    var remainingMilliseconds: Int {
+        let now = Deadline.now()
+        return now >= nanoseconds ? 0 : Int((nanoseconds - now + 999_999) / 1_000_000)
+    }
+
+    private static func now() -> UInt64 {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 }

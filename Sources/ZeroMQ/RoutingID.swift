@@ -1,41 +1,33 @@
-/// The name that a ROUTER gives to a connection: 5 bytes when it is automatic, as ours all are.
+/// The name that a ROUTER gives to a connection: a number that counts up, and wraps.
 ///
-/// Up to eight bytes are kept in place. A peer that gave itself a longer one is none of ours; a ROUTER
-/// reports its messages as malformed.
-package struct RoutingID: Hashable, Sendable {
-    package static let maximumByteCount = 8
+/// libzmq writes it as a zero and four bytes, most significant first. Peers may choose ids of their own
+/// instead; ours never do, so that an id of another form is a stranger's. One of this form may be a
+/// stranger's too: an id says where an answer goes, never who is there.
+///
+/// libzmq 4.3.4 aborts (`Assertion failed: ok`, socket_base.cpp) when the number that comes next is one
+/// that a peer has chosen. The first number is random (``Context`` sees to that), and under CURVE a peer
+/// has no id before its key is known; without a key, nothing here can prevent it.
+package struct RoutingID: RawRepresentable, Hashable, Sendable {
+    package let rawValue: UInt32
 
-    /// The bytes as they lie in memory, then zeros.
-    private let word: UInt64
-    package let byteCount: Int
+    package init(rawValue: UInt32) {
+        self.rawValue = rawValue
+    }
 
-    /// - Returns: nil unless there are 1 to 8 bytes.
+    /// - Returns: nil for an id of another form.
     package init?(_ bytes: some Collection<UInt8>) {
-        guard 1...RoutingID.maximumByteCount ~= bytes.count else { return nil }
-        var word: UInt64 = 0
-        unsafe Swift.withUnsafeMutableBytes(of: &word) { unsafe $0.copyBytes(from: bytes) }
-        self.init(word: word, byteCount: bytes.count)
+        guard bytes.count == RoutingID.byteCount, bytes.first == 0 else { return nil }
+        rawValue = bytes.reduce(0) { $0 << 8 | UInt32($1) }
     }
 
-    /// - Returns: nil unless `byteCount` is 1 to 8; what follows those bytes in `word` must be zero.
-    init?(word: UInt64, byteCount: Int) {
-        guard 1...RoutingID.maximumByteCount ~= byteCount else { return nil }
-        self.word = word
-        self.byteCount = byteCount
-    }
+    static let byteCount = 5
 
     func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-        unsafe Swift.withUnsafeBytes(of: word) {
-            unsafe body(UnsafeRawBufferPointer(rebasing: $0.prefix(byteCount)))
-        }
-    }
-}
-
-extension RoutingID: CustomStringConvertible {
-    /// The bytes in hexadecimal.
-    package var description: String {
-        unsafe withUnsafeBytes { bytes in
-            unsafe bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-        }
+        let bytes = (
+            UInt8(0), UInt8(truncatingIfNeeded: rawValue >> 24),
+            UInt8(truncatingIfNeeded: rawValue >> 16), UInt8(truncatingIfNeeded: rawValue >> 8),
+            UInt8(truncatingIfNeeded: rawValue)
+        )
+        return unsafe Swift.withUnsafeBytes(of: bytes) { unsafe body($0) }
     }
 }

@@ -7,14 +7,13 @@ import Glibc
 /// otherwise a socket lingers 0 ms: what is not sent when it closes is dropped.
 package struct Socket: ~Copyable {
     package enum Kind: Sendable {
-        case router, dealer, pair, request, reply
+        case router, dealer, pair, reply
 
         fileprivate var type: CInt {
             switch self {
             case .router: ZMQ_ROUTER
             case .dealer: ZMQ_DEALER
             case .pair: ZMQ_PAIR
-            case .request: ZMQ_REQ
             case .reply: ZMQ_REP
             }
         }
@@ -33,19 +32,30 @@ package struct Socket: ~Copyable {
     // MARK: Addresses
 
     /// Binds, to a port from the system where the endpoint leaves it open.
+    ///
+    /// `*` is every address of versions 4 and 6; `0.0.0.0` those of version 4 only. libzmq binds to
+    /// addresses and to interfaces (by their address of version 4), not to names; `localhost` is
+    /// 127.0.0.1 here.
     /// - Returns: the endpoint that it came to be.
     @discardableResult
     package func bind(to endpoint: Endpoint) throws(ZMQError) -> Endpoint {
+        let place = endpoint.host == "localhost" ? endpoint.with(host: "127.0.0.1") : endpoint
+        try understandVersion6(place.host == "*" || place.isVersion6)
         let socket = unsafe handle.pointer
-        try check("zmq_bind", on: endpoint.text) { unsafe zmq_bind(socket, endpoint.text) }
+        try check("zmq_bind", on: endpoint.text) { unsafe zmq_bind(socket, place.text) }
         return try lastEndpoint() ?? endpoint
     }
 
-    /// Begins to connect; whether it succeeds is for a monitor or an answer of the peer to tell.
+    /// Begins to connect; whether it succeeds is for an answer of the peer to tell.
+    ///
+    /// libzmq goes on trying, resolves a name anew at each attempt, and connects again when a
+    /// connection is lost. Of a name only one address is tried: of version 4 if it has one at the time
+    /// of this call, which waits for the resolver. ``Endpoint/addresses()`` tells the others.
     package func connect(to endpoint: Endpoint) throws(ZMQError) {
         guard endpoint.isConnectable else {
             throw ZMQError(code: EINVAL, call: "zmq_connect", subject: endpoint.text)
         }
+        try understandVersion6(endpoint.connectsByVersion6)
         let socket = unsafe handle.pointer
         try check("zmq_connect", on: endpoint.text) { unsafe zmq_connect(socket, endpoint.text) }
     }
@@ -56,16 +66,23 @@ package struct Socket: ~Copyable {
         try check("zmq_unbind", on: endpoint.text) { unsafe zmq_unbind(socket, endpoint.text) }
     }
 
-    package func disconnect(from endpoint: Endpoint) throws(ZMQError) {
-        let socket = unsafe handle.pointer
-        try check("zmq_disconnect", on: endpoint.text) {
-            unsafe zmq_disconnect(socket, endpoint.text)
-        }
+    /// Says, for the next address, whether it may be of version 6. Where it need not, libzmq would
+    /// write addresses of version 4 as those of version 6 (`[::ffff:127.0.0.1]`), and of a name with
+    /// both take only the latter.
+    private func understandVersion6(_ isWanted: Bool) throws(ZMQError) {
+        try setRaw(ZMQ_IPV6, "ZMQ_IPV6", to: CInt(isWanted ? 1 : 0))
     }
 
-    /// The endpoint of the last `bind` or `connect`, with its actual port; nil before any.
-    package func lastEndpoint() throws(ZMQError) -> Endpoint? {
-        try? Endpoint(value(of: .lastEndpoint))
+    /// The endpoint of the last `bind` or `connect`, with its actual port.
+    private func lastEndpoint() throws(ZMQError) -> Endpoint? {
+        let socket = unsafe handle.pointer
+        // Longer than any path of a Unix socket.
+        var bytes = [UInt8](repeating: 0, count: 512)
+        var byteCount = bytes.count
+        try check("zmq_getsockopt", on: "ZMQ_LAST_ENDPOINT") {
+            unsafe zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, &bytes, &byteCount)
+        }
+        return try? Endpoint(String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self))
     }
 
     // MARK: One frame a message
@@ -112,12 +129,13 @@ package struct Socket: ~Copyable {
 
     /// Takes a message of exactly one frame from a ROUTER, if there is one, with its sender.
     ///
-    /// Peers that send more frames, or chose a routing id longer than ours, are reported and their
-    /// messages drained, so that the next call begins with the next message.
+    /// Peers that send more frames, or chose a routing id of another form than ours, are reported and
+    /// their messages drained, so that the next call begins with the next message.
     /// - Parameter message: what it held is dropped; it is left empty unless a message is taken.
     package func receiveRouted(into message: inout Message) throws(ZMQError) -> RoutedReception {
         precondition(kind == .router, "only a ROUTER's messages have a routing id")
         let socket = unsafe handle.pointer
+        // Room for a byte more than an id of ours has.
         var word: UInt64 = 0
         // zmq_recv cuts what is too long but tells its true length.
         let answer = unsafe withUnsafeMutableBytes(of: &word) { bytes in
@@ -125,7 +143,10 @@ package struct Socket: ~Copyable {
         }
         let sender: RoutingID?
         switch answer {
-        case .value(let byteCount): sender = RoutingID(word: word, byteCount: Int(byteCount))
+        case .value(let byteCount):
+            sender = unsafe withUnsafeBytes(of: word) {
+                unsafe RoutingID($0.prefix(Int(byteCount)))
+            }
         case .failure(EAGAIN):
             message.clear()
             return .nothing
@@ -153,7 +174,7 @@ package struct Socket: ~Copyable {
         return frameCount
     }
 
-    // MARK: Multipart messages, which ZAP and monitors speak
+    // MARK: Multipart messages, which ZAP and a monitor speak
 
     /// Takes the next frame, if there is one; `message.hasMore` tells whether it has a successor.
     /// - Parameter message: what it held is dropped; it is left empty if there is none.
@@ -192,15 +213,6 @@ package enum SendResult: ~Copyable {
         case .unreachable: false
         }
     }
-
-    /// The message, if it was not sent.
-    package consuming func unsentMessage() -> Message? {
-        switch consume self {
-        case .sent: nil
-        case .wouldBlock(let message): message
-        case .unreachable(let message): message
-        }
-    }
 }
 
 /// What a socket other than a ROUTER had to give.
@@ -216,7 +228,7 @@ package enum RoutedReception: Hashable, Sendable {
     case nothing
     case message(from: RoutingID)
     /// A message of other than one frame after the routing id (which does not count), or from a peer
-    /// with a routing id that is too long for ours; all dropped.
+    /// that chose its routing id (then nil: it is never answered); all dropped.
     case malformed(from: RoutingID?, frameCount: Int)
 }
 
@@ -252,7 +264,8 @@ final class SocketHandle {
 
     func close() {
         if isClosed { return }
-        unsafe context?.close(pointer)
+        // It fails only on a pointer that is no socket.
+        _ = uninterrupted { unsafe zmq_close(pointer) }
         unsafe socket = nil
         context = nil
     }

@@ -27,23 +27,29 @@ package struct IntegerOption: Sendable {
     /// A peer that announces a longer frame is disconnected. Under CURVE a frame is 33 bytes longer.
     package static let maximumMessageByteCount = Self(
         number: ZMQ_MAXMSGSIZE, name: "ZMQ_MAXMSGSIZE", range: 0...Int.max, isWide: true)
-    /// `SO_SNDBUF`, for connections made from now on.
-    package static let kernelSendBufferByteCount = Self(
-        number: ZMQ_SNDBUF, name: "ZMQ_SNDBUF", range: natural)
-    /// `SO_RCVBUF`, for connections made from now on.
-    package static let kernelReceiveBufferByteCount = Self(
-        number: ZMQ_RCVBUF, name: "ZMQ_RCVBUF", range: natural)
-    /// The pause before a lost connection is tried again.
+    /// The pause between the loss of a connection, or a failed attempt to make one, and the next attempt.
+    /// libzmq adds a random part below this value each time, to keep many peers apart.
     package static let reconnectMilliseconds = Self(
         number: ZMQ_RECONNECT_IVL, name: "ZMQ_RECONNECT_IVL", range: positive)
-    /// How far that pause may double; 0 keeps it as it is.
+    /// How far that pause (without its random part) doubles from one failed attempt to the next; 0, or
+    /// no more than the pause itself, keeps it as it is. A connection that was made and is lost begins
+    /// with the first pause again.
     package static let maximumReconnectMilliseconds = Self(
         number: ZMQ_RECONNECT_IVL_MAX, name: "ZMQ_RECONNECT_IVL_MAX", range: natural)
-    /// How long one attempt to connect may take.
+    /// How long one attempt to connect may take. Without it, a host that does not answer at all keeps
+    /// libzmq from the next attempt as long as the kernel tries, two minutes.
     package static let connectTimeoutMilliseconds = Self(
         number: ZMQ_CONNECT_TIMEOUT, name: "ZMQ_CONNECT_TIMEOUT", range: positive)
-    /// Connections that the kernel holds until they are accepted.
-    package static let backlog = Self(number: ZMQ_BACKLOG, name: "ZMQ_BACKLOG", range: positive)
+    /// `TCP_USER_TIMEOUT`, of connections that are accepted and of those that connect, for what is bound
+    /// or connected from now on: how long sent bytes may lie without an acknowledgement, or unsent ones
+    /// before a full receiver, until the kernel closes the connection. Without it, that takes 15 minutes.
+    ///
+    /// A connection that is idle is not closed by it: there is nothing to acknowledge. A DEALER whose
+    /// connection is closed so connects again by itself, after `reconnectMilliseconds`; to the ROUTER it
+    /// is a new peer. What the connection had taken is lost, whole messages among it; what waited in
+    /// the socket's queue is dropped with `.immediate`, else sent on the next connection.
+    package static let tcpUserTimeoutMilliseconds = Self(
+        number: ZMQ_TCP_MAXRT, name: "ZMQ_TCP_MAXRT", range: positive)
 }
 
 /// An option that is on or off.
@@ -56,8 +62,6 @@ package struct FlagOption: Sendable {
         number: ZMQ_ROUTER_MANDATORY, name: "ZMQ_ROUTER_MANDATORY")
     /// Messages are queued for complete connections only.
     package static let immediate = Self(number: ZMQ_IMMEDIATE, name: "ZMQ_IMMEDIATE")
-    /// Addresses of version 6 are understood too.
-    package static let ipv6 = Self(number: ZMQ_IPV6, name: "ZMQ_IPV6")
     /// Without a ZAP handler nobody gets in, instead of everyone; needs `.zapDomain`.
     package static let enforcesZAPDomain = Self(
         number: ZMQ_ZAP_ENFORCE_DOMAIN, name: "ZMQ_ZAP_ENFORCE_DOMAIN")
@@ -72,7 +76,6 @@ package struct TextOption: Sendable {
 
     /// The domain that the ZAP handler is asked about. Without one, it is not asked.
     package static let zapDomain = Self(number: ZMQ_ZAP_DOMAIN, name: "ZMQ_ZAP_DOMAIN")
-    static let lastEndpoint = Self(number: ZMQ_LAST_ENDPOINT, name: "ZMQ_LAST_ENDPOINT")
     static let curvePublicKey = Self(number: ZMQ_CURVE_PUBLICKEY, name: "ZMQ_CURVE_PUBLICKEY")
     static let curveSecretKey = Self(number: ZMQ_CURVE_SECRETKEY, name: "ZMQ_CURVE_SECRETKEY")
     static let curveServerKey = Self(number: ZMQ_CURVE_SERVERKEY, name: "ZMQ_CURVE_SERVERKEY")
@@ -89,45 +92,14 @@ extension Socket {
         }
     }
 
-    package func value(of option: IntegerOption) throws(ZMQError) -> Int {
-        option.isWide
-            ? Int(try rawValue(of: option.number, option.name, as: Int64(0)))
-            : Int(try rawValue(of: option.number, option.name, as: CInt(0)))
-    }
-
     package func set(_ option: FlagOption, to value: Bool) throws(ZMQError) {
         try setRaw(option.number, option.name, to: CInt(value ? 1 : 0))
-    }
-
-    package func value(of option: FlagOption) throws(ZMQError) -> Bool {
-        try rawValue(of: option.number, option.name, as: CInt(0)) != 0
     }
 
     package func set(_ option: TextOption, to value: String) throws(ZMQError) {
         let socket = unsafe handle.pointer
         try check("zmq_setsockopt", on: option.name) {
             unsafe zmq_setsockopt(socket, option.number, value, value.utf8.count)
-        }
-    }
-
-    package func value(of option: TextOption) throws(ZMQError) -> String {
-        let socket = unsafe handle.pointer
-        // Longer than any path of a Unix socket, name of a domain or key.
-        var bytes = [UInt8](repeating: 0, count: 512)
-        var byteCount = bytes.count
-        try check("zmq_getsockopt", on: option.name) {
-            unsafe zmq_getsockopt(socket, option.number, &bytes, &byteCount)
-        }
-        return String(decoding: bytes.prefix(byteCount).prefix { $0 != 0 }, as: UTF8.self)
-    }
-
-    /// The routing id that ROUTERs shall know this socket by, instead of an automatic one.
-    package func set(routingID: RoutingID) throws(ZMQError) {
-        let socket = unsafe handle.pointer
-        try check("zmq_setsockopt", on: "ZMQ_ROUTING_ID") {
-            unsafe routingID.withUnsafeBytes {
-                unsafe zmq_setsockopt(socket, ZMQ_ROUTING_ID, $0.baseAddress, $0.count)
-            }
         }
     }
 
@@ -141,17 +113,5 @@ extension Socket {
                 unsafe zmq_setsockopt(socket, number, $0.baseAddress, $0.count)
             }
         }
-    }
-
-    private func rawValue<Value: BitwiseCopyable>(
-        of number: CInt, _ name: String, as initial: Value
-    ) throws(ZMQError) -> Value {
-        let socket = unsafe handle.pointer
-        var value = initial
-        var byteCount = MemoryLayout<Value>.size
-        try check("zmq_getsockopt", on: name) {
-            unsafe zmq_getsockopt(socket, number, &value, &byteCount)
-        }
-        return value
     }
 }

@@ -2,7 +2,7 @@ import CZeroMQ
 
 /// A call of libzmq (or of the system, for a wake-up) that failed: which, on what, and why.
 package struct ZMQError: Error, Equatable, Sendable {
-    /// The errno as libzmq left it; beyond the system's own codes these are `ETERM` and `EFSM`.
+    /// The errno as libzmq left it; `EFSM` is one of its own.
     package let code: CInt
     /// The C function, for example `zmq_bind`.
     package let call: String
@@ -14,9 +14,6 @@ package struct ZMQError: Error, Equatable, Sendable {
         self.call = call
         self.subject = subject
     }
-
-    /// True when the context was shut down: the owner of the socket should close it and leave.
-    package var isShutdown: Bool { code == ETERM }
 }
 
 extension ZMQError: CustomStringConvertible {
@@ -40,9 +37,7 @@ extension ZMQError: CustomStringConvertible {
         case EPROTONOSUPPORT: "this libzmq was built without that transport"
         case EMFILE, ENFILE: "too many open sockets or files: close some or raise the limit"
         case ENOTSUP: "this libzmq was built without that feature"
-        case EFSM: "a request socket sends and receives in turn"
-        case ETERM: "the context was shut down: close the socket"
-        case ETIMEDOUT where call == "zmq_ctx_term": "close every socket of the context first"
+        case EFSM: "a reply socket receives and sends in turn"
         default: nil
         }
     }

@@ -71,7 +71,7 @@ struct CurveTests {
     func withoutTheRightKeyNobodyEnters(hasWrongKey: Bool) throws {
         try withContext { context in
             let server = try server(in: context)
-            let monitor = try SocketMonitor(server, in: context)
+            let monitor = try HandshakeMonitor(server, in: context)
             let client = try Socket(.dealer, in: context)
             if hasWrongKey {
                 let stranger = try CurveKeyPair.generate()
@@ -79,12 +79,7 @@ struct CurveTests {
             }
             try client.connect(to: server.bind(to: loopback()))
             try client.deliver("hello")
-            let refusal = try monitor.first {
-                switch $0 {
-                case .handshakeFailed, .handshakeFailedByProtocol: true
-                default: false
-                }
-            }
+            let refusal = try monitor.first()
             #expect(refusal != nil)
             #expect(try server.nextRouted(withinMilliseconds: 20).reception == .nothing)
         }
@@ -97,18 +92,13 @@ struct CurveTests {
             let server = try server(in: context)
             try server.set(.zapDomain, to: "lockstep")
             try server.set(.enforcesZAPDomain, to: isEnforced)
-            let monitor = try SocketMonitor(server, in: context)
+            let monitor = try HandshakeMonitor(server, in: context)
             let client = try Socket(.dealer, in: context)
             try client.useCurve(asClientWith: clientKeys, serverKey: serverKeys.publicKey)
             try client.connect(to: server.bind(to: loopback()))
             try client.deliver("hello")
             if isEnforced {
-                let refusal = try monitor.first {
-                    switch $0 {
-                    case .handshakeFailed, .handshakeFailedByProtocol, .handshakeRefused: true
-                    default: false
-                    }
-                }
+                let refusal = try monitor.first()
                 #expect(refusal != nil)
                 #expect(try server.nextRouted(withinMilliseconds: 20).reception == .nothing)
             } else {
@@ -126,7 +116,7 @@ struct CurveTests {
             let server = try server(in: context)
             try server.set(.zapDomain, to: "lockstep")
             try server.set(.enforcesZAPDomain, to: true)
-            let monitor = try SocketMonitor(server, in: context)
+            let monitor = try HandshakeMonitor(server, in: context)
             let client = try Socket(.dealer, in: context)
             try client.useCurve(asClientWith: clientKeys, serverKey: serverKeys.publicKey)
             try client.connect(to: server.bind(to: loopback()))
@@ -157,8 +147,7 @@ struct CurveTests {
                 #expect(text(message) == "hello")
                 #expect(message.property("User-Id") == "worker-7")
             } else {
-                let refusal = try monitor.first { $0 == .handshakeRefused(status: 400) }
-                #expect(refusal != nil)
+                #expect(try monitor.first() == .refused(status: 400))
                 #expect(try server.nextRouted(withinMilliseconds: 20).reception == .nothing)
             }
         }

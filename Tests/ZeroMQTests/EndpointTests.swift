@@ -35,8 +35,10 @@ struct EndpointTests {
 
     @Test(
         arguments: [
-            ("", .noTransport), ("127.0.0.1:29500", .noTransport),
-            ("tcp:/127.0.0.1:1", .noTransport),
+            ("", .noPort), ("127.0.0.1", .noPort), ("localhost", .noPort), ("localhost:", .noPort),
+            ("node7:x", .invalidPort), (":29500", .noHost), ("::1", .invalidHost),
+            ("::1:29500", .invalidHost), ("tcp:/127.0.0.1:1", .invalidHost),
+            ("inproc:queue", .invalidPort), ("/tmp/lockstep.sock", .noPort),
             ("http://127.0.0.1:80", .unknownTransport), ("TCP://127.0.0.1:80", .unknownTransport),
             ("udp://127.0.0.1:80", .unknownTransport), ("://127.0.0.1:80", .unknownTransport),
             ("tcp://", .noPort), ("tcp://127.0.0.1", .noPort), ("tcp://127.0.0.1:", .noPort),
@@ -76,5 +78,45 @@ struct EndpointTests {
     ])
     func fromHostAndPort(host: String, text: String) throws {
         #expect(try Endpoint.tcp(host: host, port: 7) == Endpoint(text))
+    }
+
+    @Test(arguments: ["127.0.0.1:29500", "node7:1", "*:29500", "[::1]:29500", "[fe80::1%lo]:7"])
+    func withoutATransportItIsTCP(text: String) throws {
+        let endpoint = try Endpoint(text)
+        #expect(try endpoint == Endpoint("tcp://\(text)"))
+        #expect(endpoint.text == "tcp://\(text)")
+    }
+
+    @Test(
+        arguments: [
+            ("node7:29500", 0, "tcp://node7:29500"), ("node7:29500", 3, "tcp://node7:29503"),
+            ("[::1]:29500", 1, "tcp://[::1]:29501"), ("*:65534", 1, "tcp://*:65535"),
+            ("*:65535", 1, nil), ("*:65535", 65_535, nil), ("*:1", 1 << 40, nil),
+            ("127.0.0.1:0", 2, "tcp://127.0.0.1:0"),
+        ] as [(String, Int, String?)])
+    func portsAbove(text: String, offset: Int, above: String?) throws {
+        #expect(try Endpoint(text).port(above: offset)?.text == above)
+    }
+
+    @Test(arguments: [
+        "tcp://127.0.0.1:29500", "tcp://[::1]:29500", "tcp://*:29500", "ipc:///tmp/s", "inproc://q",
+    ])
+    func withoutANameItIsItsOwnAddress(text: String) throws {
+        #expect(try Endpoint(text).addresses() == [Endpoint(text)])
+    }
+
+    @Test func localhostResolves() throws {
+        let addresses = try Endpoint("localhost:29500").addresses()
+        #expect(try addresses.first == Endpoint("127.0.0.1:29500"))
+        #expect(Set(addresses).count == addresses.count)
+        #expect(addresses.allSatisfy { $0.isLoopback && $0.port == 29500 })
+    }
+
+    /// RFC 6761 keeps this name from ever being given to a host.
+    @Test func aNameThatDoesNotResolveIsNamed() throws {
+        let endpoint = try Endpoint("node7.invalid:29500")
+        let error = #expect(throws: UnresolvedHost.self) { try endpoint.addresses() }
+        #expect(error?.host == "node7.invalid")
+        #expect(error?.description.hasPrefix("node7.invalid does not resolve: ") == true)
     }
 }

@@ -9,11 +9,7 @@ struct SocketTests {
         try withContext { context in
             let server = try Socket(.router, in: context)
             let client = try Socket(.dealer, in: context)
-            try server.set(.ipv6, to: true)
-            try client.set(.ipv6, to: true)
-            #expect(try server.lastEndpoint() == nil)
             let endpoint = try server.bind(to: Endpoint(address))
-            #expect(try server.lastEndpoint() == endpoint)
             #expect(endpoint.isConnectable)
             try client.connect(to: endpoint)
             for step in 1...100 {
@@ -23,7 +19,6 @@ struct SocketTests {
                     Issue.record("\(reception)")
                     return
                 }
-                #expect(peer.byteCount == 5)
                 #expect(text == "gradient \(step)")
                 try server.deliver("weights \(step)", to: peer)
                 #expect(try client.nextText() == "weights \(step)")
@@ -62,23 +57,33 @@ struct SocketTests {
         }
     }
 
-    @Test func aChosenRoutingIDIsSeen() throws {
+    /// Where a role may listen, how the endpoint is shown, and who gets there.
+    @Test(arguments: [
+        ("127.0.0.1", "127.0.0.1", ["127.0.0.1", "localhost"]),
+        ("localhost", "127.0.0.1", ["127.0.0.1", "localhost"]),
+        ("0.0.0.0", "0.0.0.0", ["127.0.0.1", "localhost"]),
+        ("*", "::", ["127.0.0.1", "localhost", "::1"]),
+        ("[::]", "::", ["127.0.0.1", "localhost", "::1"]),
+        ("[::1]", "::1", ["::1"]),
+        ("lo", "127.0.0.1", ["127.0.0.1", "localhost"]),
+    ])
+    func addressesOfBothVersionsWork(bind: String, shown: String, hosts: [String]) throws {
         try withContext { context in
             let server = try Socket(.router, in: context)
-            let client = try Socket(.dealer, in: context)
-            let name = try #require(RoutingID("worker-7".utf8))
-            try client.set(routingID: name)
-            try client.connect(to: server.bind(to: loopback()))
-            try client.deliver("hello")
-            #expect(try server.nextRouted().reception == .message(from: name))
+            let endpoint = try server.bind(to: Endpoint("\(bind):*"))
+            #expect(endpoint.host == shown)
+            let port = try #require(endpoint.port)
+            for host in hosts {
+                let client = try Socket(.dealer, in: context)
+                try client.connect(to: .tcp(host: host, port: port))
+                try client.deliver(host)
+                let (reception, text) = try server.nextRouted()
+                #expect(text == host)
+                guard case .message(let peer) = reception else { continue }
+                try server.deliver("welcome", to: peer)
+                #expect(try client.nextText() == "welcome")
+            }
         }
-    }
-
-    @Test func routingIDsAreOneToEightBytes() {
-        #expect(RoutingID([]) == nil)
-        #expect(RoutingID([UInt8](repeating: 1, count: 9)) == nil)
-        #expect(RoutingID([0]) != RoutingID([0, 0]))
-        #expect(RoutingID([0, 0x0f, 0xff])?.description == "000fff")
     }
 
     // MARK: Full queues and missing peers
@@ -88,7 +93,7 @@ struct SocketTests {
             let server = try Socket(.router, in: context)
             try server.set(.routerMandatory, to: true)
             try server.bind(to: loopback())
-            let nobody = try #require(RoutingID([0, 1, 2, 3, 4]))
+            let nobody = RoutingID(rawValue: 0x0102_0304)
             switch try server.send(Message(copying: "weights".utf8), to: nobody) {
             case .sent: Issue.record("sent to nobody")
             case .wouldBlock: Issue.record("an unknown peer is not a full queue")
@@ -108,8 +113,11 @@ struct SocketTests {
             var sentCount = 0
             var rejected: Message?
             while rejected == nil, sentCount < 100 {
-                rejected = try sender.send(Message(copying: "\(sentCount)".utf8)).unsentMessage()
-                if rejected == nil { sentCount += 1 }
+                switch try sender.send(Message(copying: "\(sentCount)".utf8)) {
+                case .sent: sentCount += 1
+                case .wouldBlock(let message): rejected = consume message
+                case .unreachable: Issue.record("only a ROUTER knows whom it cannot reach")
+                }
             }
             #expect(sentCount == 5)  // inproc has one queue, as long as both marks together
             for index in 0..<sentCount { #expect(try receiver.nextText() == "\(index)") }
@@ -179,9 +187,6 @@ struct SocketTests {
             #expect(
                 error.description.contains("zmq_bind failed on \(endpoint.text): Address already"))
             #expect(error.description.contains("choose another port"))
-            try first.unbind(from: endpoint)
-            // The port is given back by libzmq's thread, a moment later.
-            #expect(eventually { (try? second.bind(to: endpoint)) == endpoint })
         }
     }
 
@@ -205,37 +210,6 @@ struct SocketTests {
             #expect(throws: ZMQError(code: EINVAL, call: "zmq_connect", subject: address)) {
                 try socket.connect(to: Endpoint(address))
             }
-        }
-    }
-
-    @Test func disconnectingFromAStrangerIsAnError() throws {
-        try withContext { context in
-            let socket = try Socket(.dealer, in: context)
-            let endpoint = try Endpoint("tcp://127.0.0.1:29500")
-            #expect(throws: ZMQError(code: ENOENT, call: "zmq_disconnect", subject: endpoint.text))
-            {
-                try socket.disconnect(from: endpoint)
-            }
-        }
-    }
-
-    @Test func requestsAndRepliesTakeTurns() throws {
-        try withContext { context in
-            let asking = try Socket(.request, in: context)
-            let answering = try Socket(.reply, in: context)
-            try asking.connect(to: answering.bind(to: Endpoint("inproc://turns")))
-            try asking.deliver("one", hasMore: true)
-            try asking.deliver("two")
-            var message = Message()
-            #expect(throws: ZMQError(code: EFSM, call: "zmq_msg_send")) {
-                _ = try asking.send(Message())
-            }
-            let hasFirst = try answering.receiveFrame(into: &message)
-            #expect(hasFirst && message.hasMore && text(message) == "one")
-            let hasSecond = try answering.receiveFrame(into: &message)
-            #expect(hasSecond && !message.hasMore && text(message) == "two")
-            try answering.deliver("three")
-            #expect(try asking.nextText() == "three")
         }
     }
 

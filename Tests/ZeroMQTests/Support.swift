@@ -6,32 +6,42 @@ import ZeroMQ
 /// No wait of these tests is longer: generous on a busy machine, and a failure when it is reached.
 let patienceMilliseconds = 5000
 
-/// Runs a test with a context, and fails it when the context does not terminate afterwards.
+/// Runs a test with a context, and fails it when the context does not end afterwards.
 func withContext(_ body: (Context) throws -> Void) throws {
-    let context = try Context()
-    defer { expectTermination(of: context) }
-    try body(context)
+    let holder = Holder(try Context())
+    defer { holder.expectEnd() }
+    try holder.use(body)
 }
 
-/// Terminates on another thread, so that a call which never returns fails the test instead of hanging it.
-func expectTermination(of context: Context) {
-    let done = DispatchSemaphore(value: 0)
-    let outcome = Outcome()
-    Thread.detachNewThread {
-        do throws(ZMQError) {
-            try context.terminate(timeoutMilliseconds: patienceMilliseconds)
-        } catch {
-            outcome.failure.withLock { $0 = error }
-        }
-        done.signal()
+/// The only owner of a context.
+private final class Holder: Sendable {
+    private let context: Mutex<Context?>
+
+    init(_ context: consuming Context) { self.context = Mutex(context) }
+
+    /// Apart from the callers, so that they hold no reference of their own.
+    @inline(never)
+    func use(_ body: (Context) throws -> Void) throws {
+        guard let context = context.withLock({ $0 }) else { return }
+        try body(context)
     }
-    let end = done.wait(timeout: .now() + .milliseconds(2 * patienceMilliseconds))
-    #expect(end == .success, "the context does not terminate")
-    #expect(outcome.failure.withLock { $0 } == nil)
-}
 
-private final class Outcome: Sendable {
-    let failure = Mutex<ZMQError?>(nil)
+    /// Drops it on another thread, so that an end which never comes fails the test instead of hanging it.
+    func expectEnd() {
+        let done = DispatchSemaphore(value: 0)
+        Thread.detachNewThread { [self] in
+            drop()
+            done.signal()
+        }
+        let end = done.wait(timeout: .now() + .milliseconds(2 * patienceMilliseconds))
+        #expect(end == .success, "the context does not end")
+    }
+
+    @inline(never)
+    private func drop() {
+        let last = context.withLock { $0.take() }
+        #expect(last != nil)
+    }
 }
 
 /// Asks again and again, up to the patience of these tests.
@@ -88,18 +98,14 @@ extension Socket {
     }
 }
 
-extension SocketMonitor {
-    /// Reads events until one is of interest; nil if none comes in time.
-    func first(where isWanted: (MonitorEvent.Kind) -> Bool) throws -> MonitorEvent? {
-        var poller = Poller()
-        _ = poller.add(self)
-        let end = ContinuousClock.now + .milliseconds(patienceMilliseconds)
-        while ContinuousClock.now < end {
-            try poller.wait(timeoutMilliseconds: 100)
-            while let event = try next() {
-                if isWanted(event.kind) { return event }
-            }
+extension HandshakeMonitor {
+    /// The next failure; nil if none comes in time.
+    func first() throws -> HandshakeFailure? {
+        var failure: HandshakeFailure?
+        _ = try eventually {
+            failure = try next()
+            return failure != nil
         }
-        return nil
+        return failure
     }
 }
