@@ -55,7 +55,8 @@ struct CoordinatorCommand: ParsableCommand {
         }
         let logger = ConsoleLogHandler.bootstrap(session.role.logLevel)
         let options = CoordinatorOptions(
-            bind: try endpoint.endpoint(bind: bind, logger: logger),
+            bind: try endpoint.endpoint(
+                bind: bind, portCount: 2 + (serversApart ? 0 : placement.servers), logger: logger),
             advertisedHost: endpoint.advertise, hostsServers: !serversApart)
         let result = try TrainingSession(
             [configuration], settings: settings, placement: placement, logger: logger,

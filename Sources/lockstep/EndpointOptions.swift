@@ -15,10 +15,15 @@ struct EndpointOptions: ParsableArguments {
 
     /// The endpoint to bind to, if it may be.
     ///
-    /// - Throws: ``UsageError`` for one beyond loopback without `--insecure`, and for one that
-    ///   leaves others no address to connect to.
-    func endpoint(bind text: String, logger: Logger) throws(UsageError) -> Endpoint {
+    /// - Parameter portCount: how many ports from its own on are bound beyond loopback: that of the
+    ///   control plane, that of the data plane, and one for each server that this process hosts.
+    /// - Throws: ``UsageError`` for one beyond loopback without `--insecure`, for one that leaves
+    ///   others no address to connect to, and for one with too few ports above it.
+    func endpoint(
+        bind text: String, portCount: Int = 1, logger: Logger
+    ) throws(UsageError) -> Endpoint {
         let endpoint = try tcpEndpoint(text, flag: "--bind")
+        try checkPorts(of: endpoint, portCount)
         var exposed = endpoint.isLoopback ? nil : "--bind \(text)"
         if let advertise {
             do throws(EndpointError) {
@@ -45,6 +50,25 @@ struct EndpointOptions: ParsableArguments {
                 "\(exposed): anyone who reaches this address can read and disturb the run")
         }
         return endpoint
+    }
+
+    /// On loopback the ports beyond the first are the system's choice.
+    private func checkPorts(of endpoint: Endpoint, _ portCount: Int) throws(UsageError) {
+        guard !endpoint.isLoopback, let port = endpoint.port.map(Int.init),
+            endpoint.port(above: portCount - 1) == nil
+        else { return }
+        let uses =
+            switch portCount - 2 {
+            case ...0: "\(port) for control and \(port + 1) for data"
+            case 1: "\(port) for control, \(port + 1) for data and \(port + 2) for the server"
+            case let servers:
+                "\(port) for control, \(port + 1) for data and \(port + 2) to "
+                    + "\(port + 1 + servers) for \(servers) servers"
+            }
+        throw UsageError(
+            "--bind \(endpoint.text)",
+            "\(portCount) ports are needed, \(uses), and 65535 is the last",
+            "give a port up to \(65_536 - portCount)")
     }
 }
 

@@ -68,6 +68,15 @@ extension EndToEndTests {
                 "coordinator --bind tcp://10.0.0.5:29500", 64, "--bind tcp://10.0.0.5:29500",
                 "--insecure"),
             Mistake(
+                "coordinator --bind tcp://0.0.0.0:65535", 64, "--bind tcp://0.0.0.0:65535",
+                "65535 for control, 65536 for data and 65537 for the server", "up to 65533"),
+            Mistake(
+                "coordinator --bind [::]:65533 --servers 3 --data nowhere", 64,
+                "--bind tcp://[::]:65533", "65535 to 65537 for 3 servers", "up to 65531"),
+            Mistake(
+                "coordinator --bind *:65535 --servers-apart", 64, "--bind tcp://*:65535",
+                "2 ports", "up to 65534"),
+            Mistake(
                 "server --bind tcp://10.0.0.5:29501", 64, "--bind tcp://10.0.0.5:29501",
                 "--insecure"),
             Mistake("worker --coordinator 127.0.0.1", 64, "--coordinator 127.0.0.1", "tcp://"),
