@@ -12,14 +12,20 @@ package struct Dataset: Sendable {
     /// Where it came from, in words for a person.
     package let origin: String
 
-    /// Hashes the payload: some 0.2 s for MNIST.
+    /// Hashes the payload: some 0.2 s for MNIST, unless a seal tells the hash of these bytes.
     package init(
-        name: String? = nil, train: LabelledImages, test: LabelledImages, origin: String
+        name: String? = nil, train: LabelledImages, test: LabelledImages, origin: String,
+        seal: DatasetSeal? = nil
     ) {
         precondition(train.count > 0 && test.count > 0, "a data set has examples")
-        var hash = SHA256()
-        for segment in Self.segments(train: train, test: test) { hash.update(segment) }
-        self.sha256 = hash.finalize()
+        let segments = Self.segments(train: train, test: test)
+        if let seal, seal.crc32 == CRC32.checksum(segments) {
+            sha256 = seal.sha256
+        } else {
+            var hash = SHA256()
+            for segment in segments { hash.update(segment) }
+            sha256 = hash.finalize()
+        }
         let claimed = name == MNIST.name ? nil : name
         self.name = Self.name(of: sha256) ?? claimed ?? "idx-\("\(sha256)".prefix(12))"
         self.train = train
@@ -35,6 +41,12 @@ package struct Dataset: Sendable {
         default: nil
         }
     }
+}
+
+/// The hash of a payload that was verified, with a checksum that finds damage sixteen times as fast.
+package struct DatasetSeal: Hashable, Sendable {
+    package let sha256: SHA256.Digest
+    package let crc32: UInt32
 }
 
 // The payload: what goes over the network, into the cache, and under the hash.
@@ -66,10 +78,12 @@ extension Dataset {
             origin: origin)
     }
 
-    init(payload stream: any ByteStream, name: String?, origin: String) throws(DatasetError) {
+    init(
+        payload stream: any ByteStream, name: String?, origin: String, seal: DatasetSeal? = nil
+    ) throws(DatasetError) {
         let train = try Self.decode(images: stream, labels: stream)
         let test = try Self.decode(images: stream, labels: stream)
-        self.init(name: name, train: train, test: test, origin: origin)
+        self.init(name: name, train: train, test: test, origin: origin, seal: seal)
         try stream.finish(expectedByteCount: payloadByteCount)
     }
 

@@ -15,7 +15,8 @@ package struct CacheError: Error, Equatable, Sendable, CustomStringConvertible {
 /// Data sets on this host by the hash of their content: a file `HASH.idx` holds the payload.
 ///
 /// An entry appears whole or not at all, and is verified whenever it is read, so any number of
-/// processes may share the folder.
+/// processes may share the folder. Its hash is computed once: a second file, `HASH.crc32`, then has the
+/// payload's CRC-32, which finds damage as well and costs a sixteenth.
 package struct DatasetCache: Sendable {
     package let folder: String
 
@@ -54,8 +55,12 @@ package struct DatasetCache: Sendable {
         let damage: String
         do throws(DatasetError) {
             let dataset = try Dataset(
-                payload: FileByteStream(path: path), name: name, origin: "the cache (\(path))")
-            if dataset.sha256 == sha256 { return dataset }
+                payload: FileByteStream(path: path), name: name, origin: "the cache (\(path))",
+                seal: seal(of: sha256))
+            if dataset.sha256 == sha256 {
+                keepSeal(of: dataset)
+                return dataset
+            }
             damage = "\(path): the content's SHA-256 is \(dataset.sha256)."
         } catch {
             if case .unreadable = error.problem {
@@ -90,6 +95,23 @@ package struct DatasetCache: Sendable {
             throw error
         }
         try synchronize(folder)
+        keepSeal(of: dataset)
+    }
+
+    private func sealPath(of sha256: SHA256.Digest) -> String { "\(folder)/\(sha256).crc32" }
+
+    private func seal(of sha256: SHA256.Digest) -> DatasetSeal? {
+        let text = try? String(contentsOfFile: sealPath(of: sha256), encoding: .utf8)
+        guard let crc32 = text.flatMap({ UInt32($0, radix: 16) }) else { return nil }
+        return DatasetSeal(sha256: sha256, crc32: crc32)
+    }
+
+    /// Without it, the hash is computed the next time too.
+    private func keepSeal(of dataset: Dataset) {
+        let path = sealPath(of: dataset.sha256)
+        guard !FileManager.default.fileExists(atPath: path) else { return }
+        let text = String(CRC32.checksum(dataset.segments), radix: 16)
+        try? text.write(toFile: path, atomically: true, encoding: .utf8)
     }
 
     private func write(_ segments: [ArraySlice<UInt8>], to path: String) throws(CacheError) {
