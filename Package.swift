@@ -68,10 +68,16 @@ let package = Package(
                 "ZeroMQ", "Hashing",
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
+        .target(
+            name: "LockstepSimulator",
+            dependencies: [
+                "LockstepRuntime", "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "ZeroMQ",
+            ], swiftSettings: strict),
         .executableTarget(
             name: "lockstep",
             dependencies: [
-                "LockstepRuntime", "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets",
+                "LockstepSimulator", "LockstepRuntime", "LockstepProtocol", "NeuralNetwork",
+                "TrainingPlan", "Datasets",
                 "Convergence", "ZeroMQ", "Hashing",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -101,13 +107,17 @@ let package = Package(
         tests("NeuralNetwork", ["Datasets", "RandomNumbers", "TrainingPlan"]),
         tests("Datasets", ["Hashing"]),
         tests("Convergence"),
-        tests("LockstepProtocol", ["TrainingPlan"]),
+        // Counts a thread's allocations, for the tests of what allocates nothing.
+        .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
+        tests("LockstepProtocol", ["TrainingPlan", "AllocationCounter"]),
         tests(
             "LockstepRuntime",
             [
                 "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets", "ZeroMQ",
-                "Convergence",
+                "Convergence", "AllocationCounter",
             ]),
+        tests(
+            "LockstepSimulator", ["LockstepRuntime", "LockstepProtocol", "TrainingPlan"]),
         .testTarget(
             name: "ArchitectureTests", dependencies: ["TestSupport"], swiftSettings: strict),
         .testTarget(

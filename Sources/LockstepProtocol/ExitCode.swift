@@ -1,5 +1,5 @@
 /// How a process ends, after sysexits.h and the shells' 128 + signal.
-package enum ExitCode: Int32, Codable, Sendable, CaseIterable {
+package enum ExitCode: Int32, Sendable, CaseIterable {
     /// Also for a run that diverged: it is a result.
     case success = 0
     case usage = 64
@@ -19,7 +19,7 @@ package enum ExitCode: Int32, Codable, Sendable, CaseIterable {
 }
 
 /// Why a role stops: its exit code, and the sentence for the person in front of it.
-package struct StopReason: Hashable, Codable, Sendable {
+package struct StopReason: Hashable, Sendable {
     package var exitCode: ExitCode
     package var text: String
 

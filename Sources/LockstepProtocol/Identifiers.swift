@@ -14,8 +14,21 @@ package struct ViewNumber: Identifier {
     package init(rawValue: UInt32) { self.rawValue = rawValue }
 }
 
+/// The number of a placement of shards on servers, ascending within a run, from 0.
+package struct Generation: Identifier {
+    package let rawValue: UInt32
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
+}
+
+/// The number of a statement (``Status`` or ``Assignment``) among those of its sender to its
+/// receiver, from 1: of two, the one with the higher number is the newer.
+package struct StatementNumber: Identifier {
+    package let rawValue: UInt64
+    package init(rawValue: UInt64) { self.rawValue = rawValue }
+}
+
 /// A number that the coordinator draws at its start: frames of another session are void.
-/// 0 stands in the frames of those who have not been welcomed yet.
+/// 0 stands in the frames of those who have not joined yet.
 package struct SessionID: Identifier {
     package let rawValue: UInt32
     package init(rawValue: UInt32) { self.rawValue = rawValue }
@@ -23,8 +36,8 @@ package struct SessionID: Identifier {
     package static let none: SessionID = 0
 }
 
-/// A connection as the runtime numbers it; the runtime maps it to a routing id. One process may
-/// come by several in its life, so who it is follows from its incarnation.
+/// A connection to a port of this process, as the transport numbers it. One process may come by
+/// several in its life, so who it is follows from its incarnation.
 package struct PeerHandle: Identifier {
     package let rawValue: UInt32
     package init(rawValue: UInt32) { self.rawValue = rawValue }

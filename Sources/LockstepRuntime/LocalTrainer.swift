@@ -54,7 +54,7 @@ final class LocalTrainer {
         let engine = LocalEngine(
             recorder.configuration, schedule, examples: examples, kernels: kernels, team: team)
         var evaluationNanoseconds: UInt64 = 0
-        let start = Clock.nanoseconds
+        let start = SystemClock.nanoseconds
         var step: Step = 0
         while step < schedule.endStep {
             if let reason = interruption.reason {
@@ -65,14 +65,14 @@ final class LocalTrainer {
                 return try recorder.end(
                     .diverged, step: step, weights: engine.weights, cause: cause)
             }
-            let now = Clock.nanoseconds
+            let now = SystemClock.nanoseconds
             try recorder.committed(
                 step, engine.metrics, squaredGradientNorms: engine.squaredGradientNorms,
                 seconds: Double(now - start - evaluationNanoseconds) / 1e9)
             step = step.next
             if schedule.evaluationFollows(Step(step.index - 1)) {
                 let reachedTarget = try recorder.evaluate(engine.weights, of: step)
-                evaluationNanoseconds += Clock.nanoseconds - now
+                evaluationNanoseconds += SystemClock.nanoseconds - now
                 if reachedTarget {
                     return try recorder.end(.target, step: step, weights: engine.weights)
                 }

@@ -2,55 +2,74 @@ import Glibc
 package import LockstepProtocol
 package import NeuralNetwork
 import Synchronization
+import TrainingPlan
 package import ZeroMQ
 
-/// What a message of one frame turned out to be.
-package enum Incoming {
-    /// JSON of the control plane.
-    case control(ControlMessage, FrameHeader)
-    /// Raw bytes behind the header, checked against its checksum.
-    case raw(FrameHeader)
-}
-
-/// Reads and writes frames in messages. All raw payloads have the checksum of the SIMD kernel.
+/// Reads and writes frames in messages. Raw payloads have the checksum of the SIMD kernel.
 package struct Wire: Sendable {
     package let kernels: KernelSet
 
     package init(kernels: KernelSet) { self.kernels = kernels }
 
-    package func decode(_ message: borrowing Message) throws(FrameError) -> Incoming {
+    // MARK: Reading
+
+    package func header(of message: borrowing Message) throws(FrameError) -> FrameHeader {
         try unsafe message.withUnsafeBytes { (frame) throws(FrameError) in
-            let header = try unsafe FrameCodec.decodeHeader(of: frame)
-            if let control = try unsafe ControlMessage(frame: frame, header: header) {
-                return .control(control, header)
-            }
-            try unsafe FrameCodec.verifyPayload(of: frame, header: header) { payload in
-                unsafe kernels.checksum(of: payload)
-            }
-            return .raw(header)
+            try unsafe FrameCodec.decodeHeader(of: frame)
         }
     }
 
-    /// Checks the payload's length against what the run's plan says.
-    func expect(_ byteCount: Int, _ header: FrameHeader) throws(FrameError) {
-        guard header.payloadByteCount == UInt64(byteCount) else {
-            throw .payloadLength(header.type, declared: header.payloadByteCount, found: byteCount)
+    /// Checks a raw payload against the header's checksum, and its length against what is known of it.
+    package func verify(
+        _ message: borrowing Message, _ header: FrameHeader, byteCount: Int? = nil
+    ) throws(FrameError) {
+        if let byteCount, header.payloadByteCount != byteCount {
+            throw .payloadLength(
+                header.type, declared: header.payloadByteCount, found: byteCount)
+        }
+        try unsafe message.withUnsafeBytes { (frame) throws(FrameError) in
+            try unsafe FrameCodec.verifyPayload(of: frame, header: header) { payload in
+                unsafe kernels.checksum(of: payload)
+            }
         }
     }
+
+    package func statement<Content: Statement>(
+        _ message: borrowing Message, _ header: FrameHeader
+    ) throws(FrameError) -> Content {
+        let content = try unsafe message.withUnsafeBytes {
+            (frame) throws(FrameError) -> Content? in
+            try unsafe FrameCodec.verifyPayload(
+                of: frame, header: header, checksum: FrameCodec.checksum)
+            return unsafe Content(decoding: FrameCodec.payload(of: frame))
+        }
+        guard let content else { throw .payloadContent(header.type) }
+        return content
+    }
+
+    /// The bits of a `held` frame, one for each of its leaves.
+    func leafBits(
+        _ message: borrowing Message, _ header: FrameHeader, leafCount: Int
+    ) throws(FrameError) -> LeafBits {
+        try verify(message, header, byteCount: LeafBits.byteCount(of: leafCount))
+        return unsafe message.withUnsafeBytes { frame in
+            unsafe LeafBits(bytes: [UInt8](FrameCodec.payload(of: frame)))
+        }
+    }
+
+    // MARK: Writing
 
     /// Fills in length and checksum of the payload that lies behind the header's place.
     package func seal(_ header: FrameHeader, _ frame: UnsafeMutableRawBufferPointer) {
         var header = header
         let payload = unsafe FrameCodec.payload(of: UnsafeRawBufferPointer(frame))
-        header.payloadByteCount = UInt64(payload.count)
+        header.payloadByteCount = payload.count
         unsafe header.payloadChecksum = kernels.checksum(of: payload)
         unsafe FrameCodec.encode(header, into: frame)
     }
 
     /// A message of its own: header and a copy of `payload`.
-    package func message(
-        _ header: FrameHeader, copying payload: RawSpan
-    ) -> Message {
+    package func message(_ header: FrameHeader, copying payload: RawSpan) -> Message {
         var message = Message(byteCount: FrameHeader.byteCount + payload.byteCount)
         unsafe message.withUnsafeMutableBytes { frame in
             unsafe payload.withUnsafeBytes { payload in
@@ -63,19 +82,28 @@ package struct Wire: Sendable {
     }
 
     /// A message that is a header and nothing else.
-    func message(_ header: FrameHeader) -> Message {
+    package func message(_ header: FrameHeader) -> Message {
         message(header, copying: RawSpan())
     }
 
+    /// A statement's frame.
     package func message(
-        _ control: ControlMessage, session: SessionID, incarnation: Incarnation
+        _ content: FrameContent, _ statement: some Statement, session: SessionID,
+        incarnation: Incarnation
     ) -> Message {
-        do {
-            return Message(
-                copying: try control.frame(session: session, incarnation: incarnation))
-        } catch {
-            preconditionFailure("a control message cannot be written: \(error)")
+        let payload = statement.encoded()
+        var message = Message(byteCount: FrameHeader.byteCount + payload.count)
+        unsafe message.withUnsafeMutableBytes { frame in
+            unsafe payload.withUnsafeBytes { payload in
+                unsafe UnsafeMutableRawBufferPointer(rebasing: frame[FrameHeader.byteCount...])
+                    .copyMemory(from: payload)
+                let header = unsafe FrameHeader(
+                    content, session: session, incarnation: incarnation,
+                    payloadByteCount: payload.count, payloadChecksum: FrameCodec.checksum(payload))
+                unsafe FrameCodec.encode(header, into: frame)
+            }
         }
+        return message
     }
 }
 
@@ -109,25 +137,29 @@ package final class InFlight<Memory: AnyObject & Sendable>: Sendable {
     }
 }
 
-/// A frame that is made in place: a header's room, then floats, on a line of the cache.
-@safe final class WeightsFrame: @unchecked Sendable {
-    let bytes: UnsafeMutableRawBufferPointer
+extension InFlight where Memory == FrameMemory {
+    /// The whole frame, from where it lies.
+    func message() -> Message { unsafe message(memory.frame) }
+}
 
-    init(floatCount: Int) {
+/// A frame that is made in place: a header's room, then the payload, each on a line of the cache.
+@safe final class FrameMemory: @unchecked Sendable {
+    private let bytes: UnsafeMutableRawBufferPointer
+    let payloadByteCount: Int
+
+    init(payloadByteCount: Int) {
         unsafe bytes = .allocate(
-            byteCount: FrameHeader.byteCount + floatCount * 4 + 64, alignment: 64)
+            byteCount: FrameHeader.byteCount + payloadByteCount + 64, alignment: 64)
         unsafe bytes.initializeMemory(as: UInt8.self, repeating: 0)
-        count = floatCount
+        self.payloadByteCount = payloadByteCount
     }
 
     deinit { unsafe bytes.deallocate() }
 
-    let count: Int
-
-    /// Header and floats.
+    /// Header and payload.
     var frame: UnsafeMutableRawBufferPointer {
         unsafe UnsafeMutableRawBufferPointer(
-            rebasing: bytes[..<(FrameHeader.byteCount + count * 4)])
+            rebasing: bytes[..<(FrameHeader.byteCount + payloadByteCount)])
     }
 
     var payload: UnsafeMutableRawBufferPointer {
@@ -146,39 +178,3 @@ let hostName: String = {
     guard unsafe gethostname(&name, name.count - 1) == 0 else { return "localhost" }
     return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
 }()
-
-extension Socket {
-    /// Sends and lets go of what cannot be queued: whatever matters is repeated by a machine.
-    func post(_ message: consuming Message) throws(ZMQError) {
-        _ = try send(message).isSent
-    }
-
-    /// The options that all sockets of a cluster have.
-    ///
-    /// - Parameters:
-    ///   - maximumFrameByteCount: larger frames end the connection that they come from.
-    ///   - lingerMilliseconds: how long a closed socket may still send.
-    func configure(maximumFrameByteCount: Int, lingerMilliseconds: Int) throws(ZMQError) {
-        try set(.maximumMessageByteCount, to: maximumFrameByteCount)
-        try set(.lingerMilliseconds, to: lingerMilliseconds)
-        try set(.handshakeMilliseconds, to: 2_000)
-        if kind == .router {
-            try set(.routerMandatory, to: true)
-        } else {
-            // A message waits here, where it can be taken back, not in a pipe to nobody.
-            try set(.immediate, to: true)
-            try set(.reconnectMilliseconds, to: 50)
-            try set(.maximumReconnectMilliseconds, to: 1_000)
-        }
-    }
-}
-
-/// Bounds of sockets; their reasons stand beside them.
-enum SocketLimits {
-    /// Every node of a few steps for one server.
-    static let framesInFlight = 512
-    /// Control messages of a large cluster, and a burst of committed steps.
-    static let controlMessages = 10_000
-    /// Goodbyes leave within the second that a session's end may take.
-    static let controlLingerMilliseconds = 300
-}

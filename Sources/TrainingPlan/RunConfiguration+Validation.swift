@@ -8,14 +8,30 @@ package struct ConfigurationError: Error, Hashable, CustomStringConvertible {
     package var description: String { "\(setting.flag) \(value): \(reason); \(remedy)" }
 }
 
+/// The width of a data set's examples, and the count of its classes.
+package struct ExampleShape: Hashable, Sendable {
+    package var pixels: Int
+    package var classes: Int
+
+    package init(pixels: Int, classes: Int) {
+        self.pixels = pixels
+        self.classes = classes
+    }
+
+    /// Images of 28 × 28 pixels, and ten digits.
+    package static let digits = ExampleShape(pixels: 784, classes: 10)
+}
+
 extension RunConfiguration {
     /// Throws the first setting that cannot be trained with.
     ///
     /// - Parameter trainingExampleCount: the training examples of the data set, those included that
     ///   `--validation-examples` holds out.
-    package func validate(trainingExampleCount: Int) throws(ConfigurationError) {
+    package func validate(
+        trainingExampleCount: Int, examples: ExampleShape = .digits
+    ) throws(ConfigurationError) {
         try validateName()
-        try validateLayers()
+        try validateLayers(examples)
         try validateActivations()
         try validateOptimizer()
         try validateBatches(trainingExampleCount: trainingExampleCount)
@@ -48,7 +64,7 @@ extension RunConfiguration {
         }
     }
 
-    private func validateLayers() throws(ConfigurationError) {
+    private func validateLayers(_ examples: ExampleShape) throws(ConfigurationError) {
         let layers = architecture.layers
         if layers.count < 2 || layers.count > SettingLimits.maximumLayers {
             try refuse(
@@ -61,12 +77,15 @@ extension RunConfiguration {
                 .layers, "a width of \(width) is outside 1 to \(SettingLimits.maximumLayerWidth)",
                 "give e.g. 784,128,10")
         }
-        if layers.first != 784 {
+        if layers.first != examples.pixels {
             try refuse(
-                .layers, "the images have 28 × 28 = 784 pixels", "let the first width be 784")
+                .layers, "the images have \(examples.pixels) pixels",
+                "let the first width be \(examples.pixels)")
         }
-        if layers.last != 10 {
-            try refuse(.layers, "there are 10 digits", "let the last width be 10")
+        if layers.last != examples.classes {
+            try refuse(
+                .layers, "there are \(examples.classes) classes",
+                "let the last width be \(examples.classes)")
         }
         // 63 products below 2³³ each cannot overflow.
         let parameterCount = layout.parameterCount

@@ -45,7 +45,9 @@ struct CodecMeasurement {
 
     private func headers() -> Section {
         let frame = BenchFrame(floatCount: 0)
-        let header = FrameHeader(type: .push, step: 7, leafCount: 1)
+        let header = FrameHeader(
+            .push(BenchFrame.address(7), node: LeafRange(firstLeaf: 0, leafCount: 1)), session: 1,
+            incarnation: 1)
         unsafe FrameCodec.encode(header, into: frame.bytes)
         let times = bestTimes(
             [
@@ -80,10 +82,10 @@ struct CodecMeasurement {
         }
         let kernels = try KernelSet.selected()
         names += ["seal (checksum, header)", "open (header, checksum)"]
-        sides.append(Timed(calls: 8) { frame.seal(.push, 1, kernels) })
+        sides.append(Timed(calls: 8) { frame.seal(.weights(BenchFrame.address(1)), kernels) })
         sides.append(
             Timed(
-                calls: 8, prepare: { frame.seal(.push, 1, kernels) },
+                calls: 8, prepare: { frame.seal(.weights(BenchFrame.address(1)), kernels) },
                 call: {
                     let isWhole =
                         (try? unsafe kernels.verify(UnsafeRawBufferPointer(frame.bytes))) != nil

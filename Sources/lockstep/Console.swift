@@ -83,3 +83,11 @@ struct ConsoleLogHandler: LogHandler {
         return Logger(label: "lockstep")
     }
 }
+
+extension Logger {
+    /// Takes a sentence on each frame that is not used; nil unless each is to be told.
+    var dropped: (@Sendable (String) -> Void)? {
+        guard logLevel <= .debug else { return nil }
+        return { debug("\($0)") }
+    }
+}

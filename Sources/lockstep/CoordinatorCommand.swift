@@ -57,7 +57,8 @@ struct CoordinatorCommand: ParsableCommand {
         let options = CoordinatorOptions(
             bind: try endpoint.endpoint(
                 bind: bind, portCount: 2 + (serversApart ? 0 : placement.servers), logger: logger),
-            advertisedHost: endpoint.advertise, hostsServers: !serversApart)
+            advertisedHost: endpoint.advertise, hostsServers: !serversApart,
+            dropped: logger.dropped)
         let result = try TrainingSession(
             [configuration], settings: settings, placement: placement, logger: logger,
             directory: { _ in session.runDir }

@@ -34,7 +34,8 @@ extension StopReason {
         case is DatasetError, is MetricsError, is ReferenceError, is SafetensorsError,
             is NoRunsError:
             self.init(.badData, "\(error)")
-        case is DownloadError: self.init(.unavailable, "\(error)")
+        case is DownloadError, is FileDescriptorLimitError, is UnresolvedHost:
+            self.init(.unavailable, "\(error)")
         case let error as FileError:
             switch error.operation {
             case .read: self.init(.badData, "\(error)")

@@ -40,7 +40,7 @@ struct LockstepCommand: ParsableCommand {
         subcommands: [
             TrainCommand.self, CompareCommand.self, SweepCommand.self, CoordinatorCommand.self,
             ServerCommand.self, WorkerCommand.self, EvaluateCommand.self, ExportCommand.self,
-            ReportCommand.self, StudyCommand.self, DataCommand.self,
+            ReportCommand.self, StudyCommand.self, DataCommand.self, SimulateCommand.self,
         ])
 
     private static var libraryVersion: String {

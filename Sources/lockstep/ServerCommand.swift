@@ -38,7 +38,8 @@ struct ServerCommand: ParsableCommand {
             kernels: try .selected(environment: environment),
             cache: DatasetCache(environment: environment),
             bind: try endpoint.endpoint(bind: bind, logger: logger),
-            advertisedHost: endpoint.advertise, notice: { logger.notice("\($0)") })
+            advertisedHost: endpoint.advertise, notice: { logger.notice("\($0)") },
+            dropped: logger.dropped)
         let interruption = Interruption()
         Signals.forward(to: interruption)
         let reason = try Roles.serve(options, interruption: interruption)

@@ -65,7 +65,8 @@ func localCluster(_ role: RoleOptions) -> TrainingSession.Train {
             bind: try Endpoint("tcp://127.0.0.1:0"), localWorkers: request.placement.workers,
             workerCommand: WorkerCommand.local(
                 threads: request.placement.threads,
-                waitTimeoutMilliseconds: request.waitTimeoutMilliseconds, logLevel: role.logLevel))
+                waitTimeoutMilliseconds: request.waitTimeoutMilliseconds, logLevel: role.logLevel),
+            dropped: Logger(label: "lockstep").dropped)
         return try Roles.coordinate(
             request, options, observer: reporter, interruption: interruption)
     }

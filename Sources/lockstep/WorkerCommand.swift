@@ -48,7 +48,8 @@ struct WorkerCommand: ParsableCommand {
             waitTimeoutMilliseconds: try settings.waitTimeoutMilliseconds(),
             kernels: try .selected(environment: environment), threads: try settings.threads(),
             dataset: try settings[.data].map { try Dataset.find($0.text, logger) },
-            cache: DatasetCache(environment: environment), notice: { logger.notice("\($0)") })
+            cache: DatasetCache(environment: environment), notice: { logger.notice("\($0)") },
+            dropped: logger.dropped)
         let interruption = Interruption()
         Signals.forward(to: interruption, ignoresInterrupt: exitWithStandardInput)
         let reason = try Roles.work(options, interruption: interruption)

@@ -9,7 +9,8 @@ struct ImportTests {
         ["Hashing", "Kernels", "KernelsAVX2", "KernelsAVX512", "ZeroMQ"],
         ["NeuralNetwork", "Datasets", "Convergence"],
         ["LockstepProtocol"],
-        ["LockstepRuntime", "LockstepSimulator"],
+        ["LockstepRuntime"],
+        ["LockstepSimulator"],
         ["lockstep", "lockstep-bench"],
     ]
 

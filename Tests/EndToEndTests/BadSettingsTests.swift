@@ -108,7 +108,7 @@ extension EndToEndTests {
             ("epochs: 1\nbatchsize: 3\n", ["line 2", "batchsize", "batch-size"]),
             ("epochs: 1\n\nbatch-size: 0\n", ["line 3", "batch-size: 0", "at least one"]),
             ("learning-rate: .nan\n", ["line 1", "learning-rate", "number"]),
-            ("layers: [784, 128, 11]\n", ["line 1", "784,128,11", "10 digits"]),
+            ("layers: [784, 128, 11]\n", ["line 1", "784,128,11", "10 classes"]),
             ("epochs: {a: 1}\n", ["line 1", "epochs", "name: value"]),
             ("just words\n", ["name: value"]),
             ("a: [\n", ["YAML", "name: value"]),

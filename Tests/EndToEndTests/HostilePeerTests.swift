@@ -1,64 +1,247 @@
 import Convergence
+import Datasets
 import Foundation
+import LockstepProtocol
 import TestSupport
 import Testing
-import ZeroMQ
+import TrainingPlan
 
 extension EndToEndTests {
-    /// Junk, a port scan and a browser at every port of a session that goes on.
+    /// Strangers at every port of a session that goes on: the weights are those of a run in one process, steps
+    /// take no longer than half as much again, memory is bounded, and what was dropped is told by reason.
+    ///
+    /// The short form, each script for an instant, is part of the tests. The long one, with figures for each
+    /// script, is for `Scripts/chaos` (`LOCKSTEP_CHAOS=1`).
     @Suite struct HostilePeers {
-        private static let training = ["--epochs", "20", "--batch-size", "32"]
+        private static let isLong = ProcessInfo.processInfo.environment["LOCKSTEP_CHAOS"] != nil
 
-        @Test func trainingIsNotDisturbed() throws {
-            let lockstep = try Lockstep()
-            let reference = try lockstep.train(["--workers", "0"] + Self.training)
+        /// The scripts to be run, all by default: some words of their names.
+        private static let attacks = Attack.all.filter { attack in
+            ProcessInfo.processInfo.environment["LOCKSTEP_CHAOS_ONLY"].map {
+                attack.name.contains($0)
+            } ?? true
+        }
+
+        /// A link of 100 Mbit/s, and what a peer can say over it in small messages one by one: the attacker's
+        /// work is done by the cluster's own processors here.
+        private static let bytesPerSecond = isLong ? 12_500_000.0 : 2_000_000.0
+        private static let framesPerSecond = isLong ? 20_000.0 : 2_000.0
+        private static let attackSeconds = isLong ? 3.0 : 0.12
+        private static let quietSeconds = isLong ? 1.5 : 0.0
+        private static let settleSeconds = isLong ? 0.5 : 0.0
+
+        private static let largestSlowdown = 1.5
+        private static let largestGrowthKilobytes = 64 << 10
+
+        private static let training = ["--batch-size", "128", "--configuration", "ce-softmax"]
+        private static let trainingCount = 12_800
+
+        private struct Measured {
+            let attack: Attack
+            var quietBefore = 0.0
+            var start = 0.0
+            var end = 0.0
+            var quietAfter = 0.0
+            var kilobytes = 0
+        }
+
+        @Test func strangersChangeNothing() throws {
+            let digits = try TemporaryFolder()
+            try SmallDigits.write(
+                SyntheticDigits(trainCount: Self.trainingCount, testCount: 500).dataset(),
+                to: digits)
+            let lockstep = try Lockstep(data: digits.path)
+            let former = try record(lockstep)
+
+            let seconds =
+                3 + Double(Self.attacks.count)
+                * (Self.attackSeconds + Self.quietSeconds + 2 * Self.settleSeconds + 0.1)
+            let trial = try lockstep.train(["--workers", "2", "--epochs", "20"] + Self.training)
+            let epochs =
+                Int(
+                    1.5 * seconds * trial.examplesPerSecond / Double(Self.trainingCount)) + 1
+            let training = Self.training + ["--epochs", "\(epochs)"]
             let coordinator = try lockstep.start(
                 [
-                    "coordinator", "--bind", "tcp://127.0.0.1:0", "--min-workers", "2",
-                    "--servers", "2", "--servers-apart", "--json", "--run-dir",
-                    lockstep.folder.path("run"),
-                ] + Self.training)
-            let address = ["--coordinator", try coordinator.endpoint()]
-            let members = try ["server", "server", "worker", "worker"].map {
-                try lockstep.start([$0] + address)
+                    "coordinator", "--bind", "tcp://127.0.0.1:0", "--min-workers", "2", "--json",
+                    "--run-dir", lockstep.folder.path("run"), "--log-level",
+                    Self.isLong ? "notice" : "debug",
+                ] + training)
+            let endpoint = try coordinator.endpoint()
+            let overheard = Recording()
+            let relay = try Relay(to: endpoint, overheard)
+            let workers = try ["tcp://127.0.0.1:\(relay.port)", endpoint].map {
+                try lockstep.start(["worker", "--coordinator", $0])
             }
             try #require(coordinator.says("train loss"), "\(coordinator.standardError)")
+            let target = try target(endpoint, former, overheard)
+            let watch = StepWatch(lockstep.folder.path("run/metrics.jsonl"))
+            sleep(1)
 
-            let roles = [coordinator] + members.prefix(2)
-            var noise = SeededRandom(seed: 17)
-            for role in roles {
-                let ports = listeningPorts(of: role.processID)
-                try #require(ports.count == 1, "\(ports)")
-                for port in ports { try disturb(port, &noise) }
+            let kilobytes = memoryKilobytes("VmRSS", of: coordinator.processID)
+            let measured = try disturb(target, coordinator)
+            let isOver = !coordinator.isRunning
+            let highest = memoryKilobytes("VmHWM", of: coordinator.processID)
+            #expect(
+                !isOver,
+                "the run was over too soon to be disturbed: \(coordinator.standardError.suffix(500))"
+            )
+
+            let run = coordinator.end(within: 600)
+            try #require(run.status == 0, "\(run.standardError.suffix(2_000))")
+            for worker in workers { #expect(worker.end().status == 0) }
+            try watch.finish()
+            let reference = try lockstep.start(
+                [
+                    "train", "--workers", "0", "--json", "--run-dir",
+                    lockstep.folder.path("reference"),
+                ]
+                    + training
+            ).end(within: 600)
+            #expect(try run.end().weightsSHA256 == reference.end().weightsSHA256)
+            #expect(highest - kilobytes <= Self.largestGrowthKilobytes, "\(highest - kilobytes) KB")
+            judge(measured, watch, base: kilobytes, highest: highest)
+            expectCounts(run.standardError)
+        }
+
+        private func disturb(_ target: Target, _ coordinator: RunningTool) throws -> [Measured] {
+            var all: [Measured] = []
+            for attack in Self.attacks where coordinator.isRunning {
+                var measured = Measured(attack: attack)
+                measured.quietBefore = StepWatch.now
+                usleep(UInt32(Self.quietSeconds * 1_000_000))
+                measured.start = StepWatch.now
+                var allowance = Allowance(
+                    seconds: Self.attackSeconds, bytesPerSecond: Self.bytesPerSecond,
+                    framesPerSecond: Self.framesPerSecond)
+                try attack.run(target, &allowance)
+                measured.end = StepWatch.now
+                measured.kilobytes = memoryKilobytes("VmRSS", of: coordinator.processID)
+                usleep(UInt32(Self.settleSeconds * 1_000_000))
+                all.append(measured)
             }
-            try #require(coordinator.isRunning, "the run was over too soon to be disturbed")
+            // So that the last one has a quiet time behind it, too.
+            usleep(UInt32((Self.quietSeconds + Self.settleSeconds) * 1_000_000))
+            return all
+        }
 
-            let run = coordinator.end()
-            #expect(run.status == 0, "\(run.standardError)")
-            #expect(try run.end().weightsSHA256 == reference.weightsSHA256)
-            let ends = members.map { $0.end() }
-            for end in ends { #expect(end.status == 0, "\(end.standardError)") }
-            // Four frames of one peer are told of once, by whoever got them. Noise may pass for a peer of
-            // ZMTP 1, which has no greeting, and is then told of once, too; the rest never was a frame.
-            for role in [run] + ends.prefix(2) {
-                let text = role.standardError
-                #expect(text.matches(of: /ignored.*not a frame of Lockstep/).count == 1, "\(text)")
-                #expect(text.matches(of: /ignored/).count <= 2, "\(text)")
+        private func judge(_ all: [Measured], _ watch: StepWatch, base: Int, highest: Int) {
+            guard Self.isLong else { return }
+            print(
+                "chaos: \(all.count) scripts of \(Self.attackSeconds) s, at most "
+                    + "\(Self.bytesPerSecond / 1e6) MB/s and \(Int(Self.framesPerSecond)) frames/s each"
+            )
+            for (index, measured) in all.enumerated() {
+                let next = index + 1 < all.count ? all[index + 1] : nil
+                let quiet = [
+                    watch.stepMilliseconds(from: measured.quietBefore, to: measured.start),
+                    watch.stepMilliseconds(
+                        from: next?.quietBefore ?? measured.end + Self.settleSeconds,
+                        to: next?.start ?? measured.end + Self.settleSeconds + Self.quietSeconds),
+                ].compactMap { $0 }
+                guard let during = watch.stepMilliseconds(from: measured.start, to: measured.end),
+                    !quiet.isEmpty
+                else {
+                    Issue.record("no steps during \(measured.attack.name)")
+                    continue
+                }
+                let usual = quiet.reduce(0, +) / Double(quiet.count)
+                let growth = Double(measured.kilobytes - base) / 1_024
+                print(
+                    "chaos: "
+                        + measured.attack.name.padding(toLength: 58, withPad: " ", startingAt: 0)
+                        + String(
+                            format: " step %.3f ms, quiet %.3f: %.2f, memory %+.1f MB", during,
+                            usual,
+                            during / usual, growth))
+                #expect(during / usual <= Self.largestSlowdown, "\(measured.attack.name)")
+            }
+            print(
+                "chaos: memory of the coordinator at most "
+                    + String(format: "%+.1f MB", Double(highest - base) / 1_024))
+        }
+
+        /// Why frames of strangers are dropped, in the words of the log.
+        private func expectCounts(_ log: String) {
+            guard Self.attacks.count == Attack.all.count else { return }
+            let reasons = [
+                DropReason.foreign, .damaged, .malformed, .wrongType, .staleSession,
+                .staleIncarnation,
+                .staleStatement, .wrongShard, .olderStep, .futureStep, .outOfRange, .upToDate,
+            ]
+            if Self.isLong {
+                let counts = log.split(separator: "\n").filter { $0.contains("dropped frames: ") }
+                for line in counts { print("chaos: \(line)") }
+                for reason in reasons {
+                    #expect(counts.contains { $0.contains(reason.text) }, "\(reason.text)")
+                }
+            } else {
+                let lines = log.split(separator: "\n").filter { $0.hasPrefix("debug: dropped ") }
+                #expect(lines.count > 100)
+                let errors = [
+                    "not a message of one frame", "not a frame of Lockstep", "damaged in transit",
+                    "field out of range", "does not belong on this connection",
+                    "bytes, and a frame has",
+                ]
+                for text in errors + reasons.dropFirst(4).map(\.text) {
+                    #expect(lines.contains { $0.contains(text) }, "\(text)")
+                }
             }
         }
 
-        private func disturb(_ port: UInt16, _ noise: inout SeededRandom) throws {
-            let junk = noise.pixels(4_096, density: 1)
-            for _ in 0..<20 { _ = try TCPConnection(port: port) }
-            try TCPConnection(port: port).write(junk)
-            let browser = try TCPConnection(port: port)
-            browser.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8)
-            let dealer = try DealerPeer("tcp://127.0.0.1:\(port)")
-            for bytes in [junk, Array("hello".utf8), [], Array(junk.prefix(64))] {
-                try dealer.send(bytes)
+        // MARK: What strangers know
+
+        /// A session through relays, whose frames are kept.
+        private func record(_ lockstep: Lockstep) throws -> Recording {
+            let recording = Recording()
+            let coordinator = try lockstep.start(
+                [
+                    "coordinator", "--bind", "tcp://127.0.0.1:0", "--min-workers", "2",
+                    "--servers-apart", "--epochs", "1", "--run-dir", lockstep.folder.path("former"),
+                ] + Self.training)
+            let relay = try Relay(to: coordinator.endpoint(), recording)
+            let address = ["--coordinator", "tcp://127.0.0.1:\(relay.port)"]
+            let members = try ["server", "worker", "worker"].map {
+                try lockstep.start([$0] + address)
             }
-            // A message that is queued is not delivered yet, and the socket does not linger.
-            usleep(100_000)
+            let run = coordinator.end()
+            #expect(run.status == 0, "\(run.standardError)")
+            for member in members { #expect(member.end().status == 0) }
+            let needed: [FrameType] = [
+                .status, .assignment, .stepReport, .push, .inquiry, .weights, .snapshotRequest,
+                .snapshotPart,
+            ]
+            for type in needed { #expect(!recording[type].isEmpty, "\(type)") }
+            return recording
+        }
+
+        private func target(
+            _ endpoint: String, _ former: Recording, _ overheard: Recording
+        ) throws -> Target {
+            var found: (FrameHeader, Session, WorkDuty)?
+            let isThere = eventually {
+                for frame in overheard[.assignment] {
+                    unsafe frame.withUnsafeBytes { bytes in
+                        guard let header = try? unsafe FrameCodec.decodeHeader(of: bytes),
+                            let assignment = unsafe Assignment(
+                                decoding: FrameCodec.payload(of: bytes)),
+                            case .work(let session, let duty) = assignment.duty
+                        else { return }
+                        found = (header, session, duty)
+                    }
+                }
+                return found != nil
+            }
+            try #require(isThere, "no worker was told to work")
+            let (header, session, duty) = try #require(found)
+            func port(_ endpoint: String) throws -> UInt16 {
+                try #require(endpoint.split(separator: ":").last.flatMap { UInt16($0) })
+            }
+            return Target(
+                control: try port(endpoint), data: try port(session.dataEndpoint),
+                server: try port(duty.servers[0].endpoint), former: former, overheard: overheard,
+                session: header.session, worker: header.incarnation,
+                serverIncarnation: duty.servers[0].incarnation)
         }
     }
 }

@@ -84,19 +84,12 @@ extension EndToEndTests {
             #expect(coordinator.end().status == 143)
         }
 
-        /// What a process of another release would say first, and the answer that ends it.
-        @Test(arguments: ["frame", "protocol", "arithmetic"])
-        func workersOfOtherVersionsAreRefused(what: String) throws {
+        /// A release whose frames are ours, and whose arithmetic is not.
+        @Test func workersOfOtherArithmeticAreRefused() throws {
             let coordinator = try startCoordinator()
-            let hello = Hello(
-                role: .worker, host: "elsewhere", processID: 4711, nonce: 1,
-                protocolVersion: what == "protocol" ? 99 : protocolVersion,
-                arithmeticVersion: what == "arithmetic" ? 99 : arithmeticVersion)
-            var frame = try ControlMessage.hello(hello).frame(session: .none, incarnation: .none)
-            if what == "frame" { frame[4] = 99 }
             let dealer = try DealerPeer(coordinator.endpoint())
-            try dealer.send(frame)
-            guard case .refused(let reason) = try dealer.nextControlMessage() else {
+            try dealer.send(Frames.status(1, Frames.joining(nonce: 1, arithmeticVersion: 99)))
+            guard case .refused(let reason) = try dealer.nextAssignment().0.duty else {
                 Issue.record("the answer is no refusal")
                 return
             }
@@ -109,8 +102,27 @@ extension EndToEndTests {
             #expect(coordinator.end().status == 143)
         }
 
-        @Test(arguments: ["worker", "server"])
-        func coordinatorsOfOtherVersionsAreLeft(role: String) throws {
+        /// It is told in a frame that any version refuses, and learns our version from.
+        @Test(arguments: [
+            (1, Frames.ofFirstVersion),
+            (99, Frames.ofVersion(99, Frames.status(1, Frames.joining(nonce: 1)))),
+        ])
+        func peersOfOtherVersionsAreToldOurs(version: Int, frame: [UInt8]) throws {
+            let coordinator = try startCoordinator()
+            let dealer = try DealerPeer(coordinator.endpoint())
+            try dealer.send(frame)
+            let answer = try dealer.next()
+            #expect(answer.count >= 8)
+            #expect(answer.prefix(4) == [0x4c, 0x4b, 0x53, 0x54])
+            #expect(UInt16(answer[4]) | UInt16(answer[5]) << 8 == protocolVersion)
+            #expect(coordinator.says("protocol version \(version)"))
+            #expect(coordinator.isRunning)
+            coordinator.send(SIGTERM)
+            #expect(coordinator.end().status == 143)
+        }
+
+        @Test(arguments: ["worker", "server"], [1, 99] as [UInt16])
+        func coordinatorsOfOtherVersionsAreLeft(role: String, version: UInt16) throws {
             let context = try Context()
             let router = try Socket(.router, in: context)
             let endpoint = try router.bind(to: Endpoint("tcp://127.0.0.1:*"))
@@ -125,48 +137,79 @@ extension EndToEndTests {
                 return true
             }
             try #require(came)
-            let welcome = Welcome(
-                session: SessionID(rawValue: 1), incarnation: 1,
-                dataset: DatasetDescription(
-                    name: "any", sha256: "", byteCount: 0, trainingExampleCount: 1))
-            var frame = try ControlMessage.welcome(welcome).frame(
-                session: SessionID(rawValue: 1), incarnation: .none)
-            frame[4] = 99
+            let answer =
+                version == 1
+                ? Frames.ofFirstVersion
+                : Frames.ofVersion(
+                    version, Frames.frame(.assignment(1), session: SessionID(rawValue: 1)))
             let peer = try #require(sender)
-            try #require(try router.send(Message(copying: frame), to: peer).isSent)
+            try #require(try router.send(Message(copying: answer), to: peer).isSent)
             let run = member.end()
             #expect(run.status == 78)
-            for word in [endpoint.text, "version 99", "same release"] {
+            for word in [endpoint.text, "version \(version)", "same release"] {
                 #expect(run.message.contains(word), "\(run.message)")
             }
         }
-    }
-}
 
-/// A DEALER that speaks to a port of ours whatever it likes.
-final class DealerPeer {
-    private let context: Context
-    private let socket: Socket
-
-    init(_ endpoint: String) throws {
-        context = try Context()
-        socket = try Socket(.dealer, in: context)
-        try socket.connect(to: Endpoint(endpoint))
-    }
-
-    func send(_ bytes: [UInt8]) throws {
-        let isSent = try eventually { try socket.send(Message(copying: bytes)).isSent }
-        try #require(isSent)
-    }
-
-    func nextControlMessage() throws -> ControlMessage {
-        var message = Message()
-        let came = try eventually { try socket.receive(into: &message) == .message }
-        try #require(came, "no answer")
-        let control = try unsafe message.withUnsafeBytes { frame in
-            try unsafe ControlMessage(
-                frame: frame, header: FrameCodec.decodeHeader(of: frame))
+        /// Numbers that a stranger may write end nothing.
+        @Test func extremeNumbersInAStatusAreSurvived() throws {
+            let coordinator = try startCoordinator()
+            let endpoint = try coordinator.endpoint()
+            let highest = StatementNumber(rawValue: Limits.maximumStatementNumber)
+            let dealer = try DealerPeer(endpoint)
+            let statuses = [
+                Frames.status(
+                    highest,
+                    Frames.joining(
+                        nonce: 1, reached: highest, phase: .leaving(StopReason(.success, "")))),
+                Frames.status(highest, Frames.joining(nonce: 2, reached: highest), incarnation: 99),
+                Frames.status(
+                    highest,
+                    Frames.joining(
+                        nonce: 3, reached: highest,
+                        phase: .joining(datasetBytes: UInt64(Limits.maximumDatasetByteCount)))),
+                Frames.status(
+                    highest,
+                    Frames.joining(
+                        nonce: 4,
+                        phase: .joining(datasetBytes: UInt64(Limits.maximumDatasetByteCount)))),
+            ]
+            for status in statuses {
+                try dealer.send(status)
+                _ = try dealer.nextAssignment()
+            }
+            // They are members that never get ready: a worker that does starts the run.
+            let worker = try lockstep.start(["worker", "--coordinator", endpoint])
+            let run = coordinator.end()
+            #expect(run.status == 0, "\(run.standardError)")
+            #expect(worker.end().status == 0)
         }
-        return try #require(control)
+
+        /// A server inside the coordinator has a fixed port beyond loopback. What keeps it from opening it ends the
+        /// session before it began, and is told.
+        @Test func aHostedServerThatCannotOpenItsPortIsNamed() throws {
+            let context = try Context()
+            let holder = try Socket(.router, in: context)
+            var port: UInt16 = 0
+            // The two ports below are the coordinator's own.
+            repeat {
+                port = try #require(try holder.bind(to: Endpoint("tcp://0.0.0.0:*")).port)
+            } while !isFree(port - 1, context) || !isFree(port - 2, context)
+            let run = try lockstep.run([
+                "coordinator", "--bind", "tcp://0.0.0.0:\(port - 2)", "--advertise", "127.0.0.1",
+                "--insecure", "--run-dir", lockstep.folder.path("run"),
+            ])
+            #expect(run.status == 69, "\(run.standardError)")
+            for word in ["tcp://0.0.0.0:\(port)", "in use", "(process \(getpid()))", "--bind"] {
+                #expect(run.message.contains(word), "\(run.message)")
+            }
+        }
+
+        private func isFree(_ port: UInt16, _ context: Context) -> Bool {
+            guard let socket = try? Socket(.router, in: context),
+                let endpoint = try? Endpoint.tcp(host: "0.0.0.0", port: port)
+            else { return false }
+            return (try? socket.bind(to: endpoint)) != nil
+        }
     }
 }

@@ -149,6 +149,25 @@ extension EndToEndTests {
             #expect(stopped.status == 75 || stopped.status == 0, "\(stopped.standardError)")
         }
 
+        /// The program that the workers would run is gone: the session ends before it began, and nobody stays.
+        @Test(arguments: ["train --workers 2", "compare --workers 2"])
+        func workersThatCannotBeStartedEndTheSession(command: String) throws {
+            let copy = lockstep.folder.path("program")
+            try FileManager.default.copyItem(atPath: Lockstep.program.path, toPath: copy)
+            let shell = try RunningTool(
+                URL(fileURLWithPath: "/bin/bash"),
+                [
+                    "-c",
+                    "exec 9< \(copy); rm \(copy); cd \(lockstep.folder.path); exec /proc/self/fd/9 \(command)",
+                ], environment: lockstep.environment)
+            let run = shell.end()
+            #expect(run.status == 70, "\(run.standardError)")
+            for word in ["cannot start a worker", copy] {
+                #expect(run.message.contains(word), "\(run.standardError)")
+            }
+            #expect(!run.standardError.contains("joined"))
+        }
+
         /// The message names who was lost and when, and the records are kept.
         private func expectLost(_ worker: Int32, _ run: ToolRun) {
             #expect(

@@ -1,4 +1,5 @@
 import LockstepProtocol
+import TestSupport
 import Testing
 import TrainingPlan
 
@@ -28,7 +29,7 @@ import TrainingPlan
     }
 
     @Test func agreesWithTheDefinitionInAnyOrderOfArrival() {
-        var generator = SeededGenerator(seed: 1)
+        var generator = SeededRandom(seed: 1)
         for _ in 0..<4_000 {
             let leafCount = Int.random(in: 1...20, using: &generator)
             let tree = ReductionTree(leafCount: leafCount)
@@ -90,6 +91,36 @@ import TrainingPlan
         #expect(coverage.judge(leaf, checksum: 1, from: 8) == .kept(slot: 0))
         #expect(coverage.judge(leaf, checksum: 1, from: 9) == .covered)
         #expect(coverage.judge(leaf, checksum: 2, from: 9) == .conflict(with: 8))
+    }
+
+    /// The leaves that are covered are those whose node is, in the definition too.
+    @Test func coveredLeavesAreThoseOfTheDefinition() {
+        var generator = SeededRandom(seed: 2)
+        for _ in 0..<500 {
+            let leafCount = Int.random(in: 1...20, using: &generator)
+            let tree = ReductionTree(leafCount: leafCount)
+            var coverage = NodeCoverage(maximumLeafCount: 20)
+            coverage.begin(leafCount: leafCount)
+            var naive = NaiveCoverage(tree: tree)
+            for _ in 0..<6 {
+                let first = Int.random(in: 0..<leafCount, using: &generator)
+                let end = Int.random(in: first...leafCount, using: &generator)
+                for node in tree.maximalNodes(covering: first..<end).prefix(2) {
+                    _ = coverage.judge(node, checksum: 7, from: 1)
+                    _ = naive.judge(node, checksum: 7)
+                }
+                let leaves = LeafRange(
+                    firstLeaf: Int.random(in: 0..<24, using: &generator),
+                    leafCount: Int.random(in: 0...24, using: &generator))
+                let bits = coverage.coveredLeaves(of: leaves)
+                #expect(bits.bytes.count == LeafBits.byteCount(of: leaves.leafCount))
+                for index in 0..<leaves.leafCount {
+                    let leaf = LeafRange(firstLeaf: leaves.firstLeaf + index, leafCount: 1)
+                    #expect(
+                        bits[index] == (leaf.firstLeaf < leafCount && naive.covers(leaf)))
+                }
+            }
+        }
     }
 
     @Test func everyStepBeginsEmpty() {

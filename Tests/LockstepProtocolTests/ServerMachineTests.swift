@@ -2,291 +2,255 @@ import LockstepProtocol
 import Testing
 import TrainingPlan
 
-/// One server, incarnation 1, with workers 2, 3 and 4 on the leaves 0–2, 3–4 and 5–6.
-private struct ServerScenario {
-    var machine = ServerMachine(link: Fixture.link(.server, nonce: 1))
-    var now: Instant = 1_000
-
-    mutating func act(
-        _ event: (inout ServerMachine, Instant, inout [ServerAction]) -> Void
-    ) -> [ServerAction] {
-        var actions: [ServerAction] = []
-        event(&machine, now, &actions)
-        return actions
-    }
-
-    mutating func receive(_ message: ControlMessage) -> [ServerAction] {
-        act { $0.receive(message, session: Fixture.session, now: $1, into: &$2) }
-    }
-
-    mutating func push(
-        _ firstLeaf: UInt32, _ leafCount: UInt32, from worker: Incarnation, step: Step = 0,
-        run: RunIndex = 0, checksum: UInt64 = 1, peer: PeerHandle? = nil
-    ) -> [ServerAction] {
-        frame(
-            FrameHeader(
-                type: .push, session: Fixture.session, run: run, incarnation: worker, step: step,
-                firstLeaf: firstLeaf, leafCount: leafCount, payloadChecksum: checksum), peer)
-    }
-
-    mutating func attach(
-        _ worker: Incarnation, step: Step = 0, peer: PeerHandle? = nil
-    ) -> [ServerAction] {
-        frame(
-            FrameHeader(
-                type: .attach, session: Fixture.session, incarnation: worker, step: step), peer)
-    }
-
-    mutating func weightsRequest(_ worker: Incarnation, step: Step) -> [ServerAction] {
-        frame(
-            FrameHeader(
-                type: .weightsRequest, session: Fixture.session, incarnation: worker, step: step),
-            nil)
-    }
-
-    /// The peer handle of a worker is ten times its incarnation, unless another is given.
-    mutating func frame(_ header: FrameHeader, _ peer: PeerHandle?) -> [ServerAction] {
-        let peer = peer ?? PeerHandle(rawValue: header.incarnation.rawValue * 10)
-        return act { $0.receive(header, from: peer, now: $1, into: &$2) }
-    }
-
-    mutating func applied(_ step: Step, run: RunIndex = 0) -> [ServerAction] {
-        act { $0.applied(run, step, into: &$2) }
-    }
-
-    static func order(run: RunIndex = 0) -> PrepareRun {
-        PrepareRun(
-            run: run, configuration: Fixture.configuration, shard: 0, shardCount: 1,
-            workers: [2, 3, 4].map { Fixture.worker($0) })
-    }
-
-    mutating func join() {
-        _ = act { $0.start(now: $1, into: &$2) }
-        _ = receive(Fixture.welcome(1))
-    }
-
-    mutating func prepareRun(_ run: RunIndex = 0) {
-        _ = receive(.prepareRun(Self.order(run: run)))
-        _ = act { $0.prepared(run, into: &$2) }
-    }
-
-    mutating func attachAll() { for worker in [2, 3, 4] as [Incarnation] { _ = attach(worker) } }
-
-    mutating func commit(_ step: Step) {
-        let root = machine.schedule?.tree(of: step).root.leafCount ?? 0
-        _ = push(0, UInt32(root), from: 2, step: step)
-        _ = applied(step)
-    }
-
-    static var running: ServerScenario {
-        var scenario = ServerScenario()
-        scenario.join()
-        scenario.prepareRun()
-        scenario.attachAll()
-        return scenario
-    }
-}
-
+/// How a server takes shards, and what it does with the frames of its workers.
 @Suite struct ServerMachineTests {
-    @Test func joinsAndPrepares() {
-        var server = ServerScenario()
+    static let waiting = ServerProgress(step: 0, activity: .waitingForPushes)
+
+    // MARK: Runs
+
+    @Test func preparesAndServesRunAfterRun() {
+        var server = ServerStage(.joined())
+        let duty = ServerStage.duty()
         #expect(
-            server.act { $0.start(now: $1, into: &$2) }
-                == [.send(.hello(Fixture.hello(.server, nonce: 1)))])
-        server.now = 1_250
+            server.assign(2, .serve(Fixture.sessionInfo, duty)) == [.prepare(duty)])
+        #expect(server.machine.phase == .preparing(RunPlace(run: 0, generation: 0)))
+        // The same again at the heartbeat, and what another engine made room for.
+        #expect(server.assign(3, .serve(Fixture.sessionInfo, duty)).isEmpty)
+        #expect(server.handle(.prepared(1, reportByteCount: 8)).isEmpty)
+        let statuses = ServerMachine.statuses(server.handle(.prepared(0, reportByteCount: 8)))
         #expect(
-            server.act { $0.tick(now: $1, into: &$2) }
-                == [.send(.hello(Fixture.hello(.server, nonce: 1)))])
-        #expect(server.receive(Fixture.welcome(1)) == [])
-        #expect(server.push(0, 1, from: 2) == [.drop(.noRun)])
-        let order = ServerScenario.order()
-        #expect(server.receive(.prepareRun(order)) == [.prepare(order)])
-        #expect(server.receive(.prepareRun(order)) == [])
-        #expect(server.act { $0.prepared(0, into: &$2) } == [.send(.runPrepared(0))])
-        // Its answer was lost, so the order comes again.
-        #expect(server.receive(.prepareRun(order)) == [.send(.runPrepared(0))])
+            statuses.map(\.status.phase) == [
+                .serving(RunPlace(run: 0, generation: 0), Self.waiting)
+            ])
+        // The next run's assignment ends this one; the run before does not come back.
+        let next = ServerStage.duty(run: 1)
+        #expect(
+            server.assign(4, .serve(Fixture.sessionInfo, next)) == [.endRun(0), .prepare(next)])
+        #expect(server.assign(5, .serve(Fixture.sessionInfo, duty)).isEmpty)
+        _ = server.handle(.prepared(1, reportByteCount: 8))
+        #expect(server.assign(6, .wait(Fixture.sessionInfo)).first == .endRun(1))
+        #expect(server.machine.phase == .ready)
+        #expect(server.assign(7, .serve(Fixture.sessionInfo, next)).isEmpty)
     }
+
+    @Test func aRunThatCannotBeIsAFailure() {
+        var server = ServerStage(.joined())
+        let duty = ServerStage.duty(Fixture.impossible)
+        let phases = ServerMachine.statuses(server.assign(2, .serve(Fixture.sessionInfo, duty)))
+            .map(\.status.phase)
+        guard case .failed(let reason)? = phases.first else {
+            Issue.record("\(phases)")
+            return
+        }
+        #expect(reason.exitCode == .mismatch && reason.text.contains("--batch-size 1001"))
+    }
+
+    @Test func aRunEndsWithTheServer() {
+        var preparing = ServerStage(.joined())
+        _ = preparing.assign(2, .serve(Fixture.sessionInfo, ServerStage.duty()))
+        #expect(preparing.interrupt().first == .endRun(0))
+        var serving = ServerStage.serving()
+        #expect(serving.interrupt().first == .endRun(0))
+        #expect(serving.push(Fixture.address(0), LeafRange(0, 7)).isEmpty)
+        #expect(serving.dropped == .noRun)
+    }
+
+    // MARK: The step
 
     @Test func aSteadyStep() {
-        var server = ServerScenario.running
-        #expect(server.push(3, 1, from: 3) == [.keep(slot: 0)])
-        #expect(server.push(5, 1, from: 4) == [.keep(slot: 1)])
-        #expect(server.push(6, 1, from: 4) == [.keep(slot: 2)])
-        #expect(server.push(4, 1, from: 3) == [.keep(slot: 3)])
-        #expect(server.push(0, 2, from: 2) == [.keep(slot: 4)])
-        #expect(server.push(2, 1, from: 2) == [.keep(slot: 5), .apply(0)])
+        var server = ServerStage.serving()
+        let first = Fixture.address(0)
+        #expect(server.push(first, LeafRange(0, 4)) == [.keep(slot: 0)])
+        #expect(server.push(first, LeafRange(4, 2), from: 4, by: 40) == [.keep(slot: 1)])
+        #expect(
+            server.push(first, LeafRange(6, 1), from: 4, by: 40) == [.keep(slot: 2), .apply(0)])
         #expect(
             server.machine.foldSchedule == [
-                .load(slot: 4), .load(slot: 5), .load(slot: 0), .add, .add,
-                .load(slot: 3), .load(slot: 1), .add, .load(slot: 2), .add, .add,
+                .load(slot: 0), .load(slot: 1), .load(slot: 2), .add, .add,
+            ])
+        // Who waits comes first; the report is for the records.
+        #expect(
+            server.handle(.applied(0, 0)) == [
+                .sendWeights(to: 30, Fixture.address(1)), .sendWeights(to: 40, Fixture.address(1)),
+                .sendReport(first),
+            ])
+        for step in (1...3).map({ Step($0) }) { _ = server.commit(step) }
+        // The weights at the epoch's end are evaluated.
+        #expect(
+            server.commit(4) == [
+                .keep(slot: 0), .apply(4), .sendWeights(to: 30, Fixture.address(5)),
+                .sendWeights(to: 40, Fixture.address(5)), .sendReport(Fixture.address(4)),
+                .keepSnapshot(5),
             ])
         #expect(
-            server.applied(0) == [
-                .sendWeights(to: 20, step: 1), .sendWeights(to: 30, step: 1),
-                .sendWeights(to: 40, step: 1), .reportCommitted(0),
-            ])
+            server.machine.phase
+                == .serving(
+                    RunPlace(run: 0, generation: 0), ServerProgress(step: 5, activity: .finished)))
+        #expect(server.push(Fixture.address(5), LeafRange(0, 1)).isEmpty)
+        #expect(server.dropped == .halted)
     }
 
-    @Test func repeatedPushesAreDroppedAndLateOnesAnsweredOnce() {
-        var server = ServerScenario.running
-        #expect(server.push(0, 2, from: 2) == [.keep(slot: 0)])
-        #expect(server.push(0, 2, from: 2) == [.drop(.covered)])
-        #expect(server.push(1, 1, from: 3) == [.drop(.covered)])
-        #expect(server.push(1, 2, from: 3) == [.drop(.notANode)])
-        #expect(server.push(4, 9, from: 3) == [.drop(.notANode)])
-        #expect(server.push(0, 0, from: 3) == [.drop(.notANode)])
-        #expect(server.push(3, 1, from: 3, step: 1) == [.drop(.futureStep)])
-        _ = server.push(0, 7, from: 4)
-        // While the step is applied, nothing is needed.
-        #expect(server.push(3, 1, from: 3) == [.drop(.covered)])
-        _ = server.applied(0)
-        // Two nodes of a committed step over a new connection: one answer, to where they came from.
-        #expect(
-            server.push(3, 1, from: 3, peer: 31) == [
-                .sendWeights(to: 31, step: 1), .drop(.olderStep),
-            ])
-        #expect(server.push(4, 1, from: 3, peer: 31) == [.drop(.olderStep)])
-        server.now = 2_000
-        #expect(
-            server.push(4, 1, from: 3, peer: 31) == [
-                .sendWeights(to: 31, step: 1), .drop(.olderStep),
-            ])
-        #expect(server.machine.drops[.olderStep] == 3)
-        #expect(server.machine.drops[.covered] == 3)
+    @Test func appliedOfAnotherRunOrStepDoesNothing() {
+        var server = ServerStage.serving()
+        _ = server.complete(0)
+        #expect(server.handle(.applied(1, 0)).isEmpty)
+        #expect(server.handle(.applied(0, 1)).isEmpty)
+        _ = server.handle(.diverged(0, 1, Self.finding))
+        #expect(server.machine.phase == .serving(RunPlace(run: 0, generation: 0), Self.updating))
+        #expect(ServerStage.reports(server.handle(.applied(0, 0))) == [0])
+        #expect(server.handle(.applied(0, 0)).isEmpty)
     }
 
-    @Test func staleSendersAreFencedOff() {
-        var server = ServerScenario.running
-        #expect(server.push(0, 1, from: 7) == [.drop(.staleIncarnation)])
-        #expect(server.push(0, 1, from: 2, run: 1) == [.drop(.staleRun)])
-        var header = FrameHeader(type: .push, session: 8, incarnation: 2, leafCount: 1)
-        #expect(server.frame(header, nil) == [.drop(.staleSession)])
-        header.session = Fixture.session
-        header.shard = 1
-        #expect(server.frame(header, nil) == [.drop(.wrongShard)])
-        header.shard = 0
-        header.type = .weights
-        #expect(server.frame(header, nil) == [.drop(.wrongType)])
-        #expect(
-            server.act { $0.receive(.endRun(0), session: 8, now: $1, into: &$2) } == [])
-        #expect(server.push(0, 1, from: 2) == [.keep(slot: 0)])
-    }
+    static let updating = ServerProgress(step: 0, activity: .updating)
+    static let finding = DivergenceFinding(quantity: .gradient, tensor: "layers.1.kernel")
 
-    @Test func otherBitsForTheSameNodeStopTheRunAndNameBoth() throws {
-        var server = ServerScenario.running
-        _ = server.push(3, 1, from: 3, checksum: 1)
-        let actions = server.push(3, 1, from: 4, checksum: 2)
-        guard case .send(.failed(let reason)) = actions.first else {
-            Issue.record("\(actions)")
-            return
+    @Test func framesOfAnotherTimeOrPlaceAreFencedAndCounted() {
+        var server = ServerStage.serving(run: 1, shard: 1, shardCount: 2)
+        func check(_ reason: DropReason, _ actions: [ServerAction]) {
+            #expect(actions.isEmpty, "\(reason)")
+            #expect(server.dropped == reason)
         }
-        #expect(actions.dropFirst() == [.drop(.conflict)])
-        #expect(reason.exitCode == .internalError)
-        #expect(reason.text.contains("worker 3 (host w3, process 103)"))
-        #expect(reason.text.contains("worker 4 (host w4, process 104)"))
-        #expect(reason.text.contains("leaf 3 of step 0"))
-        #expect(server.push(0, 7, from: 2) == [.drop(.runStopped)])
+        let here = Fixture.address(0, shard: 1, run: 1)
+        let leaf = LeafRange(0, 1)
+        check(.staleSession, server.push(here, leaf, session: 8))
+        check(.staleRun, server.push(Fixture.address(0, shard: 1, run: 0), leaf))
+        check(.staleRun, server.push(Fixture.address(0, shard: 1, run: 2), leaf))
+        check(
+            .staleGeneration,
+            server.push(Fixture.address(0, shard: 1, run: 1, generation: 1), leaf))
+        check(.wrongShard, server.push(Fixture.address(0, shard: 0, run: 1), leaf))
+        check(.staleIncarnation, server.push(here, leaf, from: 6))
+        check(.futureStep, server.push(Fixture.address(1, shard: 1, run: 1), leaf))
+        check(.notANode, server.push(here, LeafRange(1, 2)))
+        check(.notANode, server.push(here, LeafRange(6, 2)))
+        #expect(server.push(here, leaf) == [.keep(slot: 0)])
+        check(.covered, server.push(here, leaf, from: 4, by: 40))
+        #expect(server.machine.drops.counts[.staleRun] == 2)
+        var joining = ServerStage(.joined())
+        #expect(joining.push(here, leaf).isEmpty)
+        #expect(joining.dropped == .noRun)
     }
 
-    @Test func aLateOrReturningWorkerGetsTheNewestWeights() {
-        var server = ServerScenario()
-        server.join()
-        server.prepareRun()
-        _ = server.attach(2)
-        server.commit(0)
-        #expect(server.attach(3, step: 0) == [.sendWeights(to: 30, step: 1)])
-        #expect(server.attach(3, step: 0, peer: 33) == [.sendWeights(to: 33, step: 1)])
-        #expect(server.attach(4, step: 1) == [])
-        #expect(server.attach(9) == [.drop(.staleIncarnation)])
-        #expect(server.weightsRequest(4, step: 0) == [.sendWeights(to: 40, step: 1)])
-        #expect(server.weightsRequest(4, step: 1) == [.drop(.upToDate)])
-        server.machine.unreachable(20)
-        _ = server.push(0, 7, from: 2, step: 1)
+    // MARK: Where a worker is
+
+    /// A connection was reset: what was sent to it is lost, and its successor is another one.
+    @Test func aWorkerOnANewConnectionGetsTheWeightsAtOnce() {
+        var server = ServerStage.serving()
+        _ = server.commit(0)
+        // Over the old connection they are on their way.
         #expect(
-            server.applied(1) == [
-                .sendWeights(to: 33, step: 2), .sendWeights(to: 40, step: 2), .reportCommitted(1),
+            server.inquire(Fixture.address(0), LeafRange(0, 2)) == [
+                .sendHeld(to: 30, Fixture.address(0), LeafRange(0, 2), LeafBits(1, 1))
+            ])
+        #expect(
+            server.inquire(Fixture.address(0), LeafRange(0, 2), by: 31) == [
+                .sendWeights(to: 31, Fixture.address(1))
+            ])
+        // A push does the same, and is not used.
+        #expect(
+            server.push(Fixture.address(0), LeafRange(0, 4), by: 32) == [
+                .sendWeights(to: 32, Fixture.address(1))
+            ])
+        #expect(server.dropped == .olderStep)
+    }
+
+    @Test func theBroadcastFollowsTheLastGoodFrame() {
+        var server = ServerStage.serving()
+        _ = server.inquire(Fixture.address(0), .none, from: 4, by: 40)
+        _ = server.push(Fixture.address(0), LeafRange(0, 1), by: 31)
+        // Frames that are not this run's, or of nobody here, do not count.
+        _ = server.push(Fixture.address(0, generation: 1), LeafRange(0, 1), by: 32)
+        _ = server.push(Fixture.address(0), LeafRange(0, 1), by: 33, session: 8)
+        _ = server.push(Fixture.address(0), LeafRange(0, 1), from: 7, by: 34)
+        _ = server.malformed(.payloadChecksum(.push), from: 35)
+        _ = server.complete(0)
+        // While it is applied the connection is reset once more, and the worker asks.
+        #expect(server.inquire(Fixture.address(0), .none, by: 36).count == 1)
+        #expect(
+            server.handle(.applied(0, 0)) == [
+                .sendWeights(to: 36, Fixture.address(1)), .sendWeights(to: 40, Fixture.address(1)),
+                .sendReport(Fixture.address(0)),
             ])
     }
 
-    @Test func theEpochEndsWithAShortBatchAndASnapshot() {
-        var server = ServerScenario.running
-        for step in 0..<4 { server.commit(Step(step)) }
-        // 40 examples: two leaves.
-        #expect(server.push(2, 1, from: 3, step: 4) == [.drop(.notANode)])
-        #expect(server.push(1, 1, from: 3, step: 4) == [.keep(slot: 0)])
-        #expect(server.push(0, 1, from: 2, step: 4) == [.keep(slot: 1), .apply(4)])
+    @Test func nothingIsSentToAConnectionThatIsGone() {
+        var server = ServerStage.serving()
+        _ = server.push(Fixture.address(0), LeafRange(0, 4))
+        _ = server.push(Fixture.address(0), LeafRange(4, 3), from: 4, by: 40)
+        #expect(server.handle(.unreachable(30)).isEmpty)
         #expect(
-            server.applied(4) == [
-                .sendWeights(to: 20, step: 5), .sendWeights(to: 30, step: 5),
-                .sendWeights(to: 40, step: 5), .reportCommitted(4), .sendSnapshot(5),
+            server.handle(.applied(0, 0)) == [
+                .sendWeights(to: 40, Fixture.address(1)), .sendReport(Fixture.address(0)),
             ])
-        #expect(server.push(0, 1, from: 2, step: 5) == [.drop(.runStopped)])
-        // The last weights are served until the run is ended.
         #expect(
-            server.push(0, 1, from: 2, step: 4) == [
-                .sendWeights(to: 20, step: 5), .drop(.olderStep),
+            server.inquire(Fixture.address(0), LeafRange(0, 4), by: 31) == [
+                .sendWeights(to: 31, Fixture.address(1))
             ])
-        #expect(server.receive(.endRun(0)) == [.endRun(0)])
-        #expect(server.push(0, 1, from: 2, step: 4) == [.drop(.noRun)])
+        // The old connection, late.
+        #expect(server.handle(.unreachable(30)).isEmpty)
+        #expect(server.commit(1).contains(.sendWeights(to: 40, Fixture.address(2))))
     }
 
-    @Test func theNextRunNeedsNoRestart() {
-        var server = ServerScenario.running
-        _ = server.push(0, 7, from: 2)
-        // The run is ended from outside while a step is being applied.
-        #expect(server.receive(.endRun(0)) == [.endRun(0)])
-        let order = ServerScenario.order(run: 1)
-        #expect(server.receive(.prepareRun(order)) == [.prepare(order)])
-        #expect(server.applied(0) == [])
-        #expect(server.act { $0.prepared(1, into: &$2) } == [.send(.runPrepared(1))])
-        #expect(server.push(0, 7, from: 2) == [.drop(.staleRun)])
-        #expect(server.push(0, 7, from: 2, run: 1) == [.keep(slot: 0), .apply(0)])
-        #expect(server.receive(.prepareRun(ServerScenario.order(run: 0))) == [])
-    }
-
-    @Test func aDivergedStepIsNotCommitted() {
-        var server = ServerScenario.running
-        server.commit(0)
-        _ = server.push(0, 7, from: 2, step: 1)
-        let finding = DivergenceFinding(quantity: .state, tensor: "layer 1 bias")
-        #expect(
-            server.act { $0.diverged(0, 1, finding, into: &$2) } == [
-                .send(.diverged(Diverged(run: 0, step: 1, shard: 0, finding: finding)))
-            ])
-        #expect(server.applied(1) == [])
-        #expect(server.push(0, 7, from: 2, step: 1) == [.drop(.runStopped)])
-        #expect(server.receive(.snapshotRequest(0, 1)) == [.sendSnapshot(1)])
-        #expect(server.receive(.snapshotRequest(0, 0)) == [.sendSnapshot(0)])
-    }
-
-    @Test func weightsThatAreBeingOverwrittenAreNotServed() {
-        var server = ServerScenario.running
-        server.commit(0)
-        _ = server.push(0, 7, from: 2, step: 1)
-        #expect(server.receive(.snapshotRequest(0, 1)) == [.sendSnapshot(1)])
-        guard case .send(.failed) = server.receive(.snapshotRequest(0, 0)).first else {
-            Issue.record("the weights of step 0 are gone")
-            return
+    /// Weights take their time on a slow link; they are not sent twice meanwhile.
+    @Test func repeatedPushesAreAnsweredOnceInAWhile() {
+        var server = ServerStage.serving()
+        _ = server.commit(0)
+        // 100 ms, and what twice 407,080 bytes take at 10 MB/s.
+        let patience = 181
+        var answered: [Int] = []
+        for millisecond in 1...600 {
+            server.pass(milliseconds: 1)
+            if !server.push(Fixture.address(0), LeafRange(0, 4)).isEmpty {
+                answered.append(millisecond)
+            }
         }
+        #expect(answered == [patience, 2 * patience, 3 * patience])
     }
 
-    @Test func leavesWhenTheSessionEnds() {
-        var server = ServerScenario.running
-        let end = SessionEnded(status: .completed, reason: StopReason(.success, "done"))
+    // MARK: Inquiries
+
+    @Test func anInquiryIsAnsweredWithTheLeavesThatAreHeld() {
+        var server = ServerStage.serving()
+        let address = Fixture.address(0)
+        _ = server.push(address, LeafRange(0, 2))
+        _ = server.push(address, LeafRange(4, 1))
         #expect(
-            server.receive(.sessionEnded(end)) == [
-                .send(.goodbye(end.reason)), .exit(end.reason),
+            server.inquire(address, LeafRange(0, 7)) == [
+                .sendHeld(to: 30, address, LeafRange(0, 7), LeafBits(1, 1, 0, 0, 1, 0, 0))
             ])
-        server.now = 100_000
-        #expect(server.act { $0.tick(now: $1, into: &$2) } == [])
+        #expect(
+            server.inquire(address, LeafRange(3, 2), from: 4, by: 40) == [
+                .sendHeld(to: 40, address, LeafRange(3, 2), LeafBits(0, 1))
+            ])
+        // A worker that has just come asks for none.
+        #expect(
+            server.inquire(address, .none) == [.sendHeld(to: 30, address, .none, LeafBits())])
+        // Beyond the tree nothing is covered, and there are never so many leaves.
+        #expect(
+            server.inquire(address, LeafRange(6, 2)) == [
+                .sendHeld(to: 30, address, LeafRange(6, 2), LeafBits(0, 0))
+            ])
+        #expect(server.inquire(address, LeafRange(0, 8)).isEmpty)
+        #expect(server.dropped == .notANode)
+        #expect(server.inquire(address, LeafRange(0, 7), from: 9).isEmpty)
+        #expect(server.dropped == .staleIncarnation)
     }
 
-    @Test func junkIsToldOnceAPeer() {
-        var server = ServerScenario.running
-        let error = FrameError.wrongMagic(1)
-        #expect(
-            server.act { $0.malformed(error, from: 77, into: &$2) } == [.logMalformed(77, error)])
-        #expect(server.act { $0.malformed(error, from: 77, into: &$2) } == [])
-        #expect(server.machine.malformedFrames.count == 2)
+    /// No worker is ahead of a server whose weights it has to have first.
+    @Test func anInquiryForALaterStepIsDropped() {
+        var server = ServerStage.serving()
+        #expect(server.inquire(Fixture.address(1), LeafRange(0, 2)).isEmpty)
+        #expect(server.dropped == .futureStep)
+    }
+
+    /// Also a repeated inquiry while the answer is on its way is answered: the worker knows that the
+    /// server lives.
+    @Test func everyInquiryIsAnswered() {
+        var server = ServerStage.serving()
+        _ = server.commit(0)
+        for _ in 0..<100 {
+            server.pass(milliseconds: 7)
+            #expect(server.inquire(Fixture.address(0), LeafRange(0, 7)).count == 1)
+        }
     }
 }

@@ -1,4 +1,3 @@
-import Datasets
 import LockstepProtocol
 import LockstepRuntime
 import NeuralNetwork
@@ -9,186 +8,31 @@ import ZeroMQ
 
 /// The two ways of a step, in one process and over servers, and what they do when numbers explode.
 @Suite struct EngineTests {
-    private static let kernels = KernelSet(
-        KernelVariant.allCases.last(where: \.isSupported) ?? .baseline)
-
-    /// A run on the small digits.
-    private struct Run {
-        let configuration: RunConfiguration
-        let schedule: RunSchedule
-        let examples: SparseExamples
-
-        init(_ configuration: RunConfiguration, exampleCount: Int) {
-            self.configuration = configuration
-            schedule = RunSchedule(configuration, trainingExampleCount: exampleCount)
-            let train = SmallDigits.dataset.train.prefix(exampleCount)
-            examples = SparseExamples(
-                pixels: train.pixels, labels: train.labels, width: LabelledImages.pixelCount)
-        }
-
-        func localEngine(threads: ThreadTeam) -> LocalEngine {
-            LocalEngine(
-                configuration, schedule, examples: examples, kernels: kernels, team: threads)
-        }
-    }
-
-    /// A server's engines, one a shard, and workers that push whole subtrees to them.
-    private final class Exchange {
-        private let run: Run
-        private let workerCount: Int
-        let slices: GradientSlices
-        private let engine: GradientEngine
-        private let shards: [ShardEngine]
-        private let wire = Wire(kernels: kernels)
-        let weights: FloatBuffer
-
-        init(_ run: Run, workers: Int, shards shardCount: Int, team: ThreadTeam) throws {
-            self.run = run
-            workerCount = workers
-            slices = try ShardPlan(run.configuration, shardCount: shardCount).pushedSlices
-            engine = GradientEngine(
-                run.configuration.architecture, kernels: kernels, examples: run.examples,
-                leafSize: run.schedule.microBatch, slices: slices, team: team)
-            weights = run.configuration.layout.initialWeights(seed: run.configuration.seed)
-            shards = try (0..<shardCount).map { [wire] shard in
-                try ShardEngine(
-                    PrepareRun(
-                        run: 0, configuration: run.configuration, shard: ShardIndex(shard),
-                        shardCount: shardCount, workers: []),
-                    trainingExampleCount: run.schedule.exampleCount,
-                    session: SessionID(rawValue: 1), incarnation: 1, wire: wire)
-            }
-        }
-
-        /// A step; what each shard found that is not finite.
-        func advance(_ step: Step) throws -> [DivergenceFinding?] {
-            engine.load(weights)
-            var order = [UInt32](repeating: 0, count: run.schedule.exampleCount)
-            SampleOrder(seed: run.configuration.seed, count: order.count)
-                .fill(&order, epoch: run.schedule.epoch(of: step))
-            let batch = run.schedule.examples(of: step)
-            let leafCount = run.schedule.leafCount(of: step)
-            let assignment = LeafAssignment(leafCount: leafCount, workerCount: workerCount)
-            var coverage = NodeCoverage(maximumLeafCount: leafCount)
-            coverage.begin(leafCount: leafCount)
-            // The last worker is the fastest.
-            for worker in (0..<workerCount).reversed() {
-                for node in assignment.nodes(of: WorkerOrdinal(worker)) {
-                    let first = batch.lowerBound + node.firstLeaf * run.schedule.microBatch
-                    let end = min(
-                        batch.lowerBound + node.endLeaf * run.schedule.microBatch,
-                        batch.upperBound)
-                    push(node, Array(order[first..<end]), to: &coverage)
-                }
-            }
-            try #require(coverage.isComplete)
-            let findings = shards.map { $0.apply(step, coverage.foldSchedule) }
-            if findings.allSatisfy({ $0 == nil }) { try adopt() }
-            return findings
-        }
-
-        private func push(
-            _ node: LeafRange, _ indices: [UInt32], to coverage: inout NodeCoverage
-        ) {
-            let gradient = GradientBuffer(slices)
-            unsafe indices.withUnsafeBufferPointer { unsafe engine.compute($0, into: gradient) }
-            guard case .kept(let slot) = coverage.judge(node, checksum: 0, from: 1) else {
-                Issue.record("\(node) is covered already")
-                return
-            }
-            for (index, shard) in shards.enumerated() {
-                var message = unsafe Message(
-                    copying: UnsafeRawBufferPointer(gradient.frame(index)))
-                shard.keep(&message, slot: slot)
-            }
-        }
-
-        private func adopt() throws {
-            for (index, shard) in shards.enumerated() {
-                try copy(shard.weightsMessage(), of: slices.ranges[index], to: weights)
-            }
-        }
-
-        /// What the servers still have of a step.
-        func snapshot(_ step: Step) throws -> FloatBuffer {
-            let result = FloatBuffer(count: weights.count)
-            for (index, shard) in shards.enumerated() {
-                guard let message = shard.snapshot(step) else {
-                    Issue.record("shard \(index) has no weights of step \(step)")
-                    continue
-                }
-                try copy(message, of: slices.ranges[index], to: result)
-            }
-            return result
-        }
-
-        private func copy(
-            _ message: borrowing Message, of range: Range<Int>, to target: FloatBuffer
-        ) throws {
-            _ = try wire.decode(message)
-            unsafe message.withUnsafeBytes { frame in
-                let payload = unsafe FrameCodec.payload(of: frame)
-                #expect(payload.count == range.count * 4)
-                unsafe UnsafeMutableRawBufferPointer(
-                    start: target.pointer + range.lowerBound, count: range.count * 4
-                ).copyMemory(from: payload)
-            }
-        }
-
-        /// What each shard has measured, in words.
-        func reports(_ step: Step) -> [[Float]] {
-            shards.map { shard in
-                unsafe shard.stepCommitted(step).withUnsafeBytes { frame in
-                    let payload = unsafe FrameCodec.payload(of: frame)
-                    return stride(from: 0, to: payload.count, by: 4).map {
-                        unsafe payload.loadUnaligned(fromByteOffset: $0, as: Float.self)
-                    }
-                }
-            }
-        }
-
-        /// The metrics that go to the coordinator: those of shard 0.
-        func metrics(_ step: Step) -> StepMetrics {
-            unsafe shards[0].stepCommitted(step).withUnsafeBytes { frame in
-                guard let words = unsafe FrameCodec.payload(of: frame).baseAddress else {
-                    preconditionFailure("a committed step has metrics")
-                }
-                return unsafe slices.metrics.metrics(words)
-            }
-        }
-    }
-
-    /// The norms of the summed gradient, row by row from the reports of all shards.
-    private static func squaredNorms(
-        of exchange: Exchange, _ step: Step, _ layout: ParameterLayout
-    ) -> [Double] {
-        let rows = GradientRows(layout)
-        let squares = exchange.reports(step).enumerated().flatMap { shard, words in
-            words.suffix(rows.rows(of: exchange.slices.ranges[shard]).count)
-        }
-        return rows.layerSums(FloatBuffer(squares))
-    }
-
     static let optimizers: [OptimizerSettings] = [
         OptimizerSettings(kind: .adam, learningRate: 0.01, weightDecay: 0.1),
         OptimizerSettings(kind: .nesterov, learningRate: 0.05),
     ]
 
-    /// Eleven leaves, the last of five, and in the epoch's last batch four, the last of two. Or eight, which three
-    /// workers push as nodes of two, one, one, two and two.
+    private static func configuration(
+        _ optimizer: OptimizerSettings, batchSize: Int
+    ) -> RunConfiguration {
+        RunConfiguration(
+            name: "test",
+            architecture: NetworkArchitecture(
+                layers: [784, 33, 10], hidden: .tanh, output: .softmax, loss: .crossEntropy),
+            optimizer: optimizer, batchSize: batchSize, microBatch: 8, epochs: 2, seed: 3)
+    }
+
+    /// Eleven leaves, the last of five, and in the epoch's last batch four, the last of two. Or eight, which
+    /// three workers push as nodes of two, one, one, two and two. Twelve workers are more than there are leaves.
     @Test(
-        arguments: [(1, 1, 85), (2, 3, 85), (5, 2, 85), (3, 1, 64), (3, 2, 64)], optimizers)
+        arguments: [(1, 1, 85), (2, 3, 85), (5, 2, 85), (12, 1, 85), (3, 1, 64), (3, 2, 64)],
+        optimizers)
     func serversComputeTheBitsOfOneProcess(
         placement: (workers: Int, shards: Int, batchSize: Int), optimizer: OptimizerSettings
     ) throws {
-        let run = Run(
-            RunConfiguration(
-                name: "test",
-                architecture: NetworkArchitecture(
-                    layers: [784, 33, 10], hidden: .tanh, output: .softmax, loss: .crossEntropy),
-                optimizer: optimizer, batchSize: placement.batchSize, microBatch: 8, epochs: 2,
-                seed: 3),
-            exampleCount: 281)
+        let run = DigitsRun(
+            Self.configuration(optimizer, batchSize: placement.batchSize), exampleCount: 281)
         let team = ThreadTeam(count: 2)
         defer { team.finish() }
         let local = run.localEngine(threads: team)
@@ -201,62 +45,138 @@ import ZeroMQ
             #expect(
                 firstDifference(exchange.weights.array, local.weights.array) == nil,
                 "step \(step)")
-            #expect(exchange.metrics(step) == local.metrics)
-            #expect(
-                Self.squaredNorms(of: exchange, step, run.configuration.layout)
-                    == local.squaredGradientNorms)
-            #expect(firstDifference(try exchange.snapshot(step).array, earlier) == nil)
-            #expect(
-                firstDifference(try exchange.snapshot(step.next).array, local.weights.array) == nil)
+            #expect(try exchange.metrics(step) == local.metrics)
+            #expect(try exchange.squaredNorms(step) == local.squaredGradientNorms)
+            let before = try #require(try exchange.snapshot(step))
+            #expect(firstDifference(before.array, earlier) == nil)
+            let after = try #require(try exchange.snapshot(step.next))
+            #expect(firstDifference(after.array, local.weights.array) == nil)
             #expect(local.weights.array != earlier)
             earlier = local.weights.array
         }
     }
 
-    @Test func aPushHoldsTheRowsThatItsBitsSay() throws {
-        let configuration = RunConfiguration(
-            name: "test",
-            architecture: NetworkArchitecture(
-                layers: [784, 16, 10], hidden: .tanh, output: .tanh, loss: .mse),
-            optimizer: OptimizerSettings(kind: .sgd, learningRate: 0.1), batchSize: 32, epochs: 1,
-            seed: 1)
-        let wire = Wire(kernels: Self.kernels)
-        let shard = try ShardEngine(
-            PrepareRun(
-                run: 0, configuration: configuration, shard: 1, shardCount: 2, workers: []),
-            trainingExampleCount: 64, session: SessionID(rawValue: 1), incarnation: 1, wire: wire)
-        let slices = shard.plan.pushedSlices
-        let rows = slices.ranges[1].lowerBound / 16..<784
-        let behind = configuration.layout.parameterCount - 784 * 16
-
-        /// What the server says to a push with some rows, and as many floats as if it had `floatRows`.
-        func check(rows: [Int], floatRows: Int) throws {
-            var payload = [UInt8](
-                repeating: 0, count: slices.presenceByteCount + (floatRows * 16 + behind) * 4)
-            for row in rows { payload[row / 8] |= 1 << UInt8(row % 8) }
-            let push = unsafe wire.message(
-                FrameHeader(type: .push, shard: 1), copying: payload.span.bytes)
-            guard case .raw(let header) = try wire.decode(push) else { return }
-            try shard.check(push, header)
+    /// A step is folded from what was pushed last: one that is computed twice is the same to the bit.
+    @Test func aNodeThatIsPushedAgainHasTheSameBits() throws {
+        let run = DigitsRun(
+            Self.configuration(Self.optimizers[0], batchSize: 85), exampleCount: 281)
+        let team = ThreadTeam(count: 1)
+        defer { team.finish() }
+        let worker = try WorkerBench(
+            run, run.workDuty(of: 0, of: 2, servers: 2), team: team)
+        let first = try worker.compute(0, servers: 2)
+        let wire = Wire(kernels: Exchange.kernels)
+        let nodes = try first.map { try wire.header(of: Message(copying: $0.bytes)) }
+        for header in nodes {
+            guard case .push(let address, let node) = header.content else { continue }
+            try worker.perform(.push(address, node))
         }
-        try check(rows: [], floatRows: 0)
-        try check(rows: [rows.lowerBound, 783], floatRows: 2)
-        try check(rows: Array(rows), floatRows: rows.count)
-        for (present, floatRows) in [([], 1), ([783], 0), ([700, 783], 1), ([700], 2)] {
-            #expect("\(present) with \(floatRows)") {
-                try check(rows: present, floatRows: floatRows)
-            } throws: { error in
-                guard case FrameError.payloadLength(.push, _, _) = error else { return false }
+        let again = worker.network.takeSent()
+        #expect(!first.isEmpty && again.map(\.bytes) == first.map(\.bytes))
+        #expect(again.map(\.port) == first.map(\.port))
+        // Nodes of a step that is over are gone.
+        try worker.perform(.compute(1))
+        for header in nodes {
+            guard case .push(let address, let node) = header.content else { continue }
+            try worker.perform(.push(address, node))
+        }
+        #expect(worker.network.takeSent().isEmpty)
+    }
+
+    // MARK: What servers keep
+
+    @Test func snapshotsAreKeptUntilTheyAreForgotten() throws {
+        let run = DigitsRun(
+            Self.configuration(Self.optimizers[0], batchSize: 64), exampleCount: 281)
+        let team = ThreadTeam(count: 1)
+        defer { team.finish() }
+        let exchange = try Exchange(run, workers: 1, shards: 2, team: team)
+        var weights: [[Float]] = [exchange.weights.array]
+        func advance() throws {
+            _ = try exchange.advance(Step(weights.count - 1))
+            weights.append(exchange.weights.array)
+        }
+        func kept() throws -> [Int] {
+            try (0..<10).filter { step in
+                guard let snapshot = try exchange.snapshot(Step(step)) else { return false }
+                #expect(firstDifference(snapshot.array, weights[step]) == nil, "step \(step)")
                 return true
             }
         }
-        // A row of the other shard, and one that the layer does not have.
-        for row in [rows.lowerBound - 1, 784] {
-            #expect(throws: FrameError.payloadContent(.push)) {
-                try check(rows: [row, 783], floatRows: 2)
-            }
+        #expect(try kept() == [0])
+        try advance()
+        // Only the newest can be kept: others are on their way out.
+        for shard in exchange.shards {
+            shard.keepSnapshot(0)
+            shard.keepSnapshot(1)
+        }
+        for _ in 0..<3 { try advance() }
+        #expect(try kept() == [1, 3, 4])
+        for shard in exchange.shards { shard.keepSnapshot(4) }
+        for _ in 0..<3 { try advance() }
+        #expect(try kept() == [1, 4, 6, 7])
+        for shard in exchange.shards { shard.forgetSnapshot(1) }
+        #expect(try kept() == [4, 6, 7])
+        for shard in exchange.shards {
+            shard.forgetSnapshot(4)
+            shard.forgetSnapshot(5)
+        }
+        try advance()
+        #expect(try kept() == [7, 8])
+    }
+
+    /// The newest weights stay where they are when nobody wants them as a snapshot any more.
+    @Test func aSnapshotThatIsForgottenAtOnce() throws {
+        let run = DigitsRun(
+            Self.configuration(Self.optimizers[0], batchSize: 64), exampleCount: 281)
+        let team = ThreadTeam(count: 1)
+        defer { team.finish() }
+        let exchange = try Exchange(run, workers: 1, shards: 1, team: team)
+        for step in (0..<run.schedule.totalSteps).map({ Step($0) }) {
+            let before = exchange.weights.array
+            _ = try exchange.advance(step)
+            #expect(try exchange.snapshot(step)?.array == before)
+            #expect(try exchange.snapshot(step.next)?.array == exchange.weights.array)
+            exchange.shards[0].keepSnapshot(step.next)
+            exchange.shards[0].forgetSnapshot(step.next)
         }
     }
+
+    @Test func partsThatAreNotThereAreRefused() throws {
+        let run = DigitsRun(
+            Self.configuration(Self.optimizers[0], batchSize: 64), exampleCount: 281)
+        let team = ThreadTeam(count: 1)
+        defer { team.finish() }
+        let exchange = try Exchange(run, workers: 1, shards: 2, team: team)
+        let shard = exchange.shards[1]
+        let length = exchange.plan.weightsByteCount(of: 1)
+        func isThere(_ start: Int, _ count: Int) -> Bool {
+            let message = shard.part(exchange.request(0, 1, start, count))
+            return message != nil
+        }
+        #expect(isThere(0, length) && isThere(length - 1, 1) && isThere(length, 0))
+        #expect(!isThere(0, length + 1) && !isThere(length, 1))
+        #expect(!isThere(1 << 32 - 1, Limits.partByteCount))
+    }
+
+    @Test func reportsAreKeptForAsManyStepsAsTheOutboxHolds() throws {
+        let run = DigitsRun(
+            Self.configuration(Self.optimizers[0], batchSize: 64), exampleCount: 281)
+        let team = ThreadTeam(count: 1)
+        defer { team.finish() }
+        let exchange = try Exchange(run, workers: 1, shards: 1, team: team)
+        var reports: [[Float]] = []
+        for step in 0..<10 {
+            _ = try exchange.advance(Step(step))
+            reports.append(try exchange.report(Step(step), shard: 0))
+        }
+        for step in 0..<10 {
+            #expect(try exchange.report(Step(step), shard: 0) == reports[step])
+        }
+        #expect(Set(reports).count == 10)
+    }
+
+    // MARK: Divergence
 
     /// Optimisers under which the weights grow until they are no longer finite: within the first epoch,
     /// and within a later one.
@@ -270,7 +190,7 @@ import ZeroMQ
     ) throws {
         var settings = OptimizerSettings(kind: kind, learningRate: rate)
         settings.schedule.warmupSteps = warmupSteps
-        let run = Run(
+        let run = DigitsRun(
             RunConfiguration(
                 name: "test",
                 architecture: NetworkArchitecture(
@@ -294,7 +214,8 @@ import ZeroMQ
                 #expect((step.index >= run.schedule.stepsPerEpoch) == (warmupSteps > 0))
                 #expect(before.allSatisfy { $0.isFinite })
                 #expect(firstDifference(local.weights.array, before) == nil)
-                #expect(firstDifference(try exchange.snapshot(step).array, before) == nil)
+                let last = try #require(try exchange.snapshot(step))
+                #expect(firstDifference(last.array, before) == nil)
                 #expect(findings.compactMap { $0.map { "\($0)" } }.first == cause)
                 return
             }

@@ -4,6 +4,8 @@ package import TrainingPlan
 package struct SessionPlan: Hashable, Sendable {
     package var session: SessionID
     package var dataset: DatasetDescription
+    /// Where the data set is to be had.
+    package var dataEndpoint: String
     /// Trained one after the other; each is valid for the data set.
     package var runs: [RunConfiguration]
     /// A run starts when so many workers are ready, with all that are ready by then.
@@ -12,11 +14,12 @@ package struct SessionPlan: Hashable, Sendable {
     package var waitTimeoutMilliseconds: Int
 
     package init(
-        session: SessionID, dataset: DatasetDescription, runs: [RunConfiguration],
-        minimumWorkers: Int, servers: Int, waitTimeoutMilliseconds: Int
+        session: SessionID, dataset: DatasetDescription, dataEndpoint: String,
+        runs: [RunConfiguration], minimumWorkers: Int, servers: Int, waitTimeoutMilliseconds: Int
     ) {
         self.session = session
         self.dataset = dataset
+        self.dataEndpoint = dataEndpoint
         self.runs = runs
         self.minimumWorkers = minimumWorkers
         self.servers = servers
@@ -24,17 +27,37 @@ package struct SessionPlan: Hashable, Sendable {
     }
 }
 
+/// A run that begins: what its engine needs to know.
+package struct RunStart: Hashable, Sendable {
+    package var run: RunIndex
+    package var workers: [MemberName]
+    package var servers: [MemberName]
+    /// Where each shard is served, by shard.
+    package var addresses: [ServerAddress]
+
+    package init(
+        run: RunIndex, workers: [MemberName], servers: [MemberName], addresses: [ServerAddress]
+    ) {
+        self.run = run
+        self.workers = workers
+        self.servers = servers
+        self.addresses = addresses
+    }
+}
+
 /// How a run ended, and whose weights are its result.
 package struct RunEnd: Hashable, Sendable {
     package var run: RunIndex
     package var status: EndStatus
-    /// The result is the weights of this step: the snapshots of it are there for `completed`,
+    /// The result is the weights of this step: the snapshot of it is there for `completed`,
     /// `target` and `diverged`; for the others it is the last step that every shard committed.
     /// Records of later steps are no part of the run.
     package var step: Step
-    package var divergence: Diverged?
+    package var divergence: DivergenceFinding?
 
-    package init(run: RunIndex, status: EndStatus, step: Step, divergence: Diverged? = nil) {
+    package init(
+        run: RunIndex, status: EndStatus, step: Step, divergence: DivergenceFinding? = nil
+    ) {
         self.run = run
         self.status = status
         self.step = step
@@ -46,36 +69,60 @@ package struct RunEnd: Hashable, Sendable {
 package enum CoordinatorNotice: Hashable, Sendable {
     case joined(MemberName, threads: Int)
     case ready(MemberName)
-    case refused(host: String, processID: Int32, StopReason)
+    case refused(MemberDescription, StopReason)
     /// Left or was lost while no run needed it.
     case left(MemberName, reason: String)
     case malformed(PeerHandle, FrameError)
     /// More workers than leaves: so many have nothing to do.
     case idleWorkers(RunIndex, count: Int)
     case withoutGoodbye(MemberName)
+    case dropped(String)
 }
 
 /// What the coordinator has to do next; done in order.
 package enum CoordinatorAction: Hashable, Sendable {
     // Steady step.
     /// The payload in hand is what the shard measured of this step.
-    case keepReport(RunIndex, ShardIndex, Step)
-    /// Every shard has reported this step: record it.
+    case keepReport(ShardIndex, Step)
+    /// Every shard has reported this step, and all that comes before it in the records is there: record it,
+    /// and say `recorded`.
     case recordStep(RunIndex, Step)
-    /// Release the payload in hand.
-    case drop(DropReason)
 
     // Now and then.
-    indirect case send(PeerHandle, ControlMessage)
-    case sendChunk(PeerHandle, DatasetChunk)
-    /// The payload in hand is the shard's weights of this step.
-    case keepSnapshot(RunIndex, ShardIndex, Step)
+    indirect case send(PeerHandle, StatementNumber, Incarnation, Assignment)
+    /// A frame that any version refuses, and learns the version from.
+    case sendVersion(PeerHandle)
+    case sendDatasetPart(PeerHandle, BytePart)
+    /// Ask the shard's server for a part of its weights.
+    case requestPart(SnapshotPart)
+    /// The payload in hand is this part of a shard's weights.
+    case keepPart(SnapshotPart)
+    /// Close the data connection to the shard's server and make a new one.
+    case reconnect(ShardIndex)
     /// Every shard's weights of this step are there. Evaluate them, in the order of these actions,
     /// and say `evaluated`. Keep them until that has been answered.
     case evaluate(RunIndex, Step)
-    indirect case runStarted(RunIndex, workers: [MemberName], servers: [MemberName])
-    indirect case runEnded(RunEnd)
+    /// Connect to the servers, and make room for what they send.
+    indirect case beginRun(RunStart)
+    indirect case endRun(RunEnd)
     indirect case notice(CoordinatorNotice)
-    /// Close everything and leave.
-    indirect case exit(StopReason)
+}
+
+/// What the coordinator's engine has done or found.
+package enum CoordinatorEvent: Hashable, Sendable {
+    /// Reports of the steps before this one have been recorded for good.
+    case recorded(RunIndex, before: Step)
+    case evaluated(RunIndex, Step, reachedTarget: Bool)
+    /// A process is known to be gone, e.g. a child of this one that has exited.
+    indirect case lost(processID: Int32, host: String, cause: String)
+    /// It cannot go on, e.g. cannot write its log.
+    indirect case failed(StopReason)
+}
+
+/// What a coordinator may be sent. Types for other roles do not come this far.
+package enum CoordinatorInbound: Hashable, Sendable {
+    indirect case status(StatementNumber, Status)
+    case report(StepAddress)
+    case datasetRequest(BytePart)
+    case snapshotPart(SnapshotPart)
 }

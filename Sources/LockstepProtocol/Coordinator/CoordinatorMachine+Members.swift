@@ -1,48 +1,86 @@
 import TrainingPlan
 
-/// Who joins, who is refused, who goes, and what that means for the session.
+/// Who joins, who is refused, who goes, and what each is told.
 extension CoordinatorMachine {
-    mutating func join(
-        _ hello: Hello, from peer: PeerHandle, now: Instant,
-        into actions: inout [CoordinatorAction]
-    ) {
-        if let known = membership.member(nonce: hello.nonce) {
-            _ = membership.hears(known.name.incarnation, from: peer, now: now)
-            actions.append(.send(peer, .welcome(welcome(known))))
-            return
+    mutating func receive(
+        _ status: Status, _ number: StatementNumber, from peer: PeerHandle, session: SessionID,
+        incarnation: Incarnation, now: Instant, into actions: inout [CoordinatorAction]
+    ) -> DropReason? {
+        let nonce = status.member.nonce
+        guard let member = membership.member(nonce: nonce) else {
+            return greet(
+                status, number, from: peer, session: session, incarnation: incarnation, now: now,
+                into: &actions)
         }
-        if let reason = refusal(of: hello) {
-            actions.append(.send(peer, .refused(reason)))
+        let name = member.name
+        guard incarnation == .none || (session == plan.session && incarnation == name.incarnation)
+        else { return .staleIncarnation }
+        guard number > member.lastNumber else { return .staleStatement }
+        let hasMissed = status.reached < member.assigned || peer != member.peer
+        membership.update(name.incarnation) { member in
+            member.lastNumber = number
+            member.lastHeard = now
+            member.peer = peer
+            member.phase = status.phase
+        }
+        if status.phase != member.phase {
+            changed(member, to: status.phase, now: now, into: &actions)
+        }
+        // It has not got the newest assignment, and may have been waiting for it: once more, unless
+        // that one is on its way.
+        if hasMissed, let current = membership[name.incarnation],
+            peer != member.peer
+                || now.milliseconds(since: current.assignedAt)
+                    >= Limits.unansweredIntervalMilliseconds
+        {
+            assign(name.incarnation, now: now, into: &actions)
+        }
+        return nil
+    }
+
+    /// A process that is no member: joins, or is told why not.
+    private mutating func greet(
+        _ status: Status, _ number: StatementNumber, from peer: PeerHandle, session: SessionID,
+        incarnation: Incarnation, now: Instant, into actions: inout [CoordinatorAction]
+    ) -> DropReason? {
+        func answer(_ duty: Duty) {
+            // Newer than what it says it has, which may be any number.
+            let number = min(status.reached.rawValue + 1, Limits.maximumStatementNumber)
             actions.append(
-                .notice(.refused(host: hello.host, processID: hello.processID, reason)))
-            return
+                .send(
+                    peer, StatementNumber(rawValue: number), incarnation, Assignment(duty)))
         }
-        let member = membership.add(hello, peer: peer, now: now)
-        actions.append(.send(peer, .welcome(welcome(member))))
-        actions.append(.notice(.joined(member.name, threads: hello.threads)))
+        switch status.phase {
+        case .leaving(let reason), .failed(let reason):
+            // It has left already, and did not hear that this was heard.
+            answer(.leave(Farewell(reason: reason, isHeard: true)))
+            return nil
+        case .joining, .ready, .preparing, .serving, .working: break
+        }
+        guard incarnation == .none else {
+            answer(.refused(expelled))
+            return session == plan.session ? .staleIncarnation : .staleSession
+        }
+        if let reason = refusal(of: status.member) {
+            answer(.refused(reason))
+            actions.append(.notice(.refused(status.member, reason)))
+            return nil
+        }
+        let member = membership.add(status, number, peer: peer, now: now)
+        assign(member.name.incarnation, now: now, into: &actions)
+        actions.append(.notice(.joined(member.name, threads: status.member.threads)))
         advance(now: now, into: &actions)
+        return nil
     }
 
-    private func welcome(_ member: Member) -> Welcome {
-        Welcome(
-            session: plan.session, incarnation: member.name.incarnation, dataset: plan.dataset,
-            currentRun: run?.index, runCount: plan.runs.count)
-    }
-
-    private func refusal(of hello: Hello) -> StopReason? {
-        if hello.protocolVersion != protocolVersion {
+    private func refusal(of member: MemberDescription) -> StopReason? {
+        if member.arithmeticVersion != arithmeticVersion {
             return StopReason(
                 .mismatch,
-                "protocol version \(hello.protocolVersion), and the coordinator has "
-                    + "\(protocolVersion): start the same release of Lockstep everywhere")
-        }
-        if hello.arithmeticVersion != arithmeticVersion {
-            return StopReason(
-                .mismatch,
-                "arithmetic version \(hello.arithmeticVersion), and the coordinator has "
+                "arithmetic version \(member.arithmeticVersion), and the coordinator has "
                     + "\(arithmeticVersion): start the same release of Lockstep everywhere")
         }
-        if let sha256 = hello.datasetSHA256, sha256 != plan.dataset.sha256 {
+        if let sha256 = member.datasetSHA256, sha256 != plan.dataset.sha256 {
             return StopReason(
                 .mismatch,
                 "the data set with hash \(sha256), and the session trains on "
@@ -52,54 +90,68 @@ extension CoordinatorMachine {
         if isClosing {
             return StopReason(.unavailable, "the session is over: start a new one")
         }
-        switch hello.role {
+        switch member.role {
         case .server:
-            if hello.dataEndpoint == nil {
+            if member.dataEndpoint == nil {
                 return StopReason(.mismatch, "a server has to say where workers reach it")
             }
-            if membership.count(.server) >= plan.servers {
+            if membership.serverCount >= plan.servers {
                 return StopReason(
                     .mismatch,
                     "the session has its \(plan.servers) servers already: start the "
                         + "coordinator with more --servers")
             }
         case .worker:
-            if membership.count(.worker) >= Limits.maximumWorkers {
+            if membership.workerCount >= Limits.maximumWorkers {
                 return StopReason(
                     .unavailable,
-                    "the session has \(Limits.maximumWorkers) workers already, which is the most")
+                    "the session has \(Limits.maximumWorkers) workers already, which is the "
+                        + "most")
             }
         }
         return nil
     }
 
-    mutating func ready(
-        _ incarnation: Incarnation, now: Instant, into actions: inout [CoordinatorAction]
-    ) {
-        guard let member = membership[incarnation], member.name.role == .worker, !member.isReady
-        else { return }
-        membership.setReady(incarnation)
-        actions.append(.notice(.ready(member.name)))
-        advance(now: now, into: &actions)
+    private var expelled: StopReason {
+        StopReason(
+            .lostPeer,
+            "the coordinator does not know this process: it was silent for too long, or the "
+                + "coordinator was started again; start this one again too")
     }
 
-    /// A goodbye: expected at the end, a loss before.
-    mutating func leave(
-        _ incarnation: Incarnation, _ reason: StopReason, now: Instant,
+    /// A member's status says something new.
+    private mutating func changed(
+        _ member: Member, to phase: MemberPhase, now: Instant,
         into actions: inout [CoordinatorAction]
     ) {
-        guard let member = membership[incarnation] else { return }
-        remove(member, "left: \(reason.text)", now: now, into: &actions)
+        let incarnation = member.name.incarnation
+        switch phase {
+        case .joining, .preparing, .working: break
+        case .ready:
+            if case .joining = member.phase, member.name.role == .worker {
+                actions.append(.notice(.ready(member.name)))
+            }
+        case .serving(let place, let progress):
+            if let halt = progress.halt {
+                halted(halt, place, progress.step, incarnation, now: now, into: &actions)
+            }
+        case .leaving(let reason):
+            sayGoodbye(to: incarnation, reason, now: now, into: &actions)
+            remove(member, "left: \(reason.text)", now: now, into: &actions)
+        case .failed(let reason):
+            sayGoodbye(to: incarnation, reason, now: now, into: &actions)
+            failed(member, reason, now: now, into: &actions)
+        }
         advance(now: now, into: &actions)
     }
 
     /// A member that cannot go on takes the session with it if the run needs it.
-    mutating func fail(
-        _ incarnation: Incarnation, _ reason: StopReason, now: Instant,
+    private mutating func failed(
+        _ member: Member, _ reason: StopReason, now: Instant,
         into actions: inout [CoordinatorAction]
     ) {
-        guard let member = membership[incarnation], !isClosing else { return }
-        if run?.includes(incarnation) == true {
+        if run?.includes(member.name.incarnation) == true, !isClosing {
+            membership.remove(member.name.incarnation)
             let text = "\(member.name) cannot go on: \(reason.text)"
             endSession(.failed, StopReason(reason.exitCode, text), now: now, into: &actions)
         } else {
@@ -118,77 +170,84 @@ extension CoordinatorMachine {
             return
         }
         let last =
-            run.step == 0
+            run.step == run.order.firstStep
             ? "before the first step was committed"
             : "after step \(run.step.rawValue - 1) was committed"
         let reason = StopReason(
             .lostPeer,
-            "\(member.name) \(cause), in run \(run.index) (\(run.configuration.name)) \(last), "
-                + "last known \(member.progress): look at its log and start again")
+            "\(member.name) \(cause), in \(run.name) \(last), last known \(member.phase): look at "
+                + "its log and start again")
         endSession(.failed, reason, now: now, into: &actions)
     }
 
-    /// Ends the session: no run goes on, members are told, and goodbyes are waited for.
-    ///
-    /// - Parameter reason: the coordinator's own end. Members of a failed session end the same way,
-    ///   others with success.
-    mutating func endSession(
-        _ status: EndStatus, _ reason: StopReason, now: Instant,
-        into actions: inout [CoordinatorAction]
+    // MARK: What each is told
+
+    /// Sends a member what it has to do.
+    mutating func assign(
+        _ incarnation: Incarnation, now: Instant, into actions: inout [CoordinatorAction]
     ) {
-        guard !isClosing else { return }
-        if let run {
-            actions.append(
-                .runEnded(RunEnd(run: run.index, status: status, step: run.step)))
-        }
-        run = nil
-        phase = .closing(since: now, reason)
-        let memberReason =
-            status == .failed ? reason : StopReason(.success, "the session is over: \(status)")
-        let message = ControlMessage.sessionEnded(
-            SessionEnded(status: status, reason: memberReason))
+        guard let member = membership[incarnation] else { return }
+        send(duty(of: member), to: member, now: now, into: &actions)
+    }
+
+    mutating func assignAll(now: Instant, into actions: inout [CoordinatorAction]) {
         for member in membership.members {
-            membership.setOrder(member.name.incarnation, message, now: now)
-            actions.append(.send(member.peer, message))
+            send(duty(of: member), to: member, now: now, into: &actions)
         }
-        advance(now: now, into: &actions)
     }
 
-    mutating func tickClosing(
-        since: Instant, _ reason: StopReason, now: Instant,
+    private mutating func sayGoodbye(
+        to incarnation: Incarnation, _ reason: StopReason, now: Instant,
         into actions: inout [CoordinatorAction]
     ) {
-        if now.milliseconds(since: since) >= Limits.goodbyeWaitMilliseconds {
-            for member in membership.members {
-                actions.append(.notice(.withoutGoodbye(member.name)))
-            }
-            phase = .ended
-            actions.append(.exit(reason))
-        } else {
-            membership.dueOrders(
-                now: now, interval: Limits.sessionEndedRetryMilliseconds, into: &actions)
+        guard let member = membership[incarnation] else { return }
+        let farewell = Farewell(reason: reason, isHeard: true)
+        send(.leave(farewell), to: member, now: now, into: &actions)
+    }
+
+    private mutating func send(
+        _ duty: Duty, to member: Member, now: Instant, into actions: inout [CoordinatorAction]
+    ) {
+        let number = member.assigned.next
+        membership.update(member.name.incarnation) { member in
+            member.assigned = number
+            member.assignedAt = now
         }
+        actions.append(.send(member.peer, number, member.name.incarnation, Assignment(duty)))
     }
 
-    /// What is missing when the wait for members is over.
-    func tooFew(waited milliseconds: Int) -> StopReason {
-        let servers = membership.count(.server)
-        let workers = membership.count(.worker)
-        return StopReason(
-            .unavailable,
-            "after \(seconds(milliseconds)) s, \(workers) of \(plan.minimumWorkers) workers and "
-                + "\(servers) of \(plan.servers) servers have joined: start the rest, check their "
-                + "--coordinator address, or wait longer with --wait-timeout")
+    private func duty(of member: Member) -> Duty {
+        let incarnation = member.name.incarnation
+        switch state {
+        case .gathering, .changing, .ended: break
+        case .preparing(let run, _):
+            if let shard = run.shard(of: incarnation) {
+                return .serve(session, run.shardDuty(of: shard))
+            }
+        case .running(let run):
+            if let shard = run.shard(of: incarnation) {
+                return .serve(session, run.shardDuty(of: shard))
+            }
+            let work = run.workDuty(
+                of: incarnation, servers: addresses(of: run),
+                workersOnHost: run.workersByHost[member.name.host] ?? 1)
+            if let work { return .work(session, work) }
+        case .closing(let closing):
+            return .leave(Farewell(reason: closing.farewell, isHeard: false))
+        }
+        return .wait(session)
     }
 
-    func stalled(_ run: RunProgress) -> StopReason {
-        let slowest = membership.members.filter { run.includes($0.name.incarnation) }
-            .min { ($0.progress.step ?? 0) < ($1.progress.step ?? 0) }
-        let hint = slowest.map { "; furthest behind is \($0.name), \($0.progress)" } ?? ""
-        return StopReason(
-            .lostPeer,
-            "run \(run.index) (\(run.configuration.name)) has made no progress for "
-                + "\(seconds(Limits.stalledRunMilliseconds)) s at step \(run.step)\(hint): look "
-                + "at its log and start again")
+    private var session: Session {
+        Session(
+            dataset: plan.dataset, runCount: plan.runs.count, dataEndpoint: plan.dataEndpoint)
+    }
+
+    /// By shard.
+    func addresses(of run: CoordinatorRun) -> [ServerAddress] {
+        run.servers.map {
+            ServerAddress(
+                incarnation: $0, endpoint: membership[$0]?.description.dataEndpoint ?? "")
+        }
     }
 }

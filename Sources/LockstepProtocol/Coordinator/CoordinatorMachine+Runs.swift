@@ -1,178 +1,231 @@
 import TrainingPlan
 
-/// Run after run: prepared, started, followed to its end.
+/// Run after run: prepared, started, followed to its end; and the end of the session.
 extension CoordinatorMachine {
     /// Goes on to whatever is possible by now.
     mutating func advance(now: Instant, into actions: inout [CoordinatorAction]) {
-        switch phase {
-        case .gathering(let since):
+        switch state {
+        case .gathering:
             if runIndex.index >= plan.runs.count {
                 let reason = StopReason(.success, "all runs are done")
-                endSession(.completed, reason, now: now, into: &actions)
-            } else if membership.count(.server) >= plan.servers,
-                membership.readyWorkers.count >= plan.minimumWorkers
+                return endSession(.completed, reason, now: now, into: &actions)
+            }
+            if membership.serverCount >= plan.servers,
+                membership.readyWorkerCount >= plan.minimumWorkers
             {
                 prepareRun(now: now, into: &actions)
-            } else if now.milliseconds(since: since) >= plan.waitTimeoutMilliseconds,
-                membership.count(.server) < plan.servers
-                    || membership.count(.worker) < plan.minimumWorkers
-            {
-                // Whoever has joined and is fetching data is bounded by its lease and its own wait.
-                let waited = now.milliseconds(since: since)
-                endSession(.failed, tooFew(waited: waited), now: now, into: &actions)
             }
-        case .preparing:
-            if membership.members.allSatisfy({ $0.order == nil }) {
-                startRun(now: now, into: &actions)
+        case .preparing(let run, let since):
+            if run.servers.allSatisfy({ isServing($0, run) }) {
+                startRun(run, now: now, into: &actions)
+            } else if now.milliseconds(since: since) >= plan.waitTimeoutMilliseconds {
+                endSession(.failed, notPrepared(run), now: now, into: &actions)
             }
-        case .running:
-            if let end = run?.end { finishRun(end, now: now, into: &actions) }
-        case .closing(_, let reason):
-            if membership.members.isEmpty {
-                phase = .ended
-                actions.append(.exit(reason))
+        case .running(var run):
+            state = .changing
+            let stuck = run.advancePull(now: now, into: &actions)
+            let unacknowledged = run.takeUnacknowledged()
+            state = .running(run)
+            for shard in unacknowledged {
+                assign(run.servers[shard.index], now: now, into: &actions)
             }
-        case .ended: break
+            if let end = run.end {
+                finishRun(end, now: now, into: &actions)
+            } else if let stuck {
+                endSession(.failed, silent(stuck, run), now: now, into: &actions)
+            } else if run.isStalled(now: now) {
+                endSession(.failed, stalled(run), now: now, into: &actions)
+            }
+        case .closing(let closing):
+            if membership.isEmpty {
+                state = .ended(closing.reason)
+            } else if now.milliseconds(since: closing.since) >= closing.patienceMilliseconds {
+                for member in membership.members {
+                    actions.append(.notice(.withoutGoodbye(member.name)))
+                }
+                state = .ended(closing.reason)
+            }
+        case .changing, .ended: break
         }
+    }
+
+    /// Ends a wait for members that nothing comes of: nobody joins, becomes ready or receives data.
+    mutating func watchGathering(now: Instant, into actions: inout [CoordinatorAction]) {
+        guard case .gathering(var gathering) = state else { return }
+        let progress = membership.members.reduce(UInt64(memberCount)) { sum, member in
+            switch member.phase {
+            case .joining(let byteCount): sum + min(byteCount, plan.dataset.byteCount)
+            case .ready, .preparing, .serving, .working: sum + plan.dataset.byteCount + 1
+            case .failed, .leaving: sum
+            }
+        }
+        if progress > gathering.progress {
+            gathering.progress = progress
+            gathering.progressAt = now
+            state = .gathering(gathering)
+        } else if now.milliseconds(since: gathering.progressAt) >= plan.waitTimeoutMilliseconds {
+            let waited = now.milliseconds(since: gathering.since)
+            endSession(.failed, tooFew(waited: waited), now: now, into: &actions)
+        }
+    }
+
+    private func isServing(_ server: Incarnation, _ run: CoordinatorRun) -> Bool {
+        guard case .serving(let place, _) = membership[server]?.phase else { return false }
+        return place == run.place
     }
 
     private mutating func prepareRun(now: Instant, into actions: inout [CoordinatorAction]) {
         let configuration = plan.runs[runIndex.index]
-        let servers = Array(membership.all(.server).prefix(plan.servers))
-        let workers = membership.readyWorkers
-        let newRun = RunProgress(
-            index: runIndex, configuration: configuration,
-            trainingExampleCount: plan.dataset.trainingExampleCount,
-            servers: servers.map(\.name.incarnation), workers: workers.map(\.name.incarnation),
-            now: now)
-        run = newRun
-        phase = .preparing
-        let idle = workers.count - newRun.schedule.leafCounts.full
-        if idle > 0 { actions.append(.notice(.idleWorkers(runIndex, count: idle))) }
-        for (shard, server) in servers.enumerated() {
-            order(
-                server,
-                .prepareRun(
-                    PrepareRun(
-                        run: runIndex, configuration: configuration, shard: ShardIndex(shard),
-                        shardCount: servers.count, workers: workers.map(\.name))),
-                now: now, into: &actions)
+        let members = membership.members
+        let servers = members.filter { $0.name.role == .server }.prefix(plan.servers)
+        let workers = members.filter { $0.name.role == .worker && $0.phase == .ready }
+        let shards: ShardPlan
+        do throws(ShardPlan.PlanError) {
+            shards = try ShardPlan(configuration, shardCount: servers.count)
+        } catch {
+            let reason = StopReason(.mismatch, "run \(runIndex): \(error)")
+            return endSession(.failed, reason, now: now, into: &actions)
         }
-    }
-
-    mutating func prepared(
-        _ index: RunIndex, _ incarnation: Incarnation, now: Instant,
-        into actions: inout [CoordinatorAction]
-    ) {
-        guard phase == .preparing, index == runIndex else { return }
-        membership.setOrder(incarnation, nil, now: now)
-        advance(now: now, into: &actions)
+        let run = CoordinatorRun(
+            RunOrder(run: runIndex, configuration: configuration), shards,
+            trainingExampleCount: plan.dataset.trainingExampleCount,
+            servers: servers.map(\.name.incarnation), workers: workers.map(\.name), now: now)
+        state = .preparing(run, since: now)
+        let idle = workers.count - run.schedule.leafCounts.full
+        if idle > 0 { actions.append(.notice(.idleWorkers(runIndex, count: idle))) }
+        for server in run.servers { assign(server, now: now, into: &actions) }
     }
 
     /// Servers know the run before any worker pushes.
-    private mutating func startRun(now: Instant, into actions: inout [CoordinatorAction]) {
-        guard let run else { return }
-        phase = .running
-        let servers = run.servers.compactMap { membership[$0] }
-        let workers = run.workers.compactMap { membership[$0] }
+    private mutating func startRun(
+        _ run: CoordinatorRun, now: Instant, into actions: inout [CoordinatorAction]
+    ) {
+        state = .running(run)
         actions.append(
-            .runStarted(runIndex, workers: workers.map(\.name), servers: servers.map(\.name)))
-        let start = ControlMessage.startRun(
-            StartRun(
-                run: runIndex, configuration: run.configuration,
-                view: View(number: 0, workers: run.workers),
-                servers: servers.map {
-                    ServerAddress(
-                        incarnation: $0.name.incarnation, endpoint: $0.hello.dataEndpoint ?? "")
-                }))
-        for worker in workers { order(worker, start, now: now, into: &actions) }
-    }
-
-    private mutating func order(
-        _ member: Member, _ message: ControlMessage, now: Instant,
-        into actions: inout [CoordinatorAction]
-    ) {
-        membership.setOrder(member.name.incarnation, message, now: now)
-        actions.append(.send(member.peer, message))
-    }
-
-    mutating func committed(
-        _ header: FrameHeader, now: Instant, into actions: inout [CoordinatorAction]
-    ) -> DropReason? {
-        guard phase == .running, header.run == runIndex else { return .staleRun }
-        guard let shard = run?.shard(of: header.incarnation), shard == header.shard else {
-            return .wrongShard
-        }
-        switch run?.committed(header.step, by: shard, now: now) {
-        case .taken(let isWhole):
-            actions.append(.keepReport(runIndex, shard, header.step))
-            if isWhole { actions.append(.recordStep(runIndex, header.step)) }
-        case .gap(let first):
-            if let server = membership[header.incarnation] {
-                let reason = StopReason(
-                    .lostPeer,
-                    "reports of \(server.name) from step \(first) of run \(runIndex) on were "
-                        + "lost before that of step \(header.step): check the network and start "
-                        + "again")
-                endSession(.failed, reason, now: now, into: &actions)
-            }
-            return .futureStep
-        case .repeated, nil: return .olderStep
-        }
-        advance(now: now, into: &actions)
-        return nil
-    }
-
-    mutating func snapshot(
-        _ header: FrameHeader, now: Instant, into actions: inout [CoordinatorAction]
-    ) -> DropReason? {
-        guard phase == .running, header.run == runIndex else { return .staleRun }
-        guard let shard = run?.shard(of: header.incarnation), shard == header.shard else {
-            return .wrongShard
-        }
-        if header.step == run?.divergence?.step {
-            membership.setOrder(header.incarnation, nil, now: now)
-        }
-        switch run?.snapshot(header.step, of: shard, now: now) {
-        case .kept: actions.append(.keepSnapshot(runIndex, shard, header.step))
-        case .whole(let evaluate):
-            actions.append(.keepSnapshot(runIndex, shard, header.step))
-            if evaluate { actions.append(.evaluate(runIndex, header.step)) }
-        case .unwanted, nil: return .upToDate
-        }
-        advance(now: now, into: &actions)
-        return nil
-    }
-
-    /// A shard cannot go on: the others' weights of that step are asked for.
-    mutating func diverged(
-        _ report: Diverged, _ incarnation: Incarnation, now: Instant,
-        into actions: inout [CoordinatorAction]
-    ) {
-        guard phase == .running, report.run == runIndex,
-            run?.shard(of: incarnation) == report.shard, run?.divergence == nil
-        else { return }
-        run?.diverged(report)
-        for shard in run?.missingLastFinite ?? [] {
-            guard let server = (run?.servers[shard.index]).flatMap({ membership[$0] }) else {
-                continue
-            }
-            order(server, .snapshotRequest(runIndex, report.step), now: now, into: &actions)
-        }
-        advance(now: now, into: &actions)
+            .beginRun(
+                RunStart(
+                    run: runIndex, workers: run.workers.compactMap { membership[$0]?.name },
+                    servers: run.servers.compactMap { membership[$0]?.name },
+                    addresses: addresses(of: run))))
+        for worker in run.workers { assign(worker, now: now, into: &actions) }
     }
 
     private mutating func finishRun(
         _ end: RunEnd, now: Instant, into actions: inout [CoordinatorAction]
     ) {
-        actions.append(.runEnded(end))
-        membership.dropOrders()
-        for member in membership.members where run?.includes(member.name.incarnation) == true {
-            actions.append(.send(member.peer, .endRun(runIndex)))
-        }
-        run = nil
+        actions.append(.endRun(end))
         runIndex = runIndex.next
-        phase = .gathering(since: now)
+        state = .gathering(Gathering(since: now))
+        if runIndex.index < plan.runs.count { assignAll(now: now, into: &actions) }
+        advance(now: now, into: &actions)
+    }
+
+    // MARK: A run's frames
+
+    mutating func receive(
+        report address: StepAddress, from server: Incarnation, now: Instant,
+        into actions: inout [CoordinatorAction]
+    ) -> DropReason? {
+        guard case .running(var run) = state, address.run == run.order.run else {
+            return .staleRun
+        }
+        guard address.generation == run.order.generation else { return .staleGeneration }
+        guard run.shard(of: server) == address.shard else { return .wrongShard }
+        state = .changing
+        let arrival = run.report(address.step, of: address.shard, now: now)
+        state = .running(run)
+        switch arrival {
+        case .taken:
+            actions.append(.keepReport(address.shard, address.step))
+            recordSteps(into: &actions)
+            // Weights that are to be evaluated can be fetched now.
+            if run.schedule.evaluationFollows(address.step) { advance(now: now, into: &actions) }
+            return nil
+        case .repeated: return .upToDate
+        case .gap:
+            // The server learns at once what is missing.
+            if let member = membership[server],
+                now.milliseconds(since: member.assignedAt) >= Limits.shortestInquiryMilliseconds
+            {
+                assign(server, now: now, into: &actions)
+            }
+            return .futureStep
+        }
+    }
+
+    mutating func receive(
+        _ part: SnapshotPart, from server: Incarnation, now: Instant,
+        into actions: inout [CoordinatorAction]
+    ) -> DropReason? {
+        guard case .running(var run) = state, part.address.run == run.order.run else {
+            return .staleRun
+        }
+        guard run.shard(of: server) == part.address.shard else { return .wrongShard }
+        state = .changing
+        let arrival = run.receive(part, now: now)
+        state = .running(run)
+        switch arrival {
+        case .unwanted: return .upToDate
+        case .kept: actions.append(.keepPart(part))
+        case .whole(let step, let isEvaluated):
+            actions.append(.keepPart(part))
+            if isEvaluated { actions.append(.evaluate(runIndex, step)) }
+            recordSteps(into: &actions)
+            // Servers may wait for room for another snapshot.
+            for server in run.servers { assign(server, now: now, into: &actions) }
+        }
+        advance(now: now, into: &actions)
+        return nil
+    }
+
+    private mutating func recordSteps(into actions: inout [CoordinatorAction]) {
+        guard case .running(var run) = state else { return }
+        state = .changing
+        while let step = run.takeStepToRecord() { actions.append(.recordStep(runIndex, step)) }
+        state = .running(run)
+    }
+
+    /// A server commits nothing more.
+    mutating func halted(
+        _ halt: Halt, _ place: RunPlace, _ step: Step, _ server: Incarnation, now: Instant,
+        into actions: inout [CoordinatorAction]
+    ) {
+        guard case .running(var run) = state, place == run.place, run.shard(of: server) != nil
+        else { return }
+        switch halt {
+        case .diverged(let finding):
+            run.diverged(step, finding)
+            state = .running(run)
+        case .conflict(let node, let first, let second):
+            let reason = conflict(over: node, of: step, in: run, between: first, and: second)
+            endSession(.failed, reason, now: now, into: &actions)
+        }
+    }
+
+    // MARK: The end
+
+    /// Ends the session: no run goes on, members are told, and goodbyes are waited for.
+    ///
+    /// - Parameter reason: the coordinator's own end. Members of a failed session end the same way,
+    ///   others with success.
+    mutating func endSession(
+        _ status: EndStatus, _ reason: StopReason, now: Instant,
+        into actions: inout [CoordinatorAction]
+    ) {
+        guard !isClosing else { return }
+        if let run {
+            actions.append(
+                .endRun(RunEnd(run: run.order.run, status: status, step: run.step)))
+        }
+        let farewell =
+            status == .failed
+            ? reason : StopReason(.success, "the session is over: \(status.rawValue)")
+        state = .closing(
+            Closing(
+                since: now, reason: reason, farewell: farewell,
+                patienceMilliseconds: status == .interrupted
+                    ? Limits.interruptedFarewellMilliseconds : Limits.peerLeaseMilliseconds))
+        assignAll(now: now, into: &actions)
         advance(now: now, into: &actions)
     }
 }

@@ -1,215 +1,203 @@
-package import TrainingPlan
+import TrainingPlan
 
 /// The coordinator's decisions: who is in, when a run starts, how it ends, and when all may go.
 ///
-/// Events come as calls, in the order in which they happen, from one thread; each appends what is to
-/// be done to `actions`, which the caller does in order and empties. The steady step allocates
-/// nothing: `receive(stepCommitted)` → `keepReport` from each shard, and `recordStep` after the last.
+/// The steady step allocates nothing: `receive(report)` → `keepReport` from each shard, and
+/// `recordStep` after the last.
 ///
 /// Membership is fixed during a run: a member of the run that is lost or leaves ends the session.
-/// Whoever joins meanwhile is told so and takes part from the next run on.
-package struct CoordinatorMachine: Sendable {
+/// Whoever joins meanwhile waits, and takes part from the next run on.
+package struct CoordinatorMachine: RoleMachine {
     package let plan: SessionPlan
-    package private(set) var drops = DropCounts()
-    package private(set) var malformedFrames = MalformedFrames()
+    package private(set) var drops = DropLog()
     var membership = Membership()
-    var phase = Phase.gathering(since: 0)
-    var run: RunProgress?
+    var state = State.gathering(Gathering(since: 0))
     var runIndex: RunIndex = 0
-    private var lastHeartbeat: Instant = 0
 
-    enum Phase: Hashable, Sendable {
-        case gathering(since: Instant)
+    enum State: Sendable {
+        case gathering(Gathering)
         /// Servers make room for the run.
-        case preparing
-        case running
-        /// Waiting for goodbyes; then this is the coordinator's own end.
-        case closing(since: Instant, StopReason)
-        case ended
+        case preparing(CoordinatorRun, since: Instant)
+        case running(CoordinatorRun)
+        /// Waits for members to leave; then this is the coordinator's own end.
+        case closing(Closing)
+        /// For a moment, while the run that is going on has no other owner.
+        case changing
+        case ended(StopReason)
+    }
+
+    /// The wait for members: it goes on while something comes of it.
+    struct Gathering: Sendable {
+        var since: Instant
+        /// Members, and the bytes of the data set that they hold, at their most.
+        var progress: UInt64 = 0
+        var progressAt: Instant
+
+        init(since: Instant) {
+            self.since = since
+            progressAt = since
+        }
+    }
+
+    struct Closing: Sendable {
+        var since: Instant
+        var reason: StopReason
+        /// What members exit with.
+        var farewell: StopReason
+        var patienceMilliseconds: Int
     }
 
     package init(_ plan: SessionPlan) { self.plan = plan }
 
-    package var progress: Heartbeat {
-        switch phase {
-        case .gathering: Heartbeat(.gathering)
-        case .preparing: Heartbeat(.preparing, run: runIndex)
-        case .running: Heartbeat(.running, run: runIndex, step: run?.step)
-        case .closing, .ended: Heartbeat(.ending)
-        }
+    package var end: StopReason? {
+        if case .ended(let reason) = state { reason } else { nil }
     }
 
     var isClosing: Bool {
-        switch phase {
+        switch state {
         case .gathering, .preparing, .running: false
-        case .closing, .ended: true
+        case .closing, .changing, .ended: true
         }
     }
 
-    /// The sockets are bound: the wait for members begins.
-    package mutating func start(now: Instant) { phase = .gathering(since: now) }
+    /// The run that is being prepared or is going on.
+    var run: CoordinatorRun? {
+        switch state {
+        case .preparing(let run, _), .running(let run): run
+        case .gathering, .closing, .changing, .ended: nil
+        }
+    }
 
-    /// Time passes: call it every 100 ms or so.
+    /// The members that have joined and not left.
+    package var memberCount: Int { membership.workerCount + membership.serverCount }
+
+    /// The ports are bound: the wait for members begins.
+    package mutating func start(now: Instant, into actions: inout [CoordinatorAction]) {
+        state = .gathering(Gathering(since: now))
+    }
+
+    /// Time passes: call it every ``Limits`` tick or so.
     package mutating func tick(now: Instant, into actions: inout [CoordinatorAction]) {
-        if phase == .ended { return }
-        if case .closing(let since, let reason) = phase {
-            tickClosing(since: since, reason, now: now, into: &actions)
-            return
+        if case .ended = state { return }
+        if let text = drops.due(now: now) { actions.append(.notice(.dropped(text))) }
+        let interval =
+            isClosing
+            ? Limits.unansweredIntervalMilliseconds : Limits.heartbeatIntervalMilliseconds
+        for incarnation in membership.due(now: now, interval: interval) {
+            assign(incarnation, now: now, into: &actions)
         }
-        if now.milliseconds(since: lastHeartbeat) >= Limits.heartbeatIntervalMilliseconds {
-            lastHeartbeat = now
-            for member in membership.members {
-                actions.append(.send(member.peer, .heartbeat(progress)))
-            }
-        }
-        membership.dueOrders(
-            now: now, interval: Limits.orderRetryMilliseconds, into: &actions)
         while !isClosing, let member = membership.expired(now: now) {
             let silence = seconds(now.milliseconds(since: member.lastHeard))
             remove(member, "has been silent for \(silence) s", now: now, into: &actions)
         }
-        if let run, phase == .running, run.isStalled(now: now) {
-            endSession(.failed, stalled(run), now: now, into: &actions)
-        }
+        watchGathering(now: now, into: &actions)
         advance(now: now, into: &actions)
     }
 
-    // MARK: From members
+    // MARK: From others
 
-    /// A message of the control plane, with session and sender of its header.
+    /// A decoded frame; its payload is in hand until the next call. The caller has checked the
+    /// payload's length and checksum.
+    ///
+    /// - Parameter peer: where it came from; nil for a server's data port.
     package mutating func receive(
-        _ message: ControlMessage, from peer: PeerHandle, session: SessionID,
+        _ message: CoordinatorInbound, from peer: PeerHandle?, session: SessionID,
         incarnation: Incarnation, now: Instant, into actions: inout [CoordinatorAction]
     ) {
-        if phase == .ended { return }
-        if case .hello(let hello) = message {
-            join(hello, from: peer, now: now, into: &actions)
-            return
-        }
-        if let reason = fence(session, incarnation, from: peer, now: now) {
-            drops.add(reason)
-            if case .goodbye = message { return }
-            actions.append(.send(peer, .refused(expelled)))
-            return
-        }
+        if case .ended = state { return }
+        let reason: DropReason?
         switch message {
-        case .workerReady: ready(incarnation, now: now, into: &actions)
-        case .runPrepared(let index): prepared(index, incarnation, now: now, into: &actions)
-        case .viewAcknowledged(let index, _):
-            if phase == .running, index == runIndex {
-                membership.setOrder(incarnation, nil, now: now)
-            }
-        case .heartbeat(let progress): membership.setProgress(incarnation, progress)
-        case .diverged(let report): diverged(report, incarnation, now: now, into: &actions)
-        case .goodbye(let reason): leave(incarnation, reason, now: now, into: &actions)
-        case .failed(let reason): fail(incarnation, reason, now: now, into: &actions)
-        case .hello, .welcome, .refused, .prepareRun, .startRun, .snapshotRequest, .endRun,
-            .sessionEnded:
-            drops.add(.wrongType)
+        case .status(let number, let status):
+            guard let peer else { return }
+            reason = receive(
+                status, number, from: peer, session: session, incarnation: incarnation, now: now,
+                into: &actions)
+        case .report(let address):
+            reason =
+                fence(session, incarnation)
+                ?? receive(report: address, from: incarnation, now: now, into: &actions)
+        case .datasetRequest(let part):
+            reason = fence(session, incarnation) ?? send(part, to: peer, into: &actions)
+        case .snapshotPart(let part):
+            reason =
+                fence(session, incarnation)
+                ?? receive(part, from: incarnation, now: now, into: &actions)
         }
-    }
-
-    /// A decoded frame with a raw payload, which is in hand until the next call: `stepCommitted` or
-    /// `snapshot` from a server, `datasetRequest` from a worker.
-    ///
-    /// The caller has checked the payload's length and checksum.
-    package mutating func receive(
-        _ header: FrameHeader, from peer: PeerHandle, now: Instant,
-        into actions: inout [CoordinatorAction]
-    ) {
-        if let reason = judge(header, from: peer, now: now, into: &actions) {
-            drops.add(reason)
-            actions.append(.drop(reason))
-        }
-    }
-
-    private mutating func judge(
-        _ header: FrameHeader, from peer: PeerHandle, now: Instant,
-        into actions: inout [CoordinatorAction]
-    ) -> DropReason? {
-        if let reason = fence(header.session, header.incarnation, from: peer, now: now) {
-            return reason
-        }
-        switch header.type {
-        case .datasetRequest:
-            let chunk = header.datasetChunk
-            guard chunk.byteCount <= Limits.datasetChunkByteCount,
-                chunk.offset <= plan.dataset.byteCount,
-                UInt64(chunk.byteCount) <= plan.dataset.byteCount - chunk.offset
-            else { return .outOfRange }
-            actions.append(.sendChunk(peer, chunk))
-            return nil
-        case .stepCommitted: return committed(header, now: now, into: &actions)
-        case .snapshot: return snapshot(header, now: now, into: &actions)
-        case .attach, .push, .weights, .weightsRequest, .datasetChunk, .hello, .welcome, .refused,
-            .workerReady, .prepareRun, .runPrepared, .startRun, .viewAcknowledged,
-            .snapshotRequest, .diverged, .heartbeat, .endRun, .sessionEnded, .goodbye, .failed:
-            return .wrongType
-        }
-    }
-
-    /// Bytes that are no frame of ours. A process of another release is told so.
-    package mutating func malformed(
-        _ error: FrameError, from peer: PeerHandle, into actions: inout [CoordinatorAction]
-    ) {
-        let isFirst = malformedFrames.isFirst(from: peer)
-        if isFirst { actions.append(.notice(.malformed(peer, error))) }
-        if isFirst, case .unsupportedVersion = error {
-            actions.append(.send(peer, .refused(StopReason(.mismatch, "\(error)"))))
-        }
-    }
-
-    /// The runtime knows that a process is gone, e.g. a child of its own that has exited.
-    package mutating func lost(
-        processID: Int32, host: String, cause: String, now: Instant,
-        into actions: inout [CoordinatorAction]
-    ) {
-        let member = membership.members.first {
-            $0.name.processID == processID && $0.name.host == host
-        }
-        guard let member else { return }
-        remove(member, cause, now: now, into: &actions)
-        advance(now: now, into: &actions)
-    }
-
-    // MARK: From the runtime
-
-    /// The weights of `step` have been evaluated.
-    package mutating func evaluated(
-        _ index: RunIndex, _ step: Step, reachedTarget: Bool, now: Instant,
-        into actions: inout [CoordinatorAction]
-    ) {
-        guard phase == .running, index == runIndex else { return }
-        run?.evaluated(step, reachedTarget: reachedTarget, now: now)
-        advance(now: now, into: &actions)
-    }
-
-    /// The person or the system ends the session; members leave with success.
-    package mutating func interrupt(
-        _ reason: StopReason, now: Instant, into actions: inout [CoordinatorAction]
-    ) {
-        endSession(.interrupted, reason, now: now, into: &actions)
-    }
-
-    /// The coordinator cannot go on, e.g. cannot write its log.
-    package mutating func failed(
-        _ reason: StopReason, now: Instant, into actions: inout [CoordinatorAction]
-    ) {
-        endSession(.failed, reason, now: now, into: &actions)
+        if let reason { drops.add(reason) }
     }
 
     /// Nil if the frame is of this session and of a member that has not been expelled.
-    private mutating func fence(
-        _ session: SessionID, _ incarnation: Incarnation, from peer: PeerHandle, now: Instant
-    ) -> DropReason? {
+    private func fence(_ session: SessionID, _ incarnation: Incarnation) -> DropReason? {
         if session != plan.session { return .staleSession }
-        return membership.hears(incarnation, from: peer, now: now) ? nil : .staleIncarnation
+        return membership[incarnation] == nil ? .staleIncarnation : nil
     }
 
-    private var expelled: StopReason {
-        StopReason(
-            .lostPeer,
-            "the coordinator knows this process no longer: it was silent for too long, or the "
-                + "coordinator was started again; start this one again too")
+    private func send(
+        _ part: BytePart, to peer: PeerHandle?, into actions: inout [CoordinatorAction]
+    ) -> DropReason? {
+        guard let peer, part.offset <= plan.dataset.byteCount,
+            UInt64(part.byteCount) <= plan.dataset.byteCount - part.offset
+        else { return .outOfRange }
+        actions.append(.sendDatasetPart(peer, part))
+        return nil
+    }
+
+    /// A frame that is not ours, or does not belong here. A process of another version is told so.
+    package mutating func malformed(
+        _ error: FrameError, from peer: PeerHandle?, now: Instant,
+        into actions: inout [CoordinatorAction]
+    ) {
+        guard drops.add(error, from: peer), let peer else { return }
+        actions.append(.notice(.malformed(peer, error)))
+        if case .unsupportedVersion = error { actions.append(.sendVersion(peer)) }
+    }
+
+    // MARK: From the engine
+
+    package mutating func handle(
+        _ event: CoordinatorEvent, now: Instant, into actions: inout [CoordinatorAction]
+    ) {
+        switch event {
+        case .recorded(let run, let step):
+            withRun(run, now: now, into: &actions) { run, _ in run.recorded(step) }
+        case .evaluated(let run, let step, let reachedTarget):
+            withRun(run, now: now, into: &actions) { run, _ in
+                run.evaluated(step, reachedTarget: reachedTarget, now: now)
+            }
+        case .lost(let processID, let host, let cause):
+            let member = membership.members.first {
+                $0.name.processID == processID && $0.name.host == host
+                    && $0.name.role == .worker
+            }
+            guard let member else { return }
+            remove(member, cause, now: now, into: &actions)
+            advance(now: now, into: &actions)
+        case .failed(let reason): endSession(.failed, reason, now: now, into: &actions)
+        }
+    }
+
+    /// Changes the run that is going on, and then does what has become possible.
+    mutating func withRun(
+        _ index: RunIndex, now: Instant, into actions: inout [CoordinatorAction],
+        _ change: (inout CoordinatorRun, inout [CoordinatorAction]) -> Void
+    ) {
+        guard case .running(var run) = state, run.order.run == index else { return }
+        // The run has one owner while it changes: no copies of its arrays.
+        state = .changing
+        change(&run, &actions)
+        state = .running(run)
+        advance(now: now, into: &actions)
+    }
+
+    /// The person or the system ends the session; members leave with success. A session that is ending
+    /// already does not wait for silent members any longer.
+    package mutating func interrupt(
+        _ reason: StopReason, now: Instant, into actions: inout [CoordinatorAction]
+    ) {
+        if case .closing(var closing) = state {
+            closing.patienceMilliseconds = Limits.interruptedFarewellMilliseconds
+            state = .closing(closing)
+        }
+        endSession(.interrupted, reason, now: now, into: &actions)
     }
 }

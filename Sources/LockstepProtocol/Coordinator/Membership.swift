@@ -3,99 +3,103 @@ import TrainingPlan
 /// A process that has joined.
 struct Member: Sendable {
     let name: MemberName
-    let hello: Hello
+    let description: MemberDescription
     var peer: PeerHandle
-    /// Has what a run needs: the data set, if it is a worker.
-    var isReady: Bool
+    var phase: MemberPhase
     var lastHeard: Instant
-    var progress: Heartbeat
-    /// What it has to acknowledge, and when that was sent last.
-    var order: ControlMessage?
-    var orderedAt: Instant = 0
+    /// Of its newest status.
+    var lastNumber: StatementNumber
+    /// Of the newest assignment to it, and when that was sent.
+    var assigned: StatementNumber = 0
+    var assignedAt: Instant = 0
 }
 
 /// Who is there, by incarnation; a stale incarnation is not found here, and so is fenced off.
+///
+/// Look-ups and counts take constant time, however many have come and gone.
 struct Membership: Sendable {
-    private(set) var members: [Member] = []
-    private var nextIncarnation: Incarnation = 1
+    /// By incarnation, counted from the first: nil for those who are gone.
+    private var slots: [Member?] = []
+    private var incarnations: [UInt64: Incarnation] = [:]
+    private(set) var workerCount = 0
+    private(set) var serverCount = 0
+    /// Workers that hold what a run needs and are in none.
+    private(set) var readyWorkerCount = 0
+
+    var isEmpty: Bool { workerCount + serverCount == 0 }
 
     /// Ascending by incarnation, which is the order in which they came.
-    func all(_ role: Role) -> [Member] { members.filter { $0.name.role == role } }
-
-    func count(_ role: Role) -> Int { members.reduce(0) { $0 + ($1.name.role == role ? 1 : 0) } }
-
-    var readyWorkers: [Member] { all(.worker).filter(\.isReady) }
+    var members: [Member] { slots.compactMap(\.self) }
 
     subscript(_ incarnation: Incarnation) -> Member? {
-        index(of: incarnation).map { members[$0] }
+        place(of: incarnation).flatMap { slots[$0] }
     }
 
-    func member(nonce: UInt64) -> Member? { members.first { $0.hello.nonce == nonce } }
+    func member(nonce: UInt64) -> Member? { incarnations[nonce].flatMap { self[$0] } }
 
-    mutating func add(_ hello: Hello, peer: PeerHandle, now: Instant) -> Member {
-        let name = MemberName(
-            role: hello.role, incarnation: nextIncarnation, host: hello.host,
-            processID: hello.processID)
-        nextIncarnation = nextIncarnation.next
-        let isServer = hello.role == .server
+    mutating func add(
+        _ status: Status, _ number: StatementNumber, peer: PeerHandle, now: Instant
+    ) -> Member {
+        let description = status.member
+        let incarnation = Incarnation(slots.count + 1)
         let member = Member(
-            name: name, hello: hello, peer: peer, isReady: isServer, lastHeard: now,
-            progress: Heartbeat(isServer ? .waitingForRun : .fetchingDataset))
-        members.append(member)
+            name: MemberName(
+                role: description.role, incarnation: incarnation, host: description.host,
+                processID: description.processID), description: description, peer: peer,
+            phase: .joining(datasetBytes: 0), lastHeard: now, lastNumber: number)
+        slots.append(member)
+        incarnations[description.nonce] = incarnation
+        count(member, by: 1)
         return member
     }
 
     mutating func remove(_ incarnation: Incarnation) {
-        members.removeAll { $0.name.incarnation == incarnation }
+        guard let place = place(of: incarnation), let member = slots[place] else { return }
+        count(member, by: -1)
+        incarnations[member.description.nonce] = nil
+        slots[place] = nil
     }
 
-    /// A frame has come: renews the lease, and follows the member to a new connection. False for a
-    /// stale incarnation.
-    mutating func hears(_ incarnation: Incarnation, from peer: PeerHandle, now: Instant) -> Bool {
-        guard let index = index(of: incarnation) else { return false }
-        members[index].lastHeard = now
-        members[index].peer = peer
-        return true
-    }
-
-    mutating func setReady(_ incarnation: Incarnation) {
-        if let index = index(of: incarnation) { members[index].isReady = true }
-    }
-
-    mutating func setProgress(_ incarnation: Incarnation, _ progress: Heartbeat) {
-        if let index = index(of: incarnation) { members[index].progress = progress }
-    }
-
-    /// Notes an order that is repeated until it is settled.
-    mutating func setOrder(_ incarnation: Incarnation, _ order: ControlMessage?, now: Instant) {
-        guard let index = index(of: incarnation) else { return }
-        members[index].order = order
-        members[index].orderedAt = now
-    }
-
-    mutating func dropOrders() {
-        for index in members.indices { members[index].order = nil }
-    }
-
-    /// The orders that are due again, each with its peer.
-    mutating func dueOrders(
-        now: Instant, interval: Int, into actions: inout [CoordinatorAction]
-    ) {
-        for index in members.indices {
-            guard let order = members[index].order,
-                now.milliseconds(since: members[index].orderedAt) >= interval
-            else { continue }
-            members[index].orderedAt = now
-            actions.append(.send(members[index].peer, order))
-        }
+    mutating func update(_ incarnation: Incarnation, _ change: (inout Member) -> Void) {
+        guard let place = place(of: incarnation), var member = slots[place] else { return }
+        count(member, by: -1)
+        // One owner while it changes.
+        slots[place] = nil
+        change(&member)
+        slots[place] = member
+        count(member, by: 1)
     }
 
     /// The first member that has been silent for longer than its lease.
     func expired(now: Instant) -> Member? {
-        members.first { now.milliseconds(since: $0.lastHeard) >= Limits.peerLeaseMilliseconds }
+        for case .some(let member) in slots
+        where now.milliseconds(since: member.lastHeard) >= Limits.peerLeaseMilliseconds {
+            return member
+        }
+        return nil
     }
 
-    private func index(of incarnation: Incarnation) -> Int? {
-        members.firstIndex { $0.name.incarnation == incarnation }
+    /// The members to which nothing was sent for so long.
+    func due(now: Instant, interval: Int) -> [Incarnation] {
+        slots.compactMap { member in
+            guard let member, now.milliseconds(since: member.assignedAt) >= interval else {
+                return nil
+            }
+            return member.name.incarnation
+        }
+    }
+
+    private mutating func count(_ member: Member, by one: Int) {
+        switch member.name.role {
+        case .worker:
+            workerCount += one
+            if member.phase == .ready { readyWorkerCount += one }
+        case .server: serverCount += one
+        }
+    }
+
+    private func place(of incarnation: Incarnation) -> Int? {
+        let place = incarnation.index - 1
+        return slots.indices.contains(place) ? place : nil
     }
 }

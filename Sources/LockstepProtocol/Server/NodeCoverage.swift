@@ -64,6 +64,8 @@ package struct NodeCoverage: Sendable {
 
     package var heldCount: Int { held.count }
 
+    package var maximumLeafCount: Int { (slots.count + 1) / 2 }
+
     package var isComplete: Bool { covered[number(of: tree.root)] }
 
     /// Judges a node that has come; keeps it if it is needed. When that covers the root, the fold
@@ -84,6 +86,14 @@ package struct NodeCoverage: Sendable {
         cover(node, below: tree.root)
         if isComplete { appendFold(of: tree.root) }
         return .kept(slot: newSlot)
+    }
+
+    /// Which leaves of a range are covered. A node is covered if all its leaves are.
+    package func coveredLeaves(of leaves: LeafRange) -> LeafBits {
+        LeafBits(count: leaves.leafCount) { index in
+            let leaf = leaves.firstLeaf + index
+            return leaf < tree.leafCount && isCovered(LeafRange(firstLeaf: leaf, leafCount: 1))
+        }
     }
 
     private func isCovered(_ node: LeafRange) -> Bool {

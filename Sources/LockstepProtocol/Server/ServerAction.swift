@@ -5,51 +5,50 @@ package enum ServerAction: Hashable, Sendable {
     // Steady step.
     /// Keep the payload in hand in this slot until the step is applied.
     case keep(slot: Int)
-    /// Release the payload in hand.
-    case drop(DropReason)
     /// Fold the slots by ``ServerMachine/foldSchedule``, take the mean over the step's examples,
     /// update, and say `applied` or `diverged`. The weights of `step` stay; the slots are free after.
     case apply(Step)
     /// Send the newest weights, those of `step`. If the peer's queue is full, leave it: it asks.
-    case sendWeights(to: PeerHandle, step: Step)
-    /// `stepCommitted` to the coordinator, with the squared norms of the shard's rows of the gradient, and from
-    /// shard 0 with the metrics of the step before them.
-    case reportCommitted(Step)
+    case sendWeights(to: PeerHandle, StepAddress)
+    /// Send what the shard measured of a step to the coordinator, for the first time or again.
+    case sendReport(StepAddress)
 
     // Now and then.
-    /// `snapshot` to the coordinator: the shard's weights of `step`, before anything else is applied.
-    case sendSnapshot(Step)
-    indirect case send(ControlMessage)
+    /// Keep the weights of this step, the newest, for the coordinator.
+    case keepSnapshot(Step)
+    case forgetSnapshot(Step)
+    indirect case sendHeld(to: PeerHandle, StepAddress, LeafRange, LeafBits)
+    /// Send a part of the shard's weights of a step that is kept.
+    indirect case sendPart(to: PeerHandle, SnapshotPart)
+    indirect case send(StatementNumber, Status)
     /// Make room for the run, fill in the initial weights, and say `prepared`.
-    indirect case prepare(PrepareRun)
+    indirect case prepare(ShardDuty)
     /// The engine may let go of the run.
     case endRun(RunIndex)
-    indirect case logMalformed(PeerHandle, FrameError)
-    /// Close everything and leave.
-    indirect case exit(StopReason)
+    indirect case notice(String)
 }
 
-/// Why a frame of the data plane was not used. Counted by ``ServerMachine`` and ``WorkerMachine``.
-package enum DropReason: Int, Hashable, Sendable, CaseIterable {
-    case noRun, staleSession, staleRun, staleIncarnation, wrongShard, wrongType
-    /// Committed already: answered with the newest weights.
-    case olderStep
-    case futureStep
-    case notANode, covered, conflict
-    /// A part that the data set does not have.
-    case outOfRange
-    /// The run has diverged or failed here.
-    case runStopped
-    case upToDate
+/// What a server's engine has done.
+package enum ServerEvent: Hashable, Sendable {
+    /// The weights of the step after this one are there.
+    case applied(RunIndex, Step)
+    /// There is room for the run, whose reports have so many bytes.
+    case prepared(RunIndex, reportByteCount: Int)
+    /// The step made something that is not finite; its own weights are still there.
+    indirect case diverged(RunIndex, Step, DivergenceFinding)
+    /// The coordinator's name stands for no address, at least not yet.
+    indirect case unresolved(String)
+    /// A connection to the data port is gone.
+    case unreachable(PeerHandle)
+    /// It cannot go on.
+    indirect case failed(StopReason)
 }
 
-/// How many frames were dropped, by reason.
-package struct DropCounts: Sendable {
-    private var counts = Array(repeating: 0, count: DropReason.allCases.count)
-
-    package init() {}
-
-    package mutating func add(_ reason: DropReason) { counts[reason.rawValue] += 1 }
-
-    package subscript(_ reason: DropReason) -> Int { counts[reason.rawValue] }
+/// What a server may be sent. Types for other roles do not come this far.
+package enum ServerInbound: Hashable, Sendable {
+    indirect case assignment(StatementNumber, Assignment)
+    /// The checksum is that of the payload.
+    case push(StepAddress, LeafRange, checksum: UInt64)
+    case inquiry(StepAddress, leaves: LeafRange)
+    case snapshotRequest(SnapshotPart)
 }

@@ -1,217 +1,299 @@
-package import TrainingPlan
+import TrainingPlan
 
 /// The parameter server's decisions: joins, owns one shard of run after run, and leaves.
 ///
-/// Events come as calls, in the order in which they happen, from one thread; each appends what is to
-/// be done to `actions`, which the caller does in order and empties. A call about a run that is over
-/// does nothing. The steady step allocates nothing.
+/// An event of a run that is over does nothing. The steady step allocates nothing.
 ///
 /// A steady step: `receive(push)` → `keep` for each node that is needed, and `apply` after the last;
-/// `applied` → `sendWeights` to each worker, `reportCommitted`, and `sendSnapshot` where an
-/// evaluation follows.
-package struct ServerMachine: Sendable {
-    package private(set) var link: CoordinatorLink
-    package private(set) var drops = DropCounts()
-    package private(set) var malformedFrames = MalformedFrames()
-    private var dataset: DatasetDescription?
-    private var run: ServerRun?
-    private var isPrepared = false
-    private var lastRun: RunIndex?
+/// `applied` → `sendWeights` to each worker, `sendReport`, and `keepSnapshot` where an evaluation
+/// follows.
+package struct ServerMachine: RoleMachine {
+    package private(set) var link: MemberLink
+    package private(set) var drops = DropLog()
+    private var state = State.joining
 
-    package init(link: CoordinatorLink) { self.link = link }
+    private enum State: Sendable {
+        case joining
+        case ready(finished: RunIndex?)
+        case preparing(Session, ShardDuty)
+        case serving(ServerRun)
+        case ended
+    }
+
+    package init(link: MemberLink) { self.link = link }
+
+    package var end: StopReason? { link.end }
 
     /// How to fold the slots of the step that is being applied, left to right.
-    package var foldSchedule: [FoldInstruction] { run?.coverage.foldSchedule ?? [] }
+    package var foldSchedule: [FoldInstruction] {
+        if case .serving(let run) = state { run.coverage.foldSchedule } else { [] }
+    }
 
-    /// The schedule of the current run: the examples to divide by, and the step's leaves.
-    package var schedule: RunSchedule? { run?.schedule }
-
-    package var progress: Heartbeat {
-        guard let run else { return Heartbeat(.waitingForRun) }
-        return isPrepared ? run.activity : Heartbeat(.preparing, run: run.order.run)
+    package var phase: MemberPhase {
+        switch state {
+        case .joining: .joining(datasetBytes: 0)
+        case .ready, .ended: .ready
+        case .preparing(_, let duty):
+            .preparing(RunPlace(run: duty.order.run, generation: duty.order.generation))
+        case .serving(let run): .serving(run.place, run.progress)
+        }
     }
 
     package mutating func start(now: Instant, into actions: inout [ServerAction]) {
-        actions.append(.send(.hello(link.open(now: now))))
+        link.open(now: now)
+        report(now: now, into: &actions)
     }
 
-    /// Time passes: call it every 100 ms or so.
+    /// Time passes: call it every ``Limits`` tick or so.
     package mutating func tick(now: Instant, into actions: inout [ServerAction]) {
-        switch link.tick(now: now, progress: progress) {
-        case .hello(let hello): actions.append(.send(.hello(hello)))
-        case .heartbeat: actions.append(.send(.heartbeat(progress)))
-        case .stop(let reason): stop(reason, into: &actions)
+        switch link.tick(now: now, phase: phase, isUrgent: isHalted) {
+        case .status: report(now: now, into: &actions)
+        case .stop(let reason): return link.close(reason)
         case nil: break
         }
+        if let text = drops.due(now: now) { actions.append(.notice("dropped frames: \(text)")) }
     }
 
-    // MARK: From the coordinator
+    /// A run that halts goes on, or ends, only when the coordinator knows.
+    private var isHalted: Bool {
+        if case .serving(let run) = state { run.halt != nil } else { false }
+    }
 
-    /// A message of the control plane, with the session of its header.
+    private mutating func report(now: Instant, into actions: inout [ServerAction]) {
+        let (number, status) = link.status(phase, now: now)
+        actions.append(.send(number, status))
+    }
+
+    // MARK: From others
+
+    /// A decoded frame; its payload is in hand until the next call. The caller has checked the
+    /// payload's checksum, and that a push holds what its bits say.
     package mutating func receive(
-        _ message: ControlMessage, session: SessionID, now: Instant,
+        _ message: ServerInbound, from peer: PeerHandle?, session: SessionID,
+        incarnation: Incarnation, now: Instant, into actions: inout [ServerAction]
+    ) {
+        let reason: DropReason?
+        switch message {
+        case .assignment(let number, let assignment):
+            reason = receive(
+                assignment, number, session: session, incarnation: incarnation, now: now,
+                into: &actions)
+        case .push(let address, let node, let checksum):
+            reason = withRun(session, peer, now: now, into: &actions) { run, peer, actions in
+                run.push(
+                    address, node, checksum: checksum, from: incarnation, peer, now: now,
+                    into: &actions)
+            }
+        case .inquiry(let address, let leaves):
+            reason = withRun(session, peer, now: now, into: &actions) { run, peer, actions in
+                run.inquiry(
+                    address, leaves: leaves, from: incarnation, peer, now: now, into: &actions)
+            }
+        case .snapshotRequest(let request):
+            reason = withRun(session, peer, now: now, into: &actions) { run, peer, actions in
+                run.snapshotRequest(request, from: peer, into: &actions)
+            }
+        }
+        if let reason { drops.add(reason) }
+    }
+
+    /// Lets the run judge a frame of the data port, and reports at once if that halts it.
+    private mutating func withRun(
+        _ session: SessionID, _ peer: PeerHandle?, now: Instant,
+        into actions: inout [ServerAction],
+        _ body: (inout ServerRun, PeerHandle, inout [ServerAction]) -> DropReason?
+    ) -> DropReason? {
+        guard session == link.session else { return .staleSession }
+        guard let peer, case .serving(var run) = state else { return .noRun }
+        let wasHalted = run.halt != nil
+        // The run has one owner while it changes: no copies of its arrays.
+        state = .joining
+        let reason = body(&run, peer, &actions)
+        state = .serving(run)
+        if !wasHalted, run.halt != nil { report(now: now, into: &actions) }
+        return reason
+    }
+
+    /// A connection to the data port is gone.
+    private mutating func unreachable(_ peer: PeerHandle) {
+        guard case .serving(var run) = state else { return }
+        state = .joining
+        run.forget(peer)
+        state = .serving(run)
+    }
+
+    /// A frame that is not ours, or does not belong here.
+    package mutating func malformed(
+        _ error: FrameError, from peer: PeerHandle?, now: Instant,
         into actions: inout [ServerAction]
     ) {
-        switch message {
-        case .welcome(let welcome):
-            if link.join(welcome, now: now) { dataset = welcome.dataset }
-            return
-        case .refused(let reason):
-            if !link.isClosed { stop(reason, into: &actions) }
-            return
-        case .hello, .workerReady, .prepareRun, .runPrepared, .startRun, .viewAcknowledged,
-            .snapshotRequest, .diverged, .heartbeat, .endRun, .sessionEnded, .goodbye, .failed:
-            break
+        if drops.add(error, from: peer) {
+            actions.append(.notice("a frame on the data port was ignored: \(error)"))
         }
-        guard link.hears(session: session, now: now) else { return }
-        switch message {
-        case .prepareRun(let order): prepare(order, into: &actions)
-        case .snapshotRequest(let run, let step): snapshot(run, step, into: &actions)
-        case .endRun(let run): endRun(run, into: &actions)
-        case .sessionEnded(let end):
-            actions.append(.send(.goodbye(end.reason)))
-            stop(end.reason, into: &actions)
-        case .heartbeat, .hello, .welcome, .refused, .workerReady, .runPrepared, .startRun,
-            .viewAcknowledged, .diverged, .goodbye, .failed:
-            break
+        if peer == nil, case .unsupportedVersion(let version) = error, !link.isJoined {
+            link.close(link.otherVersion(version))
         }
     }
 
-    /// A frame of another release from the coordinator.
-    package mutating func otherVersion(_ version: UInt16, into actions: inout [ServerAction]) {
-        if !link.isJoined, !link.isClosed { stop(link.otherVersion(version), into: &actions) }
+    // MARK: Assignments
+
+    private mutating func receive(
+        _ assignment: Assignment, _ number: StatementNumber, session: SessionID,
+        incarnation: Incarnation, now: Instant, into actions: inout [ServerAction]
+    ) -> DropReason? {
+        switch link.receive(
+            assignment, number, session: session, incarnation: incarnation, now: now)
+        {
+        case .drop(let reason): return reason
+        case .stop(let reason): link.close(reason)
+        case .depart: depart(now: now, into: &actions)
+        case .duty(.wait): wait(now: now, into: &actions)
+        case .duty(.serve(let session, let duty)):
+            serve(session, duty, now: now, into: &actions)
+        // Leaves are for workers; the link deals with the others.
+        case .duty(.work), .duty(.leave), .duty(.refused): return .wrongType
+        }
+        return nil
     }
 
-    private mutating func prepare(_ order: PrepareRun, into actions: inout [ServerAction]) {
-        if let lastRun, order.run <= lastRun {
-            if order.run == run?.order.run, isPrepared {
-                actions.append(.send(.runPrepared(order.run)))
-            }
-            return
+    private mutating func wait(now: Instant, into actions: inout [ServerAction]) {
+        switch state {
+        case .joining: state = .ready(finished: nil)
+        case .preparing(_, let duty): endRun(duty.order.run, into: &actions)
+        case .serving(let run): endRun(run.duty.order.run, into: &actions)
+        case .ready, .ended: return
         }
-        guard let dataset else { return }
-        do throws(ConfigurationError) {
-            try order.configuration.validate(trainingExampleCount: dataset.trainingExampleCount)
-        } catch {
-            actions.append(.send(.failed(StopReason(.mismatch, "run \(order.run): \(error)"))))
-            return
-        }
-        if let ended = run?.order.run { actions.append(.endRun(ended)) }
-        run = ServerRun(order, trainingExampleCount: dataset.trainingExampleCount)
-        lastRun = order.run
-        isPrepared = false
-        actions.append(.prepare(order))
+        report(now: now, into: &actions)
     }
 
-    private mutating func snapshot(
-        _ index: RunIndex, _ step: Step, into actions: inout [ServerAction]
+    private mutating func endRun(_ run: RunIndex, into actions: inout [ServerAction]) {
+        state = .ready(finished: run)
+        actions.append(.endRun(run))
+    }
+
+    private mutating func serve(
+        _ session: Session, _ duty: ShardDuty, now: Instant, into actions: inout [ServerAction]
     ) {
-        guard let run, isPrepared, run.order.run == index else { return }
-        if run.keepsWeights(of: step) {
-            actions.append(.sendSnapshot(step))
-        } else {
-            actions.append(
-                .send(
-                    .failed(
-                        StopReason(
-                            .internalError,
-                            "shard \(run.order.shard) is at step \(run.step) and was asked for "
-                                + "the weights of step \(step), which it keeps no longer"))))
+        let run = duty.order.run
+        switch state {
+        case .joining: break
+        case .ready(let finished):
+            if let finished, run <= finished { return }
+        case .preparing(_, let current):
+            if run <= current.order.run { return }
+            actions.append(.endRun(current.order.run))
+        case .serving(var current):
+            if run < current.duty.order.run { return }
+            if run == current.duty.order.run {
+                state = .joining
+                current.acknowledge(duty.receipts, now: now, into: &actions)
+                state = .serving(current)
+                return
+            }
+            actions.append(.endRun(current.duty.order.run))
+        case .ended: return
         }
+        prepare(session, duty, now: now, into: &actions)
     }
 
-    private mutating func endRun(_ index: RunIndex, into actions: inout [ServerAction]) {
-        guard run?.order.run == index else { return }
-        run = nil
-        isPrepared = false
-        actions.append(.endRun(index))
+    private mutating func prepare(
+        _ session: Session, _ duty: ShardDuty, now: Instant, into actions: inout [ServerAction]
+    ) {
+        do throws(ConfigurationError) {
+            try duty.order.configuration.validate(
+                trainingExampleCount: session.dataset.trainingExampleCount,
+                examples: session.dataset.shape)
+        } catch {
+            let reason = StopReason(.mismatch, "run \(duty.order.run): \(error)")
+            return failed(reason, now: now, into: &actions)
+        }
+        state = .preparing(session, duty)
+        actions.append(.prepare(duty))
     }
 
     // MARK: From the engine
 
-    package mutating func prepared(_ index: RunIndex, into actions: inout [ServerAction]) {
-        guard run?.order.run == index, !isPrepared else { return }
-        isPrepared = true
-        actions.append(.send(.runPrepared(index)))
+    package mutating func handle(
+        _ event: ServerEvent, now: Instant, into actions: inout [ServerAction]
+    ) {
+        switch event {
+        case .prepared(let run, let reportByteCount):
+            prepared(run, reportByteCount: reportByteCount, now: now, into: &actions)
+        case .applied(let run, let step): applied(run, step, now: now, into: &actions)
+        case .diverged(let run, let step, let finding):
+            diverged(run, step, finding, now: now, into: &actions)
+        case .unreachable(let peer): unreachable(peer)
+        case .unresolved(let problem):
+            if let text = link.unresolved(problem) { actions.append(.notice(text)) }
+        case .failed(let reason): failed(reason, now: now, into: &actions)
+        }
+    }
+
+    /// - Parameter reportByteCount: of one step's report.
+    private mutating func prepared(
+        _ index: RunIndex, reportByteCount: Int, now: Instant, into actions: inout [ServerAction]
+    ) {
+        guard case .preparing(let session, let duty) = state, duty.order.run == index else {
+            return
+        }
+        let schedule = RunSchedule(
+            duty.order.configuration,
+            trainingExampleCount: session.dataset.trainingExampleCount)
+        state = .serving(
+            ServerRun(duty, schedule, reportByteCount: reportByteCount, now: now))
+        report(now: now, into: &actions)
     }
 
     /// The weights of `step.next` are there.
-    package mutating func applied(
-        _ index: RunIndex, _ step: Step, into actions: inout [ServerAction]
+    private mutating func applied(
+        _ index: RunIndex, _ step: Step, now: Instant, into actions: inout [ServerAction]
     ) {
-        guard run?.order.run == index else { return }
-        run?.applied(step, into: &actions)
+        guard case .serving(var run) = state, run.duty.order.run == index else { return }
+        state = .joining
+        run.applied(step, now: now, into: &actions)
+        state = .serving(run)
     }
 
     /// The step made something that is not finite; the weights of `step` are still there.
-    package mutating func diverged(
-        _ index: RunIndex, _ step: Step, _ finding: DivergenceFinding,
+    private mutating func diverged(
+        _ index: RunIndex, _ step: Step, _ finding: DivergenceFinding, now: Instant,
         into actions: inout [ServerAction]
     ) {
-        guard run?.order.run == index else { return }
-        run?.diverged(step, finding, into: &actions)
+        guard case .serving(var run) = state, run.duty.order.run == index else { return }
+        run.diverged(step, finding)
+        state = .serving(run)
+        report(now: now, into: &actions)
     }
 
     /// The engine cannot go on.
-    package mutating func failed(_ reason: StopReason, into actions: inout [ServerAction]) {
-        actions.append(.send(.failed(reason)))
-    }
-
-    // MARK: From workers
-
-    /// A decoded frame of the data plane; its payload is in hand until the next call.
-    ///
-    /// The caller has checked the payload's checksum, and that a push holds what its bits say.
-    package mutating func receive(
-        _ header: FrameHeader, from peer: PeerHandle, now: Instant,
-        into actions: inout [ServerAction]
+    private mutating func failed(
+        _ reason: StopReason, now: Instant, into actions: inout [ServerAction]
     ) {
-        if let reason = judge(header, from: peer, now: now, into: &actions) {
-            drops.add(reason)
-            actions.append(.drop(reason))
-        }
+        if link.fail(reason, now: now) { depart(now: now, into: &actions) }
     }
 
-    private mutating func judge(
-        _ header: FrameHeader, from peer: PeerHandle, now: Instant,
-        into actions: inout [ServerAction]
-    ) -> DropReason? {
-        guard isPrepared, run != nil else { return .noRun }
-        if header.session != link.session { return .staleSession }
-        if header.run != run?.order.run { return .staleRun }
-        if header.shard != run?.order.shard { return .wrongShard }
-        switch header.type {
-        case .push: return run?.push(header, from: peer, now: now, into: &actions)
-        case .attach: return run?.attach(header, from: peer, now: now, into: &actions)
-        case .weightsRequest:
-            return run?.weightsRequest(header, from: peer, now: now, into: &actions)
-        case .weights, .datasetRequest, .datasetChunk, .stepCommitted, .snapshot, .hello,
-            .welcome, .refused, .workerReady, .prepareRun, .runPrepared, .startRun,
-            .viewAcknowledged, .snapshotRequest, .diverged, .heartbeat, .endRun, .sessionEnded,
-            .goodbye, .failed:
-            return .wrongType
-        }
-    }
-
-    /// A connection is gone (`EHOSTUNREACH`).
-    package mutating func unreachable(_ peer: PeerHandle) { run?.forget(peer) }
-
-    /// Bytes that are no frame of ours.
-    package mutating func malformed(
-        _ error: FrameError, from peer: PeerHandle, into actions: inout [ServerAction]
-    ) {
-        if malformedFrames.isFirst(from: peer) { actions.append(.logMalformed(peer, error)) }
-    }
+    // MARK: The end
 
     /// The person or the system asks it to leave.
-    package mutating func interrupt(_ reason: StopReason, into actions: inout [ServerAction]) {
-        guard !link.isClosed else { return }
-        if link.isJoined { actions.append(.send(.goodbye(reason))) }
-        stop(reason, into: &actions)
+    package mutating func interrupt(
+        _ reason: StopReason, now: Instant, into actions: inout [ServerAction]
+    ) {
+        if link.departure != nil { return }
+        if link.leave(reason, now: now) {
+            depart(now: now, into: &actions)
+        } else {
+            link.close(reason)
+        }
     }
 
-    private mutating func stop(_ reason: StopReason, into actions: inout [ServerAction]) {
-        link.close()
-        actions.append(.exit(reason))
+    /// Lets go of the run and says goodbye; the link waits until that has been heard.
+    private mutating func depart(now: Instant, into actions: inout [ServerAction]) {
+        switch state {
+        case .preparing(_, let duty): actions.append(.endRun(duty.order.run))
+        case .serving(let run): actions.append(.endRun(run.duty.order.run))
+        case .joining, .ready, .ended: break
+        }
+        state = .ended
+        report(now: now, into: &actions)
     }
 }

@@ -2,161 +2,237 @@ import TrainingPlan
 
 /// One shard of one run: judges what comes, and decides when a step is complete.
 struct ServerRun: Sendable {
-    let order: PrepareRun
+    let duty: ShardDuty
     let schedule: RunSchedule
     private(set) var coverage: NodeCoverage
     /// The step that is being gathered or applied; at the run's end, the end step.
-    private(set) var step: Step = 0
-    private(set) var isApplying = false
-    /// Diverged or failed: nothing more is committed.
-    private(set) var isStopped = false
-    /// By ordinal.
-    private let workers: [Incarnation]
-    private var links: [WorkerLink]
+    private(set) var step: Step
+    private(set) var halt: Halt?
+    private var isApplying = false
+    private var reports: ReportOutbox
+    /// Steps whose weights are kept for the coordinator, ascending.
+    private var snapshots: [Step] = []
+    private var snapshotsHeld: Step
+    private var ties: [WorkerTie]
+    /// Where in `ties` a worker is.
+    private let places: [Incarnation: Int]
+    private let repeatPatience: Int
 
-    private struct WorkerLink {
+    /// Where a worker was last heard, and what was sent there.
+    private struct WorkerTie {
         var peer: PeerHandle?
-        var answered: (step: Step, at: Instant)?
+        /// The newest step that the worker has spoken of.
+        var step: Step = 0
+        /// Weights that were sent to that peer.
+        var sent: Step?
+        var sentAt: Instant = 0
     }
 
-    init(_ order: PrepareRun, trainingExampleCount: Int) {
-        self.order = order
-        schedule = RunSchedule(order.configuration, trainingExampleCount: trainingExampleCount)
+    init(_ duty: ShardDuty, _ schedule: RunSchedule, reportByteCount: Int, now: Instant) {
+        self.duty = duty
+        self.schedule = schedule
+        step = duty.order.firstStep
         let leafCounts = schedule.leafCounts
         coverage = NodeCoverage(maximumLeafCount: max(leafCounts.full, leafCounts.last))
-        coverage.begin(leafCount: schedule.leafCount(of: 0))
-        workers = order.workers.map(\.incarnation)
-        links = Array(repeating: WorkerLink(), count: workers.count)
+        coverage.begin(leafCount: schedule.leafCount(of: step))
+        reports = ReportOutbox(from: step, reportByteCount: reportByteCount, now: now)
+        snapshotsHeld = step
+        ties = Array(repeating: WorkerTie(), count: duty.workers.count)
+        places = Dictionary(
+            zip(duty.workers, duty.workers.indices), uniquingKeysWith: { first, _ in first })
+        let byteCount = duty.order.configuration.layout.parameterCount * 4 / duty.shardCount
+        repeatPatience =
+            Limits.repeatedWeightsMilliseconds
+            + Limits.slowLinkMilliseconds(byteCount: byteCount * duty.workers.count)
+    }
+
+    var place: RunPlace {
+        RunPlace(run: duty.order.run, generation: duty.order.generation)
     }
 
     var isFinished: Bool { step == schedule.endStep }
 
-    /// A worker has come on a new connection, with the weights of `header.step`.
-    mutating func attach(
-        _ header: FrameHeader, from peer: PeerHandle, now: Instant,
-        into actions: inout [ServerAction]
-    ) -> DropReason? {
-        guard let ordinal = workers.firstIndex(of: header.incarnation) else {
-            return .staleIncarnation
-        }
-        links[ordinal] = WorkerLink(peer: peer)
-        if header.step < step { answer(ordinal, peer, now: now, into: &actions) }
-        return nil
+    var progress: ServerProgress {
+        let activity: ServerProgress.Activity =
+            isFinished
+            ? .finished
+            : isApplying
+                ? .updating : coverage.isComplete ? .waitingForCoordinator : .waitingForPushes
+        return ServerProgress(step: step, activity: activity, halt: halt)
     }
 
-    mutating func weightsRequest(
-        _ header: FrameHeader, from peer: PeerHandle, now: Instant,
-        into actions: inout [ServerAction]
-    ) -> DropReason? {
-        guard let ordinal = workers.firstIndex(of: header.incarnation) else {
-            return .staleIncarnation
-        }
-        guard header.step < step else { return .upToDate }
-        answer(ordinal, peer, now: now, into: &actions)
-        return nil
+    private func address(_ step: Step) -> StepAddress {
+        StepAddress(
+            run: duty.order.run, generation: duty.order.generation, step: step, shard: duty.shard)
     }
+
+    /// Nil for an address within this run and shard.
+    private func judge(_ address: StepAddress) -> DropReason? {
+        if address.run != duty.order.run { return .staleRun }
+        if address.generation != duty.order.generation { return .staleGeneration }
+        return address.shard == duty.shard ? nil : .wrongShard
+    }
+
+    // MARK: From workers
 
     mutating func push(
-        _ header: FrameHeader, from peer: PeerHandle, now: Instant,
-        into actions: inout [ServerAction]
+        _ address: StepAddress, _ node: LeafRange, checksum: UInt64, from sender: Incarnation,
+        _ peer: PeerHandle, now: Instant, into actions: inout [ServerAction]
     ) -> DropReason? {
-        guard let ordinal = workers.firstIndex(of: header.incarnation) else {
-            return .staleIncarnation
+        if let reason = judge(address) { return reason }
+        let worker: Int
+        switch hear(sender, at: address.step, from: peer) {
+        case .worker(let place): worker = place
+        case .drop(let reason): return reason
         }
-        if header.step < step {
-            answer(ordinal, peer, now: now, into: &actions)
+        if address.step < step {
+            answer(worker, now: now, into: &actions)
             return .olderStep
         }
-        if header.step > step { return .futureStep }
-        if isStopped || isFinished { return .runStopped }
-        switch coverage.judge(
-            header.node, checksum: header.payloadChecksum, from: header.incarnation)
-        {
+        if halt != nil || isFinished { return .halted }
+        switch coverage.judge(node, checksum: checksum, from: sender) {
         case .kept(let slot):
             actions.append(.keep(slot: slot))
-            if coverage.isComplete {
-                isApplying = true
-                actions.append(.apply(step))
-            }
+            applyIfComplete(into: &actions)
             return nil
         case .covered: return .covered
         case .notANode: return .notANode
         case .conflict(let other):
-            isStopped = true
-            actions.append(
-                .send(.failed(conflict(over: header, between: other, and: header.incarnation))))
+            halt = .conflict(node: node, other, sender)
             return .conflict
         }
     }
 
+    mutating func inquiry(
+        _ address: StepAddress, leaves: LeafRange, from sender: Incarnation, _ peer: PeerHandle,
+        now: Instant, into actions: inout [ServerAction]
+    ) -> DropReason? {
+        if let reason = judge(address) { return reason }
+        let worker: Int
+        switch hear(sender, at: address.step, from: peer) {
+        case .worker(let place): worker = place
+        case .drop(let reason): return reason
+        }
+        if address.step < step, answer(worker, now: now, into: &actions) { return nil }
+        guard leaves.leafCount <= coverage.maximumLeafCount else { return .notANode }
+        let isCurrent = address.step == step && !isFinished
+        // For another step everything is held, or nothing would be gained by a push.
+        let isHeld =
+            isCurrent
+            ? coverage.coveredLeaves(of: leaves)
+            : LeafBits(count: leaves.leafCount) { _ in true }
+        actions.append(.sendHeld(to: peer, address, leaves, isHeld))
+        return nil
+    }
+
+    private enum Hearing {
+        /// The worker's place.
+        case worker(Int)
+        case drop(DropReason)
+    }
+
+    /// Answers go to where a worker was heard last. It is never ahead of a server and never goes back: what
+    /// comes by another connection and is older than what it has said before was recorded and is played back.
+    private mutating func hear(
+        _ sender: Incarnation, at itsStep: Step, from peer: PeerHandle
+    ) -> Hearing {
+        guard let worker = places[sender] else { return .drop(.staleIncarnation) }
+        if itsStep > step { return .drop(.futureStep) }
+        if ties[worker].peer != peer {
+            if itsStep < ties[worker].step { return .drop(.olderStep) }
+            ties[worker] = WorkerTie(peer: peer)
+        }
+        ties[worker].step = max(ties[worker].step, itsStep)
+        return .worker(worker)
+    }
+
+    /// Sends the newest weights to a worker that is behind, unless they are on their way.
+    @discardableResult
+    private mutating func answer(
+        _ worker: Int, now: Instant, into actions: inout [ServerAction]
+    ) -> Bool {
+        let tie = ties[worker]
+        if tie.sent == step, now.milliseconds(since: tie.sentAt) < repeatPatience { return false }
+        send(to: worker, now: now, into: &actions)
+        return true
+    }
+
+    private mutating func send(
+        to worker: Int, now: Instant, into actions: inout [ServerAction]
+    ) {
+        guard let peer = ties[worker].peer else { return }
+        ties[worker].sent = step
+        ties[worker].sentAt = now
+        actions.append(.sendWeights(to: peer, address(step)))
+    }
+
+    /// A connection is gone: nothing is sent there until its worker is heard again.
+    mutating func forget(_ peer: PeerHandle) {
+        for worker in ties.indices where ties[worker].peer == peer {
+            ties[worker] = WorkerTie(step: ties[worker].step)
+        }
+    }
+
+    // MARK: Steps
+
+    /// Applies a complete step, if its report and its snapshot will have room.
+    private mutating func applyIfComplete(into actions: inout [ServerAction]) {
+        guard coverage.isComplete, !isApplying, halt == nil, reports.hasRoom,
+            snapshots.count < Limits.maximumSnapshots || !schedule.evaluationFollows(step)
+        else { return }
+        isApplying = true
+        actions.append(.apply(step))
+    }
+
     /// The engine holds the weights of the next step: workers first, they are waiting.
-    mutating func applied(_ appliedStep: Step, into actions: inout [ServerAction]) {
-        guard isApplying, appliedStep == step, !isStopped else { return }
+    mutating func applied(
+        _ appliedStep: Step, now: Instant, into actions: inout [ServerAction]
+    ) {
+        guard isApplying, appliedStep == step else { return }
         isApplying = false
         step = step.next
-        for link in links {
-            if let peer = link.peer { actions.append(.sendWeights(to: peer, step: step)) }
+        for worker in ties.indices { send(to: worker, now: now, into: &actions) }
+        reports.append(now: now)
+        actions.append(.sendReport(address(appliedStep)))
+        if schedule.evaluationFollows(appliedStep) {
+            snapshots.append(step)
+            actions.append(.keepSnapshot(step))
         }
-        actions.append(.reportCommitted(appliedStep))
-        if schedule.evaluationFollows(appliedStep) { actions.append(.sendSnapshot(step)) }
-        if !isFinished { coverage.begin(leafCount: schedule.leafCount(of: step)) }
+        coverage.begin(leafCount: isFinished ? 1 : schedule.leafCount(of: step))
     }
 
-    mutating func diverged(
-        _ divergedStep: Step, _ finding: DivergenceFinding, into actions: inout [ServerAction]
-    ) {
-        guard isApplying, divergedStep == step, !isStopped else { return }
+    mutating func diverged(_ divergedStep: Step, _ finding: DivergenceFinding) {
+        guard isApplying, divergedStep == step else { return }
         isApplying = false
-        isStopped = true
-        actions.append(
-            .send(
-                .diverged(
-                    Diverged(
-                        run: order.run, step: step, shard: order.shard, finding: finding))))
+        halt = .diverged(finding)
     }
 
-    /// The engine keeps the weights of this step and of the one before, unless it is writing.
-    func keepsWeights(of wanted: Step) -> Bool {
-        wanted == step || (wanted.next == step && !isApplying)
-    }
+    // MARK: From the coordinator
 
-    /// A connection is gone: nothing is sent there until its worker attaches again.
-    mutating func forget(_ peer: PeerHandle) {
-        for ordinal in links.indices where links[ordinal].peer == peer {
-            links[ordinal].peer = nil
-        }
-    }
-
-    var activity: Heartbeat {
-        let activity: Heartbeat.Activity =
-            isStopped || isFinished ? .ending : isApplying ? .updating : .waitingForPushes
-        return Heartbeat(activity, run: order.run, step: step)
-    }
-
-    /// Sends the newest weights to whoever is behind, once for a handful of pushes.
-    private mutating func answer(
-        _ ordinal: Int, _ peer: PeerHandle, now: Instant, into actions: inout [ServerAction]
+    mutating func acknowledge(
+        _ receipts: Receipts, now: Instant, into actions: inout [ServerAction]
     ) {
-        if let answered = links[ordinal].answered, answered.step == step,
-            now.milliseconds(since: answered.at) < Limits.weightsAnswerIntervalMilliseconds
-        {
-            return
+        for step in reports.acknowledge(receipts, now: now) {
+            actions.append(.sendReport(address(Step(step))))
         }
-        links[ordinal].answered = (step, now)
-        actions.append(.sendWeights(to: peer, step: step))
+        while let first = snapshots.first, first <= receipts.snapshots {
+            snapshots.removeFirst()
+            actions.append(.forgetSnapshot(first))
+        }
+        applyIfComplete(into: &actions)
     }
 
-    private func conflict(
-        over header: FrameHeader, between first: Incarnation, and second: Incarnation
-    ) -> StopReason {
-        func name(_ incarnation: Incarnation) -> String {
-            order.workers.first { $0.incarnation == incarnation }?.description
-                ?? "worker \(incarnation)"
-        }
-        return StopReason(
-            .internalError,
-            "\(name(first)) and \(name(second)) computed different sums for \(header.node) of "
-                + "step \(header.step) in run \(header.run): one of these machines computes "
-                + "wrongly; check memory and CPU of both, and train without it")
+    mutating func snapshotRequest(
+        _ request: SnapshotPart, from peer: PeerHandle, into actions: inout [ServerAction]
+    ) -> DropReason? {
+        if let reason = judge(request.address) { return reason }
+        guard keepsWeights(of: request.address.step) else { return .outOfRange }
+        actions.append(.sendPart(to: peer, request))
+        return nil
+    }
+
+    /// The engine keeps the weights of the current step and of the one before, and snapshots.
+    private func keepsWeights(of wanted: Step) -> Bool {
+        wanted == step || wanted.next == step || snapshots.contains(wanted)
     }
 }

@@ -2,277 +2,333 @@ package import TrainingPlan
 
 /// The worker's decisions: joins, gets the data set, trains run after run, and leaves.
 ///
-/// Events come as calls, in the order in which they happen, from one thread; each appends what is to
-/// be done to `actions`, which the caller does in order and empties. A call about a run that is over
-/// does nothing. The steady step allocates nothing.
+/// An event of a run that is over does nothing. The steady step allocates nothing.
 ///
 /// A steady step: `nodeComputed` → `push` to each server; `receive(weights)` → `keepWeights`, and
 /// after the last shard's `adopt` and `compute`.
-package struct WorkerMachine: Sendable {
-    package private(set) var link: CoordinatorLink
-    package private(set) var drops = DropCounts()
-    private var dataset: DatasetDescription?
-    private var data = DataState.unknown
-    private var run: WorkerRun?
-    private var lastRun: RunIndex?
+package struct WorkerMachine: RoleMachine {
+    package private(set) var link: MemberLink
+    package private(set) var drops = DropLog()
+    private var state = State.joining
 
-    private enum DataState {
-        case unknown, looking
-        case fetching(DatasetDownload)
-        case verifying, ready
+    private enum State: Sendable {
+        case joining
+        case fetching(DatasetFetch)
+        case ready(Session, finished: RunIndex?)
+        case opening(Session, WorkDuty)
+        case training(Session, WorkerRun)
+        case ended
     }
 
-    package init(link: CoordinatorLink) { self.link = link }
+    package init(link: MemberLink) { self.link = link }
+
+    package var end: StopReason? { link.end }
 
     /// The schedule of the current run: the examples of its steps and leaves.
-    package var schedule: RunSchedule? { run?.schedule }
+    package var schedule: RunSchedule? {
+        if case .training(_, let run) = state { run.schedule } else { nil }
+    }
 
-    /// The nodes that this worker computes and pushes in a step of the current run, ascending.
-    package func nodes(of step: Step) -> [LeafRange] { run?.nodes(of: step) ?? [] }
-
-    package var progress: Heartbeat {
-        if let run { return run.activity }
-        return switch data {
-        case .unknown, .looking, .fetching, .verifying: Heartbeat(.fetchingDataset)
-        case .ready: Heartbeat(.waitingForRun)
+    package var phase: MemberPhase {
+        switch state {
+        case .joining: .joining(datasetBytes: 0)
+        case .fetching(let fetch): .joining(datasetBytes: fetch.receivedByteCount)
+        case .ready, .ended: .ready
+        case .opening(_, let duty):
+            .preparing(
+                RunPlace(
+                    run: duty.order.run, generation: duty.order.generation, view: duty.view))
+        case .training(_, let run): .working(run.place, run.progress)
         }
     }
 
     package mutating func start(now: Instant, into actions: inout [WorkerAction]) {
-        actions.append(.send(.hello(link.open(now: now))))
+        link.open(now: now)
+        report(now: now, into: &actions)
     }
 
-    /// Time passes: call it every 100 ms or so.
+    /// Time passes: call it every ``Limits`` tick or so.
     package mutating func tick(now: Instant, into actions: inout [WorkerAction]) {
-        switch link.tick(now: now, progress: progress) {
-        case .hello(let hello): actions.append(.send(.hello(hello)))
-        case .heartbeat: actions.append(.send(.heartbeat(progress)))
-        case .stop(let reason): stop(reason, into: &actions)
+        switch link.tick(now: now, phase: phase) {
+        case .status: report(now: now, into: &actions)
+        case .stop(let reason): return link.close(reason)
         case nil: break
         }
-        guard link.isJoined else { return }
-        if case .fetching(let download) = data {
-            continueDownload(download, now: now, into: &actions)
+        if let text = drops.due(now: now) { actions.append(.notice("dropped frames: \(text)")) }
+        switch state {
+        case .fetching(var fetch):
+            if let failure = fetch.advance(now: now, into: &actions) {
+                failed(failure, now: now, into: &actions)
+            } else {
+                state = .fetching(fetch)
+            }
+        case .training(let session, var run):
+            state = .joining
+            run.tick(now: now, into: &actions)
+            state = .training(session, run)
+        case .joining, .ready, .opening, .ended: break
         }
-        run?.tick(now: now, into: &actions)
     }
 
-    // MARK: From the coordinator
+    private mutating func report(now: Instant, into actions: inout [WorkerAction]) {
+        let (number, status) = link.status(phase, now: now)
+        actions.append(.send(number, status))
+    }
 
-    /// A message of the control plane, with the session of its header.
+    // MARK: From others
+
+    /// A decoded frame; its payload is in hand until the next call. The caller has checked the
+    /// payload's length and checksum.
     package mutating func receive(
-        _ message: ControlMessage, session: SessionID, now: Instant,
+        _ message: WorkerInbound, from peer: PeerHandle?, session: SessionID,
+        incarnation: Incarnation, now: Instant, into actions: inout [WorkerAction]
+    ) {
+        let reason: DropReason?
+        switch message {
+        case .assignment(let number, let assignment):
+            reason = receive(
+                assignment, number, session: session, incarnation: incarnation, now: now,
+                into: &actions)
+        case .weights(let address):
+            reason = withRun(session) { run in
+                run.weights(address, from: incarnation, now: now, into: &actions)
+            }
+        case .held(let address, let leaves, let isHeld):
+            reason = withRun(session) { run in
+                run.held(
+                    address, leaves: leaves, isHeld, from: incarnation, now: now, into: &actions)
+            }
+        case .datasetPart(let part):
+            reason = receive(part, session: session, now: now, into: &actions)
+        }
+        if let reason { drops.add(reason) }
+    }
+
+    private mutating func withRun(
+        _ session: SessionID, _ body: (inout WorkerRun) -> DropReason?
+    ) -> DropReason? {
+        guard session == link.session else { return .staleSession }
+        guard case .training(let own, var run) = state else { return .noRun }
+        // The run has one owner while it changes: no copies of its arrays.
+        state = .joining
+        defer { state = .training(own, run) }
+        return body(&run)
+    }
+
+    /// A frame that is not ours, or does not belong here.
+    package mutating func malformed(
+        _ error: FrameError, from peer: PeerHandle?, now: Instant,
         into actions: inout [WorkerAction]
     ) {
-        switch message {
-        case .welcome(let welcome):
-            join(welcome, now: now, into: &actions)
-            return
-        case .refused(let reason):
-            if !link.isClosed { stop(reason, into: &actions) }
-            return
-        case .hello, .workerReady, .prepareRun, .runPrepared, .startRun, .viewAcknowledged,
-            .snapshotRequest, .diverged, .heartbeat, .endRun, .sessionEnded, .goodbye, .failed:
-            break
-        }
-        guard link.hears(session: session, now: now) else { return }
-        switch message {
-        case .startRun(let order): startRun(order, into: &actions)
-        case .endRun(let index): endRun(index, into: &actions)
-        case .sessionEnded(let end):
-            actions.append(.send(.goodbye(end.reason)))
-            stop(end.reason, into: &actions)
-        case .heartbeat, .hello, .welcome, .refused, .workerReady, .prepareRun, .runPrepared,
-            .viewAcknowledged, .snapshotRequest, .diverged, .goodbye, .failed:
-            break
+        _ = drops.add(error, from: peer)
+        if case .unsupportedVersion(let version) = error, !link.isJoined {
+            link.close(link.otherVersion(version))
         }
     }
 
-    /// A frame of another release from the coordinator.
-    package mutating func otherVersion(_ version: UInt16, into actions: inout [WorkerAction]) {
-        if !link.isJoined, !link.isClosed { stop(link.otherVersion(version), into: &actions) }
+    // MARK: Assignments
+
+    private mutating func receive(
+        _ assignment: Assignment, _ number: StatementNumber, session: SessionID,
+        incarnation: Incarnation, now: Instant, into actions: inout [WorkerAction]
+    ) -> DropReason? {
+        switch link.receive(
+            assignment, number, session: session, incarnation: incarnation, now: now)
+        {
+        case .drop(let reason): return reason
+        case .stop(let reason): link.close(reason)
+        case .depart: depart(now: now, into: &actions)
+        case .duty(.wait(let session)): wait(session, now: now, into: &actions)
+        case .duty(.work(let session, let duty)):
+            work(session, duty, now: now, into: &actions)
+        // A shard is for servers; the link deals with the others.
+        case .duty(.serve), .duty(.leave), .duty(.refused): return .wrongType
+        }
+        return nil
     }
 
-    private mutating func join(
-        _ welcome: Welcome, now: Instant, into actions: inout [WorkerAction]
+    private mutating func wait(
+        _ session: Session, now: Instant, into actions: inout [WorkerAction]
     ) {
-        guard link.join(welcome, now: now) else { return }
-        dataset = welcome.dataset
-        data = .looking
-        actions.append(.findDataset(welcome.dataset))
+        switch state {
+        case .joining:
+            state = .fetching(DatasetFetch(session))
+            actions.append(.findDataset(session.dataset))
+        case .opening(_, let duty): endRun(session, duty.order.run, now: now, into: &actions)
+        case .training(_, let run):
+            endRun(session, run.duty.order.run, now: now, into: &actions)
+        case .fetching, .ready, .ended: break
+        }
     }
 
-    private mutating func startRun(_ order: StartRun, into actions: inout [WorkerAction]) {
-        guard case .ready = data, let dataset else { return }
-        if let lastRun, order.run <= lastRun {
-            if order.run == run?.order.run {
-                actions.append(.send(.viewAcknowledged(order.run, order.view.number)))
-            }
-            return
+    private mutating func endRun(
+        _ session: Session, _ run: RunIndex, now: Instant, into actions: inout [WorkerAction]
+    ) {
+        state = .ready(session, finished: run)
+        actions.append(.endRun(run))
+        report(now: now, into: &actions)
+    }
+
+    private mutating func work(
+        _ session: Session, _ duty: WorkDuty, now: Instant, into actions: inout [WorkerAction]
+    ) {
+        switch state {
+        case .joining: wait(session, now: now, into: &actions)
+        case .ready(_, let finished):
+            if let finished, duty.order.run <= finished { return }
+            open(session, duty, now: now, into: &actions)
+        case .opening(_, let current) where current.order.run < duty.order.run:
+            actions.append(.endRun(current.order.run))
+            open(session, duty, now: now, into: &actions)
+        case .training(_, let run) where run.duty.order.run < duty.order.run:
+            actions.append(.endRun(run.duty.order.run))
+            open(session, duty, now: now, into: &actions)
+        case .opening, .training, .fetching, .ended: break
         }
+    }
+
+    private mutating func open(
+        _ session: Session, _ duty: WorkDuty, now: Instant, into actions: inout [WorkerAction]
+    ) {
         do throws(ConfigurationError) {
-            try order.configuration.validate(trainingExampleCount: dataset.trainingExampleCount)
+            try duty.order.configuration.validate(
+                trainingExampleCount: session.dataset.trainingExampleCount,
+                examples: session.dataset.shape)
         } catch {
-            actions.append(.send(.failed(StopReason(.mismatch, "run \(order.run): \(error)"))))
-            return
+            let reason = StopReason(.mismatch, "run \(duty.order.run): \(error)")
+            return failed(reason, now: now, into: &actions)
         }
-        guard
-            let newRun = WorkerRun(
-                order, incarnation: link.incarnation,
-                trainingExampleCount: dataset.trainingExampleCount)
-        else { return }
-        if let ended = run?.order.run { actions.append(.endRun(ended)) }
-        run = newRun
-        lastRun = order.run
-        actions.append(.send(.viewAcknowledged(order.run, order.view.number)))
-        actions.append(.beginRun(order))
-    }
-
-    private mutating func endRun(_ index: RunIndex, into actions: inout [WorkerAction]) {
-        guard run?.order.run == index else { return }
-        run = nil
-        actions.append(.endRun(index))
+        state = .opening(session, duty)
+        actions.append(.beginRun(duty))
     }
 
     // MARK: The data set
 
-    package mutating func datasetFound(into actions: inout [WorkerAction]) {
-        guard case .looking = data else { return }
-        data = .ready
-        actions.append(.send(.workerReady))
+    private mutating func datasetFound(now: Instant, into actions: inout [WorkerAction]) {
+        guard case .fetching(let fetch) = state, fetch.isLooking else { return }
+        become(readyFor: fetch.session, now: now, into: &actions)
     }
 
-    package mutating func datasetMissing(now: Instant, into actions: inout [WorkerAction]) {
-        guard case .looking = data, let dataset else { return }
-        continueDownload(
-            DatasetDownload(byteCount: dataset.byteCount, now: now), now: now, into: &actions)
-    }
-
-    /// The data set that came from the coordinator has been hashed, and stored if it matches.
-    package mutating func datasetVerified(matches: Bool, into actions: inout [WorkerAction]) {
-        guard case .verifying = data, let dataset else { return }
-        guard matches else {
-            leave(
-                StopReason(
-                    .mismatch,
-                    "the data set \(dataset.name) from \(link.coordinatorAddress) does not have "
-                        + "the hash \(dataset.sha256) that was announced: start the worker again, "
-                        + "and check the coordinator's data"), into: &actions)
-            return
+    private mutating func datasetMissing(now: Instant, into actions: inout [WorkerAction]) {
+        guard case .fetching(var fetch) = state, fetch.isLooking else { return }
+        actions.append(.connectDataset(endpoint: fetch.session.dataEndpoint))
+        fetch.begin(now: now)
+        if let failure = fetch.advance(now: now, into: &actions) {
+            failed(failure, now: now, into: &actions)
+        } else {
+            state = .fetching(fetch)
         }
-        data = .ready
-        actions.append(.send(.workerReady))
     }
 
-    private mutating func receiveChunk(
-        _ header: FrameHeader, now: Instant, into actions: inout [WorkerAction]
+    private mutating func receive(
+        _ part: BytePart, session: SessionID, now: Instant, into actions: inout [WorkerAction]
     ) -> DropReason? {
-        guard link.hears(session: header.session, now: now) else { return .staleSession }
-        guard case .fetching(var download) = data else { return .upToDate }
-        let chunk = header.datasetChunk
-        guard header.payloadByteCount == UInt64(chunk.byteCount),
-            download.receive(chunk, now: now)
+        guard session == link.session else { return .staleSession }
+        guard case .fetching(var fetch) = state, fetch.receive(part, now: now, into: &actions)
         else { return .upToDate }
-        actions.append(.storeChunk(chunk))
-        continueDownload(download, now: now, into: &actions)
+        if let failure = fetch.advance(now: now, into: &actions) {
+            failed(failure, now: now, into: &actions)
+        } else {
+            state = .fetching(fetch)
+        }
         return nil
     }
 
-    private mutating func continueDownload(
-        _ current: DatasetDownload, now: Instant, into actions: inout [WorkerAction]
+    /// The data set that came from the coordinator has been hashed, and stored if it matches.
+    private mutating func datasetVerified(
+        matches: Bool, now: Instant, into actions: inout [WorkerAction]
     ) {
-        var download = current
-        while let chunk = download.overdueRequest(now: now) {
-            actions.append(.requestChunk(chunk))
-        }
-        while let chunk = download.nextRequest(now: now) {
-            actions.append(.requestChunk(chunk))
-        }
-        if download.isStalled(now: now) {
-            leave(
-                StopReason(
-                    .lostPeer,
-                    "no part of the data set has come from \(link.coordinatorAddress) for "
-                        + "\(seconds(Limits.datasetStallMilliseconds)) s: check the network, and "
-                        + "start the worker again"), into: &actions)
-        } else if download.isComplete {
-            data = .verifying
-            actions.append(.verifyDataset)
-        } else {
-            data = .fetching(download)
-        }
+        guard case .fetching(let fetch) = state, fetch.isVerifying else { return }
+        if matches { return become(readyFor: fetch.session, now: now, into: &actions) }
+        let dataset = fetch.session.dataset
+        let reason = StopReason(
+            .mismatch,
+            "the data set \(dataset.name) from \(link.coordinatorAddress) does not have the hash "
+                + "\(dataset.sha256) that was announced: start the worker again, and check the "
+                + "coordinator's data")
+        failed(reason, now: now, into: &actions)
+    }
+
+    private mutating func become(
+        readyFor session: Session, now: Instant, into actions: inout [WorkerAction]
+    ) {
+        state = .ready(session, finished: nil)
+        report(now: now, into: &actions)
     }
 
     // MARK: From the engine
 
-    package mutating func runBegun(
-        _ index: RunIndex, now: Instant, into actions: inout [WorkerAction]
+    package mutating func handle(
+        _ event: WorkerEvent, now: Instant, into actions: inout [WorkerAction]
     ) {
-        guard run?.order.run == index else { return }
-        run?.begin(now: now, into: &actions)
+        switch event {
+        case .datasetFound: datasetFound(now: now, into: &actions)
+        case .datasetMissing: datasetMissing(now: now, into: &actions)
+        case .datasetVerified(let matches):
+            datasetVerified(matches: matches, now: now, into: &actions)
+        case .runBegun(let run): runBegun(run, now: now, into: &actions)
+        case .nodeComputed(let run, let step, let node):
+            nodeComputed(run, step, node, now: now, into: &actions)
+        case .unresolved(let problem):
+            if let text = link.unresolved(problem) { actions.append(.notice(text)) }
+        case .failed(let reason): failed(reason, now: now, into: &actions)
+        }
     }
 
-    package mutating func nodeComputed(
+    private mutating func runBegun(
+        _ index: RunIndex, now: Instant, into actions: inout [WorkerAction]
+    ) {
+        guard case .opening(let session, let duty) = state, duty.order.run == index else { return }
+        let schedule = RunSchedule(
+            duty.order.configuration,
+            trainingExampleCount: session.dataset.trainingExampleCount)
+        var run = WorkerRun(duty, schedule, now: now)
+        run.begin(now: now, into: &actions)
+        state = .training(session, run)
+        report(now: now, into: &actions)
+    }
+
+    private mutating func nodeComputed(
         _ index: RunIndex, _ step: Step, _ node: LeafRange, now: Instant,
         into actions: inout [WorkerAction]
     ) {
-        guard run?.order.run == index else { return }
-        run?.nodeComputed(node, step, now: now, into: &actions)
+        guard case .training(let session, var run) = state, run.duty.order.run == index else {
+            return
+        }
+        state = .joining
+        run.nodeComputed(node, step, now: now, into: &actions)
+        state = .training(session, run)
     }
 
     /// The engine cannot go on, or the data cannot be stored.
-    package mutating func failed(_ reason: StopReason, into actions: inout [WorkerAction]) {
-        guard !link.isClosed else { return }
-        if link.isJoined { actions.append(.send(.failed(reason))) }
-        stop(reason, into: &actions)
-    }
-
-    // MARK: From servers
-
-    /// A decoded frame with a raw payload, which is in hand until the next call: `weights` from a
-    /// server, or `datasetChunk` from the coordinator.
-    ///
-    /// The caller has checked the payload's length and checksum.
-    package mutating func receive(
-        _ header: FrameHeader, now: Instant, into actions: inout [WorkerAction]
+    private mutating func failed(
+        _ reason: StopReason, now: Instant, into actions: inout [WorkerAction]
     ) {
-        if let reason = judge(header, now: now, into: &actions) {
-            drops.add(reason)
-            actions.append(.drop(reason))
-        }
+        if link.fail(reason, now: now) { depart(now: now, into: &actions) }
     }
 
-    private mutating func judge(
-        _ header: FrameHeader, now: Instant, into actions: inout [WorkerAction]
-    ) -> DropReason? {
-        switch header.type {
-        case .weights:
-            guard let index = run?.order.run, run?.hasBegun == true else { return .noRun }
-            if header.session != link.session { return .staleSession }
-            if header.run != index { return .staleRun }
-            return run?.weights(header, now: now, into: &actions)
-        case .datasetChunk: return receiveChunk(header, now: now, into: &actions)
-        case .attach, .push, .weightsRequest, .datasetRequest, .stepCommitted, .snapshot, .hello,
-            .welcome, .refused, .workerReady, .prepareRun, .runPrepared, .startRun,
-            .viewAcknowledged, .snapshotRequest, .diverged, .heartbeat, .endRun, .sessionEnded,
-            .goodbye, .failed:
-            return .wrongType
-        }
-    }
+    // MARK: The end
 
     /// The person or the system asks it to leave.
-    package mutating func interrupt(_ reason: StopReason, into actions: inout [WorkerAction]) {
-        guard !link.isClosed else { return }
-        leave(reason, into: &actions)
+    package mutating func interrupt(
+        _ reason: StopReason, now: Instant, into actions: inout [WorkerAction]
+    ) {
+        if link.departure != nil { return }
+        if link.leave(reason, now: now) {
+            depart(now: now, into: &actions)
+        } else {
+            link.close(reason)
+        }
     }
 
-    private mutating func leave(_ reason: StopReason, into actions: inout [WorkerAction]) {
-        if link.isJoined { actions.append(.send(.goodbye(reason))) }
-        stop(reason, into: &actions)
-    }
-
-    private mutating func stop(_ reason: StopReason, into actions: inout [WorkerAction]) {
-        link.close()
-        actions.append(.exit(reason))
+    /// Lets go of the run and says goodbye; the link waits until that has been heard.
+    private mutating func depart(now: Instant, into actions: inout [WorkerAction]) {
+        switch state {
+        case .opening(_, let duty): actions.append(.endRun(duty.order.run))
+        case .training(_, let run): actions.append(.endRun(run.duty.order.run))
+        case .joining, .fetching, .ready, .ended: break
+        }
+        state = .ended
+        report(now: now, into: &actions)
     }
 }

@@ -1,7 +1,8 @@
 import Convergence
+import Datasets
 import Foundation
 import LockstepProtocol
-import Synchronization
+import NeuralNetwork
 import TrainingPlan
 import ZeroMQ
 
@@ -25,112 +26,132 @@ final class CoordinatorRole {
     }
 
     func run() throws -> SessionResult {
+        let memberCount = request.placement.workers + request.placement.servers
+        try FileDescriptorLimit.reserve(
+            FileDescriptorLimit.needed(
+                sockets: 3 + 3 * request.placement.servers,
+                connections: 2 * memberCount + request.placement.workers * request.placement.servers
+            ))
         // I/O for many workers and servers goes through one thread until a core is to spare for more.
         let context = try Context()
-        let control = try Socket(.router, in: context)
-        try control.configure(
-            maximumFrameByteCount: maximumControlFrameByteCount,
-            lingerMilliseconds: SocketLimits.controlLingerMilliseconds)
-        try control.set(.sendHighWaterMark, to: SocketLimits.controlMessages)
-        try control.set(.receiveHighWaterMark, to: SocketLimits.controlMessages)
-        let bound = try bindNaming(control, to: options.bind)
-        let inproc = try Endpoint(Self.inprocEndpoint)
-        try control.bind(to: inproc)
-
         let wakeUp = try WakeUp()
+        let network = SocketTransport(context, wakeUp: wakeUp)
+        let inproc = try Endpoint(Self.inprocEndpoint)
+        let bound = try network.bindControl(
+            to: options.bind, inproc: inproc, maximumFrameByteCount: maximumControlFrameByteCount)
+        let data = try network.bindData(
+            to: dataEndpoint(0, bound), maximumFrameByteCount: Limits.maximumPartFrameByteCount)
+        observer.notice("listening on \(bound.text)")
+
         let children = ChildProcesses(wakeUp: wakeUp)
         defer { children.stop() }
-        let servers = HostedServers()
-        if options.hostsServers {
-            for index in 0..<request.placement.servers {
-                try servers.start(
-                    coordinator: inproc, bind: serverEndpoint(index, bound), options: options,
-                    request: request, context: context, observer: observer)
-            }
-        }
+        let servers = HostedServers(wakeUp: wakeUp)
         defer { servers.join() }
-        let loop = CoordinatorLoop(
-            request, control: control, children: children, wakeUp: wakeUp, observer: observer,
-            interruption: interruption)
-        observer.notice("listening on \(bound.text)")
-        for _ in 0..<options.localWorkers {
-            try children.start(options.workerCommand + ["--coordinator", bound.text])
-        }
-        let result: SessionResult
+        let reporting = ReportingThread(request, observer: observer, wakeUp: wakeUp)
+        var reason: StopReason
         do {
-            result = try loop.run()
+            try startHosted(servers, children, bound, inproc, context)
+            reason = try coordinate(network, data, reporting, children, servers, wakeUp)
         } catch {
-            servers.interrupt(StopReason(.internalError, "\(error)"))
+            _ = reporting.finish()
+            servers.stop(StopReason(.internalError, "\(error)"))
             throw error
         }
-        servers.interrupt(result.reason)
-        return result
+        servers.stop(reason)
+        let (outcomes, failure) = reporting.finish()
+        // The last run's weights are written when the members have gone already.
+        if reason.exitCode == .success, let failure { reason = failure }
+        return SessionResult(outcomes: outcomes, reason: reason)
     }
 
-    /// Loopback: a port from the system. Beyond: fixed ones behind the coordinator's, for firewalls.
-    private func serverEndpoint(_ index: Int, _ coordinator: Endpoint) throws -> Endpoint {
-        let host = coordinator.host ?? "127.0.0.1"
-        guard !coordinator.isLoopback, let port = coordinator.port else {
-            return try Endpoint("tcp://\(host):*")
-        }
-        return try .tcp(host: host, port: port + 1 + UInt16(index))
-    }
-
-    /// Snapshots are the largest frames that come.
+    /// A statement, or what one server measures of a step of any run.
     private var maximumControlFrameByteCount: Int {
-        request.runs.map { ShardPlan(whole: $0.configuration).largestWeightsFrameByteCount }
-            .reduce(FrameHeader.byteCount + Limits.maximumControlPayloadByteCount, max)
+        request.runs.map { ShardPlan(whole: $0.configuration).largestReportFrameByteCount }
+            .reduce(FrameHeader.byteCount + Limits.maximumStatementByteCount, max)
     }
-}
 
-/// The parameter servers that run inside the coordinator's process, each in a thread of its own.
-private final class HostedServers {
-    private let interruption = Interruption()
-    private var threads: [DispatchSemaphore] = []
-
-    func start(
-        coordinator: Endpoint, bind: Endpoint, options: CoordinatorOptions, request: SessionRequest,
-        context: Context, observer: any SessionObserver
+    private func startHosted(
+        _ servers: HostedServers, _ children: ChildProcesses, _ bound: Endpoint,
+        _ inproc: Endpoint, _ context: Context
     ) throws {
         let maximumFrameByteCount =
             request.runs.map { ShardPlan(whole: $0.configuration).largestPushFrameByteCount }.max()
             ?? FrameHeader.byteCount
-        let ready = DispatchSemaphore(value: 0)
-        let ended = DispatchSemaphore(value: 0)
-        let failureBox = Failure()
-        let thread = Thread { [interruption] in
-            defer { ended.signal() }
-            do {
-                // The sockets belong to the thread that makes them.
-                let loop = try ServerLoop(
-                    coordinator: coordinator, bind: bind, advertisedHost: options.advertisedHost,
-                    kernels: request.kernels,
-                    waitTimeoutMilliseconds: request.waitTimeoutMilliseconds,
-                    maximumFrameByteCount: maximumFrameByteCount, context: context,
-                    interruption: interruption, notice: { observer.notice($0) })
-                ready.signal()
-                _ = try loop.run()
-            } catch {
-                failureBox.error.withLock { $0 = error }
-                ready.signal()
-                if !(error is RoleError) { observer.notice("A parameter server stopped: \(error)") }
-            }
+        for index in 0..<(options.hostsServers ? request.placement.servers : 0) {
+            let place = ServerRole.Place(
+                coordinator: inproc, bind: try dataEndpoint(1 + index, bound),
+                advertisedHost: options.advertisedHost,
+                maximumFrameByteCount: maximumFrameByteCount)
+            try servers.start(
+                place, request, context: context, notice: { [observer] in observer.notice($0) },
+                dropped: options.dropped)
         }
-        thread.name = "server"
-        thread.start()
-        threads.append(ended)
-        ready.wait()
-        if let error = failureBox.error.withLock({ $0 }) { throw error }
+        for _ in 0..<options.localWorkers {
+            try children.start(options.workerCommand + ["--coordinator", bound.text])
+        }
     }
 
-    func interrupt(_ reason: StopReason) { interruption.request(reason) }
-
-    func join() {
-        interruption.request(StopReason(.success, "the coordinator is done"))
-        for thread in threads { thread.wait() }
+    private func coordinate(
+        _ network: SocketTransport, _ data: Endpoint, _ reporting: ReportingThread,
+        _ children: ChildProcesses, _ servers: HostedServers, _ wakeUp: WakeUp
+    ) throws -> StopReason {
+        interruption.register(wakeUp)
+        let dataset = request.dataset
+        let advertised =
+            try options.advertisedHost.map { try Endpoint.tcp(host: $0, port: data.port ?? 0) }
+            ?? data
+        let machine = CoordinatorMachine(
+            SessionPlan(
+                session: SessionID(rawValue: UInt32.random(in: 1 ... .max)),
+                dataset: DatasetDescription(
+                    name: dataset.name, sha256: "\(dataset.sha256)",
+                    byteCount: UInt64(dataset.payloadByteCount),
+                    trainingExampleCount: dataset.train.count), dataEndpoint: advertised.text,
+                runs: request.runs.map(\.configuration), minimumWorkers: request.placement.workers,
+                servers: request.placement.servers,
+                waitTimeoutMilliseconds: request.waitTimeoutMilliseconds))
+        var lost: [CoordinatorEvent] = []
+        let engine = CoordinatorEngine(
+            wire: Wire(kernels: KernelSet(request.kernels)),
+            runs: request.runs.map(\.configuration), reporting: reporting,
+            datasetPart: {
+                dataset.payloadChunk(offset: Int($0.offset), byteCount: Int($0.byteCount))
+            },
+            lostChildren: {
+                lost += children.takeExited().flatMap(\.events)
+                if let reason = servers.takeFailure() { lost.append(.failed(reason)) }
+                return lost.isEmpty ? nil : lost.removeFirst()
+            }, notice: { [observer] in observer.notice($0) })
+        var loop = RoleLoop(
+            machine, engine, network, clock: SystemClock(), dropped: options.dropped)
+        let reason = try loop.run(interruption, waitingAt: network)
+        engine.close(reason, isInterrupted: interruption.reason != nil)
+        return reason
     }
 
-    private final class Failure: Sendable {
-        let error = Mutex<(any Error)?>(nil)
+    /// Where the coordinator's own data port (0) and its servers' (from 1) are bound. Loopback: a port from
+    /// the system. Beyond: fixed ones behind the coordinator's, for firewalls.
+    private func dataEndpoint(_ index: Int, _ coordinator: Endpoint) throws -> Endpoint {
+        let host = coordinator.host ?? "127.0.0.1"
+        guard !coordinator.isLoopback else { return try .tcp(host: host, port: 0) }
+        guard let endpoint = coordinator.port(above: 1 + index) else {
+            throw RoleError(
+                .usage,
+                "--bind \(coordinator.text): the data ports lie above it, and there is no port "
+                    + "above 65535; give a lower port")
+        }
+        return endpoint
+    }
+}
+
+extension ChildProcesses.Exited {
+    /// What it means for the session. One that never joined is unknown to the machine.
+    fileprivate var events: [CoordinatorEvent] {
+        let lost = CoordinatorEvent.lost(processID: processID, host: hostName, cause: cause)
+        guard wasNeeded else { return [lost] }
+        let reason = StopReason(
+            exitCode,
+            "worker process \(processID) \(cause) before the session ended: see its messages above")
+        return [lost, .failed(reason)]
     }
 }

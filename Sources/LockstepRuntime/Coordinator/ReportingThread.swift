@@ -8,30 +8,25 @@ import ZeroMQ
 
 /// Records and evaluates beside the coordinator's loop, so that neither disk nor test set delays a step.
 ///
-/// Events go in by a queue and are handled in order; answers come back by another, with a wake-up.
-final class ReportingThread: Sendable {
-    enum Event: Sendable {
-        case begin(PlannedRun, Placement, nanoseconds: UInt64)
-        case committed(Step, StepReport, nanoseconds: UInt64)
-        case evaluate(RunIndex, Step, FloatBuffer)
-        /// Weights: those of the end's step, where they are known.
-        case end(EndRecord.Status, Step, FloatBuffer?, cause: String?)
+/// Events go in by a queue and are handled in order; answers come back by another, with a wake-up. The
+/// queue is bounded by what servers and coordinator keep: see ``Limits/maximumUnrecordedReports`` and
+/// ``Limits/maximumSnapshots``.
+final class ReportingThread: Reporting, Sendable {
+    private enum Event: Sendable {
+        case run(ReportingEvent, nanoseconds: UInt64)
         case finish
-    }
-
-    enum Answer: Sendable {
-        case evaluated(RunIndex, Step, reachedTarget: Bool)
-        case failed(StopReason)
     }
 
     private struct State {
         var events: [Event] = []
-        var answers: [Answer] = []
+        var answers: [CoordinatorEvent] = []
+        /// Steps recorded, and those that were answered.
+        var recorded: (run: RunIndex, step: Step)?
         var outcomes: [RunOutcome] = []
         var failure: StopReason?
-        var isFinished = false
     }
 
+    private let request: SessionRequest
     private let state = Mutex(State())
     private let arrival = DispatchSemaphore(value: 0)
     private let finished = DispatchSemaphore(value: 0)
@@ -39,88 +34,144 @@ final class ReportingThread: Sendable {
     private let kernels: KernelSet
     private let observer: any SessionObserver
 
+    /// An answer after so many steps keeps servers going; more would only wake the loop, which looks at its
+    /// next tick anyway.
+    private static let stepsPerAnswer = 64
+
     init(
         _ request: SessionRequest, observer: any SessionObserver, wakeUp: WakeUp
     ) {
+        self.request = request
         self.wakeUp = wakeUp
         self.observer = observer
         kernels = KernelSet(request.kernels)
-        let dataset = request.dataset
         let thread = Thread { [self] in
-            loop(EvaluationData(dataset))
+            loop(EvaluationData(request.dataset))
             finished.signal()
         }
         thread.name = "reporting"
         thread.start()
     }
 
-    func post(_ event: Event) {
-        state.withLock { $0.events.append(event) }
+    func post(_ event: ReportingEvent) {
+        let nanoseconds = SystemClock.nanoseconds
+        state.withLock { state in
+            if case .end(let ending) = event, ending.status == .interrupted {
+                // A person waits, and nobody for these.
+                state.events.removeAll {
+                    if case .run(.evaluate, _) = $0 { true } else { false }
+                }
+            }
+            state.events.append(.run(event, nanoseconds: nanoseconds))
+        }
         arrival.signal()
     }
 
-    func takeAnswers() -> [Answer] {
+    func takeAnswer() -> CoordinatorEvent? {
         state.withLock { state in
-            defer { state.answers = [] }
-            return state.answers
+            if let (run, step) = state.recorded {
+                state.recorded = nil
+                return .recorded(run, before: step)
+            }
+            return state.answers.isEmpty ? nil : state.answers.removeFirst()
         }
     }
 
     /// Waits until everything posted is recorded; the failure is the first one, if there was any.
     func finish() -> (outcomes: [RunOutcome], failure: StopReason?) {
-        post(.finish)
+        state.withLock { $0.events.append(.finish) }
+        arrival.signal()
         finished.wait()
         return state.withLock { ($0.outcomes, $0.failure) }
     }
 
-    private func answer(_ answer: Answer) {
+    private func answer(_ answer: CoordinatorEvent) {
         state.withLock { $0.answers.append(answer) }
         wakeUp.signal()
     }
 
-    private func loop(_ data: EvaluationData) {
-        var recorder: RunRecorder?
-        var rows: GradientRows?
-        var start: UInt64 = 0
+    private func recorded(_ run: RunIndex, before step: Step) {
+        state.withLock { $0.recorded = (run, step) }
+        if step.index % Self.stepsPerAnswer == 0 { wakeUp.signal() }
+    }
+
+    /// A run while it is recorded.
+    private struct Recording {
+        let run: RunIndex
+        let start: UInt64
+        let rows: GradientRows
+        let recorder: RunRecorder
         var reachedTarget = false
+    }
+
+    private func loop(_ data: EvaluationData) {
+        var recording: Recording?
         while true {
             arrival.wait()
+            // Discarded events leave their signals behind.
             let event = state.withLock { $0.events.isEmpty ? nil : $0.events.removeFirst() }
-            guard let event else { continue }
-            do throws(FileError) {
-                switch event {
-                case .begin(let run, let placement, let nanoseconds):
-                    start = nanoseconds
-                    reachedTarget = false
-                    rows = GradientRows(run.configuration.layout)
-                    recorder = try RunRecorder(
-                        run, data: data, placement: placement, kernels: kernels,
-                        observer: observer)
-                case .committed(let step, let report, let nanoseconds):
-                    // Steps after the one that reached the target are no part of the run.
-                    guard !reachedTarget, let metrics = report.metrics else { continue }
-                    try recorder?.committed(
-                        step, metrics,
-                        squaredGradientNorms: rows?.layerSums(report.squaredNorms) ?? [],
-                        seconds: Double(nanoseconds - start) / 1e9)
-                case .evaluate(let run, let step, let weights):
-                    if reachedTarget { continue }
-                    reachedTarget = try recorder?.evaluate(weights, of: step) ?? false
-                    answer(.evaluated(run, step, reachedTarget: reachedTarget))
-                case .end(let status, let step, let weights, let cause):
-                    try recorder?.end(status, step: step, weights: weights, cause: cause)
-                    if let outcome = recorder?.outcome {
-                        state.withLock { $0.outcomes.append(outcome) }
-                    }
-                    recorder = nil
-                case .finish:
-                    return
+            switch event {
+            case nil: continue
+            case .finish: return
+            case .run(let event, let nanoseconds):
+                do throws(FileError) {
+                    try handle(event, nanoseconds, &recording, data)
+                } catch {
+                    recording = nil
+                    state.withLock { $0.failure = $0.failure ?? error.stopReason }
+                    answer(.failed(error.stopReason))
                 }
-            } catch {
-                recorder = nil
-                state.withLock { $0.failure = $0.failure ?? error.stopReason }
-                answer(.failed(error.stopReason))
             }
+        }
+    }
+
+    private func handle(
+        _ event: ReportingEvent, _ nanoseconds: UInt64, _ recording: inout Recording?,
+        _ data: EvaluationData
+    ) throws(FileError) {
+        switch event {
+        case .begin(let index, let workers, let servers):
+            let run = request.runs[index.index]
+            let placement = Placement(
+                workers: workers, threads: request.placement.threads, servers: servers)
+            recording = Recording(
+                run: index, start: nanoseconds, rows: GradientRows(run.configuration.layout),
+                recorder: try RunRecorder(
+                    run, data: data, placement: placement, kernels: kernels, observer: observer))
+        case .committed(let step, let report):
+            guard let recording else { return }
+            // Steps after the one that reached the target are no part of the run.
+            if !recording.reachedTarget, let metrics = report.metrics {
+                try recording.recorder.committed(
+                    step, metrics,
+                    squaredGradientNorms: recording.rows.layerSums(report.squaredNorms),
+                    seconds: Double(report.nanoseconds - recording.start) / 1e9)
+            }
+            recorded(recording.run, before: step.next)
+        case .evaluate(let run, let step, let weights):
+            guard let current = recording, !current.reachedTarget else { return }
+            let reachedTarget = try current.recorder.evaluate(weights, of: step)
+            recording?.reachedTarget = reachedTarget
+            answer(.evaluated(run, step, reachedTarget: reachedTarget))
+        case .end(let ending):
+            guard let recorder = recording?.recorder else { return }
+            try recorder.end(
+                ending.status.record, step: ending.step, weights: ending.weights,
+                cause: ending.cause)
+            state.withLock { $0.outcomes.append(recorder.outcome) }
+            recording = nil
+        }
+    }
+}
+
+extension RunEnding.Status {
+    fileprivate var record: EndRecord.Status {
+        switch self {
+        case .completed: .completed
+        case .target: .target
+        case .diverged: .diverged
+        case .interrupted: .interrupted
+        case .lost: .lost
         }
     }
 }

@@ -25,7 +25,7 @@ import ZeroMQ
     }
 
     /// The deepest stack of a fold: one more than the tree's height, for up to 2²⁰ leaves.
-    private static let stackDepth = 22
+    static let stackDepth = 22
 
     init(_ slices: GradientSlices, _ kernels: KernelSet, blockLength: Int, maximumNodeCount: Int) {
         self.slices = slices

@@ -3,27 +3,32 @@ import NeuralNetwork
 package import TrainingPlan
 package import ZeroMQ
 
-/// A server's floats in one run: the pushed nodes, the optimiser's state, and the weights of two steps.
+/// A server's floats in one run: the pushed nodes, the optimiser's state, the weights of two steps and of
+/// those that the coordinator wants, and the reports that it has not recorded yet.
 @safe package final class ShardEngine {
-    let order: PrepareRun
+    package let duty: ShardDuty
     package let plan: ShardPlan
     let schedule: RunSchedule
     private let wire: Wire
     private let session: SessionID
     private let incarnation: Incarnation
     private let range: Range<Int>
+    package let reportByteCount: Int
     private let optimizer: Optimizer
     private let slots: [MessageSlot]
     private var nodeFold: NodeFold
     /// Frames of weights: the last two are kept, the others are free once libzmq lets go of them.
-    private var frames: [InFlight<WeightsFrame>] = []
-    private var weights: (step: Step, frame: InFlight<WeightsFrame>)
-    private var olderWeights: (step: Step, frame: InFlight<WeightsFrame>)?
+    private var frames: [InFlight<FrameMemory>] = []
+    private var weights: (step: Step, frame: InFlight<FrameMemory>)
+    private var olderWeights: (step: Step, frame: InFlight<FrameMemory>)?
     /// What is folded and applied at a time.
     private let blocks: [Block]
-    /// Of the step that was applied last: the metrics where this is shard 0, then the squared norm of each of the
-    /// range's rows.
-    private var report: [UInt8]
+    /// Weights that the coordinator wants, ascending by step.
+    private var snapshots: [(step: Step, frame: InFlight<FrameMemory>)] = []
+    /// By step, modulo their count: the metrics where this is shard 0, then the squared norm of each of the
+    /// range's rows. The machine applies no step whose report would take the place of an unrecorded one.
+    private var reports: [InFlight<FrameMemory>?]
+    private var metricsStack: MetricsStack
 
     /// Whole rows, short enough for their partial sums to stay in the first cache.
     private struct Block {
@@ -36,19 +41,19 @@ package import ZeroMQ
     }
 
     package init(
-        _ order: PrepareRun, trainingExampleCount: Int, session: SessionID,
+        _ duty: ShardDuty, trainingExampleCount: Int, session: SessionID,
         incarnation: Incarnation,
         wire: Wire
     ) throws(ShardPlan.PlanError) {
-        let configuration = order.configuration
+        let configuration = duty.order.configuration
         let layout = configuration.layout
-        self.order = order
+        self.duty = duty
         self.wire = wire
         self.session = session
         self.incarnation = incarnation
         schedule = RunSchedule(configuration, trainingExampleCount: trainingExampleCount)
-        plan = try ShardPlan(configuration, shardCount: order.shardCount)
-        range = plan[order.shard]
+        plan = try ShardPlan(configuration, shardCount: duty.shardCount)
+        range = plan[duty.shard]
         optimizer = Optimizer(
             configuration.optimizer, layout: layout, range: range, totalSteps: schedule.totalSteps,
             kernels: wire.kernels)
@@ -63,53 +68,82 @@ package import ZeroMQ
                 floats: part.lowerBound - start..<part.upperBound - start, part: part,
                 firstRow: rows.rows(of: start..<part.lowerBound).count)
         }
-        report = [UInt8](repeating: 0, count: plan.reportByteCount(of: order.shard))
+        reportByteCount = plan.reportByteCount(of: duty.shard)
+        reports = Array(
+            repeating: nil, count: Limits.unrecordedReports(reportByteCount: reportByteCount))
+        metricsStack = MetricsStack(plan.metrics)
         let initial = layout.initialWeights(seed: configuration.seed)
-        weights = (0, InFlight(WeightsFrame(floatCount: range.count)))
+        weights = (0, InFlight(FrameMemory(payloadByteCount: range.count * 4)))
         unsafe weights.frame.memory.payload.copyMemory(
             from: UnsafeRawBufferPointer(
                 start: initial.pointer + range.lowerBound, count: range.count * 4))
-        seal(weights.frame, 0)
+        unsafe wire.seal(header(.weights(address(0))), weights.frame.memory.frame)
     }
 
-    /// Checks a push for this shard: it has the rows that its bits say, and nothing else.
+    /// Checks a push for this shard: its checksum, and that it has the rows that its bits say and nothing
+    /// else.
     package func check(
         _ push: borrowing Message, _ header: FrameHeader
     ) throws(FrameError) {
         let byteCount = unsafe push.withUnsafeBytes { frame in
             unsafe plan.pushedSlices.byteCount(
-                of: FrameCodec.payload(of: frame), order.shard.index)
+                of: FrameCodec.payload(of: frame), duty.shard.index)
         }
         guard let byteCount else { throw .payloadContent(header.type) }
-        try wire.expect(byteCount, header)
+        try wire.verify(push, header, byteCount: byteCount)
     }
 
     package func keep(_ message: inout Message, slot: Int) { swap(&slots[slot].message, &message) }
+
+    /// A step on its way: what it writes, which nobody else touches meanwhile.
+    struct Update {
+        let step: Step
+        fileprivate let next: InFlight<FrameMemory>
+        fileprivate let report: FrameMemory
+    }
 
     /// Folds the kept nodes, takes the mean and updates; the slots are free after.
     ///
     /// - Returns: what is not finite; the weights of `step` are then still the newest.
     package func apply(_ step: Step, _ fold: [FoldInstruction]) -> DivergenceFinding? {
+        let update = begin(step)
+        let finding = compute(update, fold)
+        finish(update, finding)
+        return finding
+    }
+
+    func begin(_ step: Step) -> Update {
+        Update(step: step, next: takeFrame(), report: takeReport(step))
+    }
+
+    /// The long part of a step. Between `begin` and `finish` it may be done in another thread, while this
+    /// one sends the weights, reports and snapshots that are there already.
+    func compute(_ update: Update, _ fold: [FoldInstruction]) -> DivergenceFinding? {
+        let step = update.step
         let examples = schedule.examples(of: step).count
-        let next = takeFrame()
         var finding: DivergenceFinding?
         nodeFold.begin(fold, slots)
         for block in blocks where finding == nil {
             let sum = unsafe nodeFold.sum(of: block.part, fold)
-            unsafe measure(block, sum)
-            finding = unsafe applyBlock(block.floats, step, examples, sum, next.memory.payload)
+            unsafe measure(block, sum, update.report)
+            finding = unsafe applyBlock(
+                block.floats, step, examples, sum, update.next.memory.payload)
         }
-        if order.shard == 0 { foldMetrics(fold) }
-        for slot in slots { slot.message.clear() }
-        if let finding {
-            frames.append(next)
-            return finding
+        if finding != nil { return finding }
+        if duty.shard == 0, let words = unsafe update.report.payload.baseAddress {
+            unsafe metricsStack.fold(fold, slots, into: words)
         }
-        if let older = olderWeights { frames.append(older.frame) }
-        olderWeights = weights
-        weights = (step.next, next)
-        seal(next, step.next)
+        unsafe wire.seal(header(.weights(address(step.next))), update.next.memory.frame)
+        unsafe wire.seal(header(.stepReport(address(step))), update.report.frame)
         return nil
+    }
+
+    func finish(_ update: Update, _ finding: DivergenceFinding?) {
+        for slot in slots { slot.message.clear() }
+        if finding != nil { return frames.append(update.next) }
+        if let older = olderWeights { release(older) }
+        olderWeights = weights
+        weights = (update.step.next, update.next)
     }
 
     private func applyBlock(
@@ -126,7 +160,7 @@ package import ZeroMQ
             newWeights: target)
         if isFinite { return nil }
         let found = unsafe optimizer.divergence(part, sums: sum, newWeights: target)
-        let layout = order.configuration.layout
+        let layout = duty.order.configuration.layout
         let quantity: DivergenceFinding.Quantity =
             switch found?.what {
             case .gradient: .gradient
@@ -138,73 +172,125 @@ package import ZeroMQ
             tensor: layout.tensorName(at: range.lowerBound + (found?.offset ?? part.lowerBound)))
     }
 
-    private func measure(_ block: Block, _ sum: UnsafeRawPointer) {
-        unsafe report.withUnsafeMutableBytes { report in
-            guard let squares = report.baseAddress else { return }
-            let first = unsafe squares + plan.metricsByteCount(of: order.shard)
-            unsafe plan.gradientRows.measure(
-                block.part, sum, wire.kernels, into: first + block.firstRow * 4)
-        }
+    private func measure(_ block: Block, _ sum: UnsafeRawPointer, _ report: FrameMemory) {
+        guard let squares = unsafe report.payload.baseAddress else { return }
+        let first = unsafe squares + plan.metricsByteCount(of: duty.shard)
+        unsafe plan.gradientRows.measure(
+            block.part, sum, wire.kernels, into: first + block.firstRow * 4)
     }
 
-    private func foldMetrics(_ fold: [FoldInstruction]) {
-        // A few words: one small stack of arrays a step.
-        let metrics = plan.metrics
-        let byteCount = metrics.byteCount
-        var stack: [[UInt8]] = []
-        for instruction in fold {
-            switch instruction {
-            case .load(let slot):
-                unsafe slots[slot].message.withUnsafeBytes { frame in
-                    unsafe stack.append([UInt8](frame.suffix(byteCount)))
-                }
-            case .add:
-                let right = stack.removeLast()
-                unsafe stack[stack.count - 1].withUnsafeMutableBytes { left in
-                    unsafe right.withUnsafeBytes { right in
-                        guard let left = left.baseAddress, let right = right.baseAddress else {
-                            return
-                        }
-                        unsafe metrics.fold(left, right, into: left)
-                    }
-                }
-            }
-        }
-        report.replaceSubrange(..<byteCount, with: stack[0])
-    }
+    // MARK: Frames
 
     /// The newest weights' frame, from where it lies.
-    package func weightsMessage() -> Message {
-        unsafe weights.frame.message(weights.frame.memory.frame)
+    package func weightsMessage() -> Message { weights.frame.message() }
+
+    /// The report of a step that is not recorded yet, from where it lies.
+    package func report(_ step: Step) -> Message? { reports[place(of: step)]?.message() }
+
+    /// Keeps the newest weights until they are forgotten.
+    package func keepSnapshot(_ step: Step) {
+        if weights.step == step { snapshots.append(weights) }
     }
 
-    /// The shard's weights of a step that is kept.
-    package func snapshot(_ step: Step) -> Message? {
-        guard let frame = weights.step == step ? weights.frame : olderWeights?.frame else {
-            return nil
-        }
-        return wire.message(
-            header(.snapshot, step),
-            copying: unsafe UnsafeRawBufferPointer(frame.memory.payload).bytes)
+    package func forgetSnapshot(_ step: Step) {
+        guard let index = snapshots.firstIndex(where: { $0.step == step }) else { return }
+        let frame = snapshots.remove(at: index).frame
+        let isNewest = frame === weights.frame || frame === olderWeights?.frame
+        if !isNewest { frames.append(frame) }
     }
 
-    package func stepCommitted(_ step: Step) -> Message {
-        let report = report
-        return unsafe wire.message(header(.stepCommitted, step), copying: report.span.bytes)
+    /// What applying a step takes: a generous guess, on a slow machine.
+    package func expectedMilliseconds(nodeCount: Int) -> Int {
+        range.count * 4 * (nodeCount + Self.passes) / Self.bytesPerMillisecond
     }
 
-    private func header(_ type: MessageType, _ step: Step) -> FrameHeader {
-        FrameHeader(
-            type: type, session: session, run: order.run, incarnation: incarnation, step: step,
-            shard: order.shard)
+    /// Over weights, state, report and the new frame's checksum, in passes over the shard.
+    private static let passes = 8
+    private static let bytesPerMillisecond = 1_000_000
+
+    /// A part of the shard's weights of a step that is kept; nil where there is no such part.
+    package func part(_ request: SnapshotPart) -> Message? {
+        let step = request.address.step
+        let kept =
+            weights.step == step
+            ? weights
+            : olderWeights?.step == step ? olderWeights : snapshots.first { $0.step == step }
+        let (start, count) = (Int(request.part.offset), Int(request.part.byteCount))
+        guard let payload = unsafe kept?.frame.memory.payload, start + count <= payload.count
+        else { return nil }
+        return unsafe wire.message(
+            header(.snapshotPart(request)),
+            copying: UnsafeRawBufferPointer(rebasing: payload[start..<start + count]).bytes)
     }
 
-    private func seal(_ frame: InFlight<WeightsFrame>, _ step: Step) {
-        unsafe wire.seal(header(.weights, step), frame.memory.frame)
+    package func header(_ content: FrameContent) -> FrameHeader {
+        FrameHeader(content, session: session, incarnation: incarnation)
     }
 
-    private func takeFrame() -> InFlight<WeightsFrame> {
+    private func address(_ step: Step) -> StepAddress {
+        StepAddress(
+            run: duty.order.run, generation: duty.order.generation, step: step, shard: duty.shard)
+    }
+
+    private func place(of step: Step) -> Int { step.index % reports.count }
+
+    /// A frame for the report of a step: that of an earlier step, which is recorded, if libzmq does not
+    /// read it any more.
+    private func takeReport(_ step: Step) -> FrameMemory {
+        let place = place(of: step)
+        if let report = reports[place], report.isIdle { return report.memory }
+        let report = InFlight(FrameMemory(payloadByteCount: reportByteCount))
+        reports[place] = report
+        return report.memory
+    }
+
+    private func takeFrame() -> InFlight<FrameMemory> {
         if let index = frames.firstIndex(where: \.isIdle) { return frames.remove(at: index) }
-        return InFlight(WeightsFrame(floatCount: range.count))
+        return InFlight(FrameMemory(payloadByteCount: range.count * 4))
+    }
+
+    /// Takes a frame back, unless it is still wanted.
+    private func release(_ weights: (step: Step, frame: InFlight<FrameMemory>)) {
+        let isWanted = snapshots.contains { $0.frame === weights.frame }
+        if !isWanted { frames.append(weights.frame) }
+    }
+}
+
+/// Folds the metrics of nodes in tree order, in memory of its own.
+private struct MetricsStack {
+    private let metrics: StepMetricsLayout
+    private var words: [UInt8]
+
+    init(_ metrics: StepMetricsLayout) {
+        self.metrics = metrics
+        words = Array(repeating: 0, count: NodeFold.stackDepth * metrics.byteCount)
+    }
+
+    /// Writes the root's metrics to `target`.
+    mutating func fold(
+        _ fold: [FoldInstruction], _ slots: [MessageSlot], into target: UnsafeMutableRawPointer
+    ) {
+        let byteCount = metrics.byteCount
+        var height = 0
+        unsafe words.withUnsafeMutableBytes { words in
+            guard let start = words.baseAddress else { return }
+            for instruction in fold {
+                switch instruction {
+                case .load(let slot):
+                    unsafe slots[slot].message.withUnsafeBytes { frame in
+                        let place = unsafe UnsafeMutableRawBufferPointer(
+                            start: start + height * byteCount, count: byteCount)
+                        unsafe place.copyMemory(
+                            from: UnsafeRawBufferPointer(rebasing: frame.suffix(byteCount)))
+                    }
+                    height += 1
+                case .add:
+                    height -= 1
+                    let left = unsafe start + (height - 1) * byteCount
+                    unsafe metrics.fold(left, left + byteCount, into: left)
+                }
+            }
+            unsafe target.copyMemory(from: start, byteCount: byteCount)
+        }
     }
 }

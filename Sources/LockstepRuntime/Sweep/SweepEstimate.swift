@@ -25,7 +25,7 @@ package struct SweepEstimate {
     private static let secondsForOne = 0.02
 
     package init(_ configurations: [RunConfiguration], dataset: Dataset, kernels: KernelVariant) {
-        let start = Clock.nanoseconds
+        let start = SystemClock.nanoseconds
         let data = EvaluationData(dataset)
         let kernels = KernelSet(kernels)
         let team = ThreadTeam(count: 1)
@@ -33,7 +33,7 @@ package struct SweepEstimate {
         var measured: [Kind: Timing] = [:]
         for configuration in configurations {
             let kind = Self.kind(configuration)
-            let isOver = Clock.seconds(since: start) > Self.secondsForAll
+            let isOver = SystemClock.seconds(since: start) > Self.secondsForAll
             guard measured[kind] == nil, measured.isEmpty || !isOver else { continue }
             measured[kind] = Timing(
                 configuration, data: data, kernels: kernels, team: team,
@@ -53,7 +53,7 @@ package struct SweepEstimate {
         seconds = zip(configurations, timed).map { configuration, seconds in
             seconds ?? configuration.work(on: dataset) * secondsOfWork
         }
-        measuringSeconds = Clock.seconds(since: start)
+        measuringSeconds = SystemClock.seconds(since: start)
     }
 
     private static func kind(_ configuration: RunConfiguration) -> Kind {
@@ -89,18 +89,19 @@ private struct Timing {
         _ = engine.advance(0, isMeasured: false)
         var step: Step = 1
         var examples = 0
-        let start = Clock.nanoseconds
-        while step < schedule.endStep, examples == 0 || Clock.seconds(since: start) < seconds {
+        let start = SystemClock.nanoseconds
+        while step < schedule.endStep, examples == 0 || SystemClock.seconds(since: start) < seconds
+        {
             _ = engine.advance(step, isMeasured: false)
             examples += schedule.examples(of: step).count
             step = step.next
         }
-        secondsPerExample = Clock.seconds(since: start) / Double(max(examples, 1))
+        secondsPerExample = SystemClock.seconds(since: start) / Double(max(examples, 1))
         let evaluator = Evaluator(configuration.architecture, kernels: kernels, examples: data.test)
-        let evaluationStart = Clock.nanoseconds
+        let evaluationStart = SystemClock.nanoseconds
         _ = evaluator.evaluate(engine.weights)
         secondsPerJudgedExample =
-            Clock.seconds(since: evaluationStart) / Double(max(data.dataset.test.count, 1))
+            SystemClock.seconds(since: evaluationStart) / Double(max(data.dataset.test.count, 1))
     }
 
     func seconds(of configuration: RunConfiguration, on dataset: Dataset) -> Double {

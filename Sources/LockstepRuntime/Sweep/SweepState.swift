@@ -44,7 +44,7 @@ final class SweepState: Sendable {
     private let totalWork: Double
     private let observer: any SweepObserver
     private let state: Mutex<State>
-    private let start = Clock.nanoseconds
+    private let start = SystemClock.nanoseconds
 
     /// A person's eye follows no more.
     private static let progressIntervalNanoseconds: UInt64 = 100_000_000
@@ -98,7 +98,7 @@ final class SweepState: Sendable {
     func advance(_ job: Job, to share: Double) {
         state.withLock { state in
             state.shares[job.index] = share
-            let now = Clock.nanoseconds
+            let now = SystemClock.nanoseconds
             guard now - state.lastProgress >= Self.progressIntervalNanoseconds else { return }
             state.lastProgress = now
             observer.progress(progress(state))
@@ -121,7 +121,7 @@ final class SweepState: Sendable {
     }
 
     private func progress(_ state: borrowing State) -> SweepProgress {
-        let seconds = Clock.seconds(since: start)
+        let seconds = SystemClock.seconds(since: start)
         let done = state.shares.reduce(state.workDone) { sum, entry in
             sum + entry.value * jobs[entry.key].work
         }

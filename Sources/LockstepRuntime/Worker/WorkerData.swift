@@ -2,14 +2,17 @@ import Datasets
 import Hashing
 import LockstepProtocol
 import NeuralNetwork
+import TrainingPlan
 import ZeroMQ
 
 /// How a worker comes by the session's data set: given, from the cache, or from the coordinator.
 ///
 /// What trains is the sparse form; the pixels are let go of as soon as it is made.
-final class WorkerData {
+final class WorkerData: WorkerDataSource {
     private(set) var examples: SparseExamples?
     private(set) var trainingExampleCount = 0
+    let isQuick = false
+    let shape = ExampleShape.digits
     private var given: Dataset?
     private let cache: DatasetCache
     private let notice: (String) -> Void
@@ -39,13 +42,13 @@ final class WorkerData {
     }
 
     /// Keeps a part that the coordinator has sent.
-    func store(_ message: borrowing Message, _ chunk: DatasetChunk) {
+    func store(_ message: borrowing Message, _ part: BytePart) {
         unsafe message.withUnsafeBytes { frame in
-            let part = unsafe FrameCodec.payload(of: frame)
+            let source = unsafe FrameCodec.payload(of: frame)
             unsafe payload.withUnsafeMutableBytes { bytes in
                 unsafe UnsafeMutableRawBufferPointer(
-                    rebasing: bytes[Int(chunk.offset)..<Int(chunk.offset) + part.count]
-                ).copyMemory(from: part)
+                    rebasing: bytes[Int(part.offset)..<Int(part.offset) + source.count]
+                ).copyMemory(from: source)
             }
         }
     }

@@ -6,7 +6,7 @@ import ZeroMQ
 
 /// A worker's floats in one run: weights, gradients on their way, and the slices that have come.
 final class WorkerRunEngine {
-    let order: StartRun
+    let duty: WorkDuty
     let plan: ShardPlan
     private let schedule: RunSchedule
     private let incarnation: Incarnation
@@ -19,6 +19,7 @@ final class WorkerRunEngine {
     private var epoch = -1
     private let fullNodes: [LeafRange]
     private let lastNodes: [LeafRange]
+    private let threadCount: Int
     /// By node of the current step: what was computed and may be pushed again.
     private var computed: [(node: LeafRange, gradient: InFlight<GradientBuffer>)] = []
     private var currentStep: Step = 0
@@ -27,40 +28,49 @@ final class WorkerRunEngine {
     private let kept: [MessageSlot]
 
     init(
-        _ order: StartRun, incarnation: Incarnation, session: SessionID, examples: SparseExamples,
-        trainingExampleCount: Int, threads: ThreadTeam, wire: Wire
+        _ duty: WorkDuty, incarnation: Incarnation, session: SessionID, examples: SparseExamples,
+        trainingExampleCount: Int, team: ThreadTeam, wire: Wire
     ) throws {
-        let configuration = order.configuration
-        self.order = order
+        let configuration = duty.order.configuration
+        self.duty = duty
         self.incarnation = incarnation
         self.session = session
         self.wire = wire
+        threadCount = team.count
         schedule = RunSchedule(configuration, trainingExampleCount: trainingExampleCount)
-        plan = try ShardPlan(configuration, shardCount: order.servers.count)
+        plan = try ShardPlan(configuration, shardCount: duty.servers.count)
         engine = GradientEngine(
             configuration.architecture, kernels: wire.kernels, examples: examples,
-            leafSize: schedule.microBatch, slices: plan.pushedSlices, team: threads)
+            leafSize: schedule.microBatch, slices: plan.pushedSlices, team: team)
         weights = configuration.layout.initialWeights(seed: configuration.seed)
         engine.load(weights)
         sampleOrder = SampleOrder(seed: configuration.seed, count: schedule.exampleCount)
         indices = [UInt32](repeating: 0, count: schedule.exampleCount)
         kept = plan.slices.indices.flatMap { _ in [MessageSlot(), MessageSlot()] }
-        let ordinal = WorkerOrdinal(order.view.workers.firstIndex(of: incarnation) ?? 0)
-        let workerCount = order.view.workers.count
-        func nodes(_ leafCount: Int) -> [LeafRange] {
-            LeafAssignment(leafCount: leafCount, workerCount: workerCount).nodes(of: ordinal)
-        }
-        fullNodes = nodes(schedule.leafCounts.full)
-        lastNodes = nodes(schedule.leafCounts.last)
+        fullNodes = ReductionTree(leafCount: schedule.leafCounts.full)
+            .maximalNodes(covering: duty.leaves)
+        lastNodes = ReductionTree(leafCount: schedule.leafCounts.last)
+            .maximalNodes(covering: duty.lastLeaves)
     }
 
     /// The largest frame that a server of this run sends.
-    var maximumFrameByteCount: Int { plan.largestWeightsFrameByteCount }
+    var maximumFrameByteCount: Int {
+        max(plan.largestWeightsFrameByteCount, Limits.maximumPartFrameByteCount)
+    }
 
     /// The nodes that this worker computes in a step, ascending.
     func nodes(of step: Step) -> [LeafRange] {
         schedule.epochEnds(after: step) ? lastNodes : fullNodes
     }
+
+    /// What a node may take: a generous guess, on a slow core.
+    func expectedMilliseconds(of node: LeafRange) -> Int {
+        let operationsPerExample = 6 * plan.layout.parameterCount
+        let examples = node.leafCount * schedule.microBatch
+        return examples * operationsPerExample / (Self.operationsPerMillisecond * threadCount)
+    }
+
+    private static let operationsPerMillisecond = 10_000_000
 
     /// The gradients of the last step are no longer needed.
     func begin(_ step: Step) {
@@ -84,10 +94,11 @@ final class WorkerRunEngine {
                 UnsafeBufferPointer(rebasing: indices[first..<end]), into: gradient.memory)
         }
         for shard in plan.slices.indices {
-            var header = FrameHeader(
-                type: .push, session: session, run: order.run, incarnation: incarnation, step: step,
+            let address = StepAddress(
+                run: duty.order.run, generation: duty.order.generation, step: step,
                 shard: ShardIndex(shard))
-            header.node = node
+            let header = FrameHeader(
+                .push(address, node: node), session: session, incarnation: incarnation)
             unsafe wire.seal(header, gradient.memory.frame(shard))
         }
         computed.append((node, gradient))

@@ -69,11 +69,15 @@ struct Exchange {
         unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[FrameHeader.byteCount...])
     }
 
+    static func address(_ step: Int) -> StepAddress {
+        StepAddress(run: 0, generation: 0, step: Step(step), shard: 0)
+    }
+
     /// Writes the header, with length and checksum of the payload.
-    func seal(_ type: MessageType, _ step: Int, _ kernels: KernelSet) {
-        var header = FrameHeader(type: type, step: Step(step), leafCount: 1)
+    func seal(_ content: FrameContent, _ kernels: KernelSet) {
+        var header = FrameHeader(content, session: 1, incarnation: 1)
         let payload = unsafe UnsafeRawBufferPointer(self.payload)
-        header.payloadByteCount = UInt64(payload.count)
+        header.payloadByteCount = payload.count
         unsafe header.payloadChecksum = kernels.checksum(of: payload)
         unsafe FrameCodec.encode(header, into: bytes)
     }

@@ -76,7 +76,7 @@ private final class ExchangeServer {
         if let payload = unsafe frame.payload.baseAddress {
             unsafe kernels.copyFloats(weights.pointer, payload, floats)
         }
-        frame.seal(.weights, step, kernels)
+        frame.seal(.weights(BenchFrame.address(step)), kernels)
         // The frame outlives its messages: two of them take turns, and a worker has the last one before
         // it pushes again.
         let handler = ReleaseHandler {}

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import LockstepProtocol
 import NeuralNetwork
+import TrainingPlan
 import ZeroMQ
 
 /// A worker of the exchange: a process that `transport` starts. Prints microseconds a step.
@@ -54,7 +55,8 @@ private final class Connection {
 
     /// The frame is written anew only after its answer, when libzmq has long sent it.
     func push(_ step: Int, _ kernels: KernelSet) throws {
-        frame.seal(.push, step, kernels)
+        frame.seal(
+            .push(BenchFrame.address(step), node: LeafRange(firstLeaf: 0, leafCount: 1)), kernels)
         guard try socket.send(frame.message(handler)).isSent else {
             throw BenchError(.lostPeer, "the queue to a server is full")
         }

@@ -1,0 +1,203 @@
+import TrainingPlan
+
+/// A member's side of its tie to the coordinator: statuses, numbered and in time, the lease, and the
+/// goodbye.
+///
+/// Server and worker have the same; time comes from them.
+package struct MemberLink: Sendable {
+    /// What is due now.
+    enum Due: Hashable {
+        case status
+        case stop(StopReason)
+    }
+
+    /// What follows from an assignment.
+    enum Reception: Hashable {
+        case duty(Duty)
+        /// The member departs, and says so in a status.
+        case depart
+        case stop(StopReason)
+        case drop(DropReason)
+    }
+
+    private enum State: Hashable {
+        /// With the reason, after it was open.
+        case closed(StopReason?)
+        case greeting(since: Instant)
+        case joined
+        /// Failed, or told or wanting to leave: waits until that has been heard.
+        case departing(MemberPhase, StopReason, since: Instant)
+    }
+
+    package let member: MemberDescription
+    /// As the person gave it, for messages.
+    package let coordinatorAddress: String
+    package let waitTimeoutMilliseconds: Int
+    package private(set) var session = SessionID.none
+    package private(set) var incarnation = Incarnation.none
+    private var state = State.closed(nil)
+    private var lastNumber: StatementNumber = 0
+    private var reached: StatementNumber = 0
+    private var lastSent: Instant = 0
+    private var lastHeard: Instant = 0
+    /// What keeps the coordinator's name from being used.
+    private var nameProblem: String?
+
+    package init(
+        member: MemberDescription, coordinatorAddress: String, waitTimeoutMilliseconds: Int
+    ) {
+        self.member = member
+        self.coordinatorAddress = coordinatorAddress
+        self.waitTimeoutMilliseconds = waitTimeoutMilliseconds
+    }
+
+    /// Whether the member takes part: neither greeting, departing nor gone.
+    var isJoined: Bool { state == .joined }
+
+    /// Why the member has ended, once it has.
+    var end: StopReason? {
+        if case .closed(let reason) = state { reason } else { nil }
+    }
+
+    /// What a status says of a member that departs, whatever it did before.
+    var departure: MemberPhase? {
+        if case .departing(let phase, _, _) = state { phase } else { nil }
+    }
+
+    mutating func open(now: Instant) { state = .greeting(since: now) }
+
+    /// The first reason counts.
+    mutating func close(_ reason: StopReason) {
+        if end == nil { state = .closed(reason) }
+    }
+
+    /// The member cannot go on.
+    ///
+    /// - Returns: false if it was departing already.
+    mutating func fail(_ reason: StopReason, now: Instant) -> Bool {
+        depart(.failed(reason), reason, now: now)
+    }
+
+    /// The member leaves.
+    ///
+    /// - Returns: false if it was departing already.
+    mutating func leave(_ reason: StopReason, now: Instant) -> Bool {
+        depart(.leaving(reason), reason, now: now)
+    }
+
+    private mutating func depart(
+        _ phase: MemberPhase, _ reason: StopReason, now: Instant
+    ) -> Bool {
+        guard state == .joined else { return false }
+        state = .departing(phase, reason, since: now)
+        return true
+    }
+
+    /// The status to be sent now.
+    mutating func status(_ phase: MemberPhase, now: Instant) -> (StatementNumber, Status) {
+        lastNumber = lastNumber.next
+        lastSent = now
+        return (
+            lastNumber, Status(member: member, reached: reached, phase: departure ?? phase)
+        )
+    }
+
+    /// Judges an assignment with what its header says; the first one makes the member one.
+    mutating func receive(
+        _ assignment: Assignment, _ number: StatementNumber, session itsSession: SessionID,
+        incarnation receiver: Incarnation, now: Instant
+    ) -> Reception {
+        if case .closed = state { return .drop(.staleSession) }
+        if case .refused(let reason) = assignment.duty {
+            // Also by a coordinator that was started again, whose session is another one.
+            return receiver == incarnation ? .stop(reason) : .drop(.staleIncarnation)
+        }
+        if case .greeting = state {
+            session = itsSession
+            incarnation = receiver
+            state = .joined
+        }
+        guard itsSession == session else { return .drop(.staleSession) }
+        guard receiver == incarnation else { return .drop(.staleIncarnation) }
+        lastHeard = now
+        guard number > reached else { return .drop(.staleStatement) }
+        reached = number
+        guard case .leave(let farewell) = assignment.duty else {
+            // Whoever departs takes no duty any more.
+            return state == .joined ? .duty(assignment.duty) : .drop(.staleStatement)
+        }
+        if case .departing(_, let reason, _) = state, farewell.isHeard { return .stop(reason) }
+        _ = leave(farewell.reason, now: now)
+        return .depart
+    }
+
+    /// - Parameters:
+    ///   - phase: where the member stands, for the message of a lost coordinator.
+    ///   - isUrgent: the member waits for an answer.
+    mutating func tick(now: Instant, phase: MemberPhase, isUrgent: Bool = false) -> Due? {
+        let silence = now.milliseconds(since: lastHeard)
+        var isAnswered = false
+        switch state {
+        case .closed: return nil
+        case .greeting(let since):
+            if now.milliseconds(since: since) >= waitTimeoutMilliseconds {
+                return .stop(noAnswer)
+            }
+        case .joined:
+            if silence >= Limits.peerLeaseMilliseconds {
+                return .stop(lostCoordinator(silenceMilliseconds: silence, phase))
+            }
+            isAnswered = silence < 2 * Limits.heartbeatIntervalMilliseconds && !isUrgent
+        case .departing(_, let reason, let since):
+            if now.milliseconds(since: since) >= Limits.farewellMilliseconds {
+                return .stop(reason)
+            }
+        }
+        let interval =
+            isAnswered
+            ? Limits.heartbeatIntervalMilliseconds : Limits.unansweredIntervalMilliseconds
+        return now.milliseconds(since: lastSent) >= interval ? .status : nil
+    }
+
+    /// A frame of another version has come from the coordinator.
+    func otherVersion(_ version: UInt16) -> StopReason {
+        StopReason(
+            .mismatch,
+            "the coordinator at \(coordinatorAddress) speaks protocol version \(version), and this "
+                + "\(member.role.rawValue) speaks \(protocolVersion): start the same release "
+                + "of Lockstep everywhere")
+    }
+
+    /// The coordinator's name stands for no address. It may later, so that the member goes on to ask.
+    ///
+    /// - Returns: what to tell at once; nil if an answer has come all the same.
+    mutating func unresolved(_ problem: String) -> String? {
+        guard case .greeting = state else { return nil }
+        nameProblem = problem
+        return "the coordinator at \(coordinatorAddress): \(problem); trying again for "
+            + "\(seconds(waitTimeoutMilliseconds)) s"
+    }
+
+    private var noAnswer: StopReason {
+        let problem = nameProblem.map { " (\($0))" } ?? ""
+        return StopReason(
+            .unavailable,
+            "no coordinator has answered at \(coordinatorAddress)\(problem) within "
+                + "\(seconds(waitTimeoutMilliseconds)) s: start it, check the address, or wait "
+                + "longer with --wait-timeout")
+    }
+
+    private func lostCoordinator(silenceMilliseconds: Int, _ phase: MemberPhase) -> StopReason {
+        StopReason(
+            .lostPeer,
+            "the coordinator at \(coordinatorAddress) has been silent for "
+                + "\(seconds(silenceMilliseconds)) s; this \(member.role.rawValue) was \(phase): look "
+                + "at the coordinator's log and start again")
+    }
+}
+
+/// Milliseconds as seconds for a person, e.g. `10` or `2.5`.
+package func seconds(_ milliseconds: Int) -> String {
+    let (whole, rest) = milliseconds.quotientAndRemainder(dividingBy: 1000)
+    return rest < 100 ? "\(whole)" : "\(whole).\(rest / 100)"
+}

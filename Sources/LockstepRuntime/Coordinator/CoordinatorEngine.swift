@@ -1,0 +1,244 @@
+package import LockstepProtocol
+import NeuralNetwork
+package import TrainingPlan
+package import ZeroMQ
+
+/// Does what the coordinator's machine decides: tells members, puts reports and weights together, and has
+/// them recorded and evaluated.
+package final class CoordinatorEngine: RoleEngine {
+    private let wire: Wire
+    private let runs: [RunConfiguration]
+    private let reporting: any Reporting
+    private let datasetPart: (BytePart) -> RawBytes
+    private let lostChildren: () -> CoordinatorEvent?
+    private let notice: (String) -> Void
+    /// The run that is open.
+    private var run: OpenRun?
+
+    /// What has come of a run, and not from all shards yet.
+    private struct OpenRun {
+        let start: RunStart
+        let plan: ShardPlan
+        var committed: Step = 0
+        /// By step. Servers run ahead no further than ``Limits`` lets them keep reports.
+        var reports: [Step: StepReport] = [:]
+        /// Weights that have come whole or in part, by step.
+        var snapshots: [Step: FloatBuffer] = [:]
+    }
+
+    /// - Parameters:
+    ///   - datasetPart: the bytes of a part of the data set.
+    ///   - lostChildren: the next process of this one that has exited, if there is one.
+    package init(
+        wire: Wire, runs: [RunConfiguration], reporting: any Reporting,
+        datasetPart: @escaping (BytePart) -> RawBytes,
+        lostChildren: @escaping () -> CoordinatorEvent? = { nil },
+        notice: @escaping (String) -> Void
+    ) {
+        self.wire = wire
+        self.runs = runs
+        self.reporting = reporting
+        self.datasetPart = datasetPart
+        self.lostChildren = lostChildren
+        self.notice = notice
+    }
+
+    /// Bytes that are copied into a message.
+    package typealias RawBytes = [UInt8]
+
+    // MARK: Frames
+
+    package func decode(
+        _ message: borrowing Message, from port: Port, for machine: CoordinatorMachine
+    ) throws(FrameError) -> (CoordinatorInbound, FrameHeader) {
+        let header = try wire.header(of: message)
+        let isOurs = header.session == machine.plan.session
+        switch (header.content, port) {
+        case (.status(let number), .controlPeer):
+            return (.status(number, try wire.statement(message, header)), header)
+        case (.stepReport(let address), .controlPeer):
+            if isOurs {
+                try wire.verify(
+                    message, header,
+                    byteCount: ofShard(address.shard) { $0.reportByteCount(of: address.shard) })
+            }
+            return (.report(address), header)
+        case (.datasetRequest(let part), .dataPeer):
+            return (.datasetRequest(part), header)
+        case (.snapshotPart(let request), .shard(let shard))
+        where request.address.shard == shard:
+            if isOurs { try wire.verify(message, header, byteCount: Int(request.part.byteCount)) }
+            return (.snapshotPart(request), header)
+        default: throw .wrongDirection(header.type)
+        }
+    }
+
+    /// Nil where no run is open; 0 where it has no such shard.
+    private func ofShard(_ shard: ShardIndex, _ byteCount: (ShardPlan) -> Int) -> Int? {
+        run.map { shard.index < $0.plan.shardCount ? byteCount($0.plan) : 0 }
+    }
+
+    package var isBusy: Bool { false }
+    package func work() {}
+
+    package func nextEvent() -> CoordinatorEvent? {
+        guard let answer = reporting.takeAnswer() else { return lostChildren() }
+        if case .evaluated(_, let step, let reachedTarget) = answer, !reachedTarget, let run {
+            self.run?.snapshots = run.snapshots.filter { $0.key >= step }
+        }
+        return answer
+    }
+
+    // MARK: Actions
+
+    package func perform(
+        _ action: CoordinatorAction, for machine: CoordinatorMachine, _ inHand: inout Message,
+        over network: any Transport
+    ) throws {
+        switch action {
+        case .keepReport(let shard, let step): keepReport(inHand, shard, step)
+        case .recordStep(_, let step):
+            run?.committed = step.next
+            if let report = run?.reports.removeValue(forKey: step) {
+                reporting.post(.committed(step, report))
+            }
+        case .send(let peer, let number, let incarnation, let assignment):
+            let message = wire.message(
+                .assignment(number), assignment, session: machine.plan.session,
+                incarnation: incarnation)
+            _ = try network.send(message, to: .controlPeer(peer))
+        case .sendVersion(let peer):
+            let header = FrameHeader(
+                .assignment(0), session: machine.plan.session, incarnation: .none)
+            _ = try network.send(wire.message(header), to: .controlPeer(peer))
+        case .sendDatasetPart(let peer, let part):
+            let header = FrameHeader(
+                .datasetPart(part), session: machine.plan.session,
+                incarnation: .none)
+            let bytes = datasetPart(part)
+            _ = try unsafe network.send(
+                wire.message(header, copying: bytes.span.bytes), to: .dataPeer(peer))
+        case .requestPart(let request):
+            let header = FrameHeader(
+                .snapshotRequest(request), session: machine.plan.session, incarnation: .none)
+            _ = try network.send(wire.message(header), to: .shard(request.address.shard))
+        case .keepPart(let part): keepPart(inHand, part)
+        case .reconnect(let shard): try connect(shard, network)
+        case .evaluate(let index, let step):
+            if let weights = run?.snapshots[step] {
+                reporting.post(.evaluate(index, step, weights))
+            }
+        case .beginRun(let start): try begin(start, network)
+        case .endRun(let end): self.end(end, network)
+        case .notice(let notice): self.notice("\(notice)")
+        }
+    }
+
+    private func begin(_ start: RunStart, _ network: any Transport) throws {
+        // Nil where there are more shards than rows; the machine does not begin such a run.
+        guard
+            let plan = try? ShardPlan(runs[start.run.index], shardCount: start.servers.count)
+        else { return }
+        run = OpenRun(start: start, plan: plan)
+        for shard in start.addresses.indices { try connect(ShardIndex(shard), network) }
+        reporting.post(
+            .begin(start.run, workers: start.workers.count, servers: start.servers.count))
+    }
+
+    private func connect(_ shard: ShardIndex, _ network: any Transport) throws {
+        guard let run else { return }
+        try network.connect(
+            .shard(shard), to: run.start.addresses[shard.index].endpoint,
+            maximumFrameByteCount: Limits.maximumPartFrameByteCount)
+    }
+
+    private func keepReport(_ message: borrowing Message, _ shard: ShardIndex, _ step: Step) {
+        guard let plan = run?.plan else { return }
+        let rows = plan.rows(of: shard)
+        var report =
+            run?.reports[step] ?? StepReport(rowCount: plan.gradientRows.count)
+        report.nanoseconds = SystemClock.nanoseconds
+        unsafe message.withUnsafeBytes { frame in
+            let payload = unsafe FrameCodec.payload(of: frame)
+            let target = unsafe UnsafeMutableRawBufferPointer(
+                start: report.squaredNorms.pointer + rows.lowerBound, count: rows.count * 4)
+            unsafe target.copyMemory(
+                from: UnsafeRawBufferPointer(rebasing: payload.suffix(target.count)))
+            if shard == 0, let words = payload.baseAddress {
+                unsafe report.metrics = plan.metrics.metrics(words)
+            }
+        }
+        run?.reports[step] = report
+    }
+
+    private func keepPart(_ message: borrowing Message, _ part: SnapshotPart) {
+        guard let plan = run?.plan else { return }
+        let step = part.address.step
+        let weights = run?.snapshots[step] ?? FloatBuffer(count: plan.layout.parameterCount)
+        run?.snapshots[step] = weights
+        let slice = plan[part.address.shard]
+        let start = slice.lowerBound * 4 + Int(part.part.offset)
+        guard start + Int(part.part.byteCount) <= slice.upperBound * 4 else { return }
+        unsafe message.withUnsafeBytes { frame in
+            let target = unsafe UnsafeMutableRawBufferPointer(
+                start: UnsafeMutableRawPointer(weights.pointer) + start,
+                count: Int(part.part.byteCount))
+            unsafe target.copyMemory(from: FrameCodec.payload(of: frame))
+        }
+    }
+
+    // MARK: The end
+
+    private func end(_ end: RunEnd, _ network: any Transport) {
+        guard let run else { return }
+        let status: RunEnding.Status
+        switch end.status {
+        case .completed: status = .completed
+        case .target: status = .target
+        case .diverged: status = .diverged
+        // The session ends with it: its reason is the cause, and comes with `close`.
+        case .interrupted, .failed: return
+        }
+        for shard in run.start.addresses.indices { network.disconnect(.shard(ShardIndex(shard))) }
+        reporting.post(
+            .end(
+                RunEnding(
+                    status: status, step: end.step, weights: run.snapshots[end.step],
+                    cause: end.divergence.map { "\($0)" })))
+        self.run = nil
+    }
+
+    /// The coordinator leaves. A run that is still open has no result but its records: weights may have
+    /// come in part, and none are called its weights.
+    package func close(_ reason: StopReason, isInterrupted: Bool) {
+        guard let run else { return }
+        reporting.post(
+            .end(
+                RunEnding(
+                    status: isInterrupted ? .interrupted : .lost, step: run.committed,
+                    weights: nil, cause: reason.text)))
+        self.run = nil
+    }
+}
+
+extension CoordinatorNotice: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .joined(let member, let threads):
+            member.role == .worker && threads > 1
+                ? "\(member) joined with \(threads) threads" : "\(member) joined"
+        case .ready(let member): "\(member) is ready"
+        case .refused(let member, let reason):
+            "\(member.role.rawValue) process \(member.processID) of host \(member.host) was refused: "
+                + reason.text
+        case .left(let member, let reason): "\(member) left: \(reason)"
+        case .malformed(let peer, let error):
+            "connection \(peer) sent a frame that was ignored: \(error)"
+        case .idleWorkers(_, let count):
+            "there are more workers than micro-batches in a step: \(count) of them will idle; a larger "
+                + "--batch-size or a smaller --micro-batch gives them work"
+        case .withoutGoodbye(let member): "\(member) has not said goodbye"
+        case .dropped(let text): "dropped frames: \(text)"
+        }
+    }
+}

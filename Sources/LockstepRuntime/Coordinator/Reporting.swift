@@ -1,0 +1,48 @@
+import Convergence
+package import LockstepProtocol
+package import NeuralNetwork
+package import TrainingPlan
+
+/// What the coordinator's engine has to tell whoever records and evaluates.
+package enum ReportingEvent: Sendable {
+    case begin(RunIndex, workers: Int, servers: Int)
+    case committed(Step, StepReport)
+    /// Evaluate these weights of a step.
+    case evaluate(RunIndex, Step, FloatBuffer)
+    case end(RunEnding)
+}
+
+/// How a run ended, and its weights, where they are known.
+package struct RunEnding: Sendable {
+    package enum Status: Sendable {
+        case completed, target, diverged
+        /// Without a result: nothing more is evaluated.
+        case interrupted, lost
+    }
+
+    package var status: Status
+    package var step: Step
+    package var weights: FloatBuffer?
+    package var cause: String?
+}
+
+/// What the servers have measured of one step.
+package struct StepReport: Sendable {
+    /// Those of shard 0.
+    package var metrics: StepMetrics?
+    /// Of the gradient's sum, by row.
+    package let squaredNorms: FloatBuffer
+    /// When the last part of it came.
+    package var nanoseconds: UInt64 = 0
+
+    package init(rowCount: Int) { squaredNorms = FloatBuffer(count: rowCount) }
+}
+
+/// Whoever records and evaluates, beside the coordinator's loop: neither disk nor test set delays a step.
+package protocol Reporting: AnyObject {
+    /// Events are handled in the order in which they are posted.
+    func post(_ event: ReportingEvent)
+
+    /// What has been recorded or evaluated since the last time, or why it cannot go on.
+    func takeAnswer() -> CoordinatorEvent?
+}

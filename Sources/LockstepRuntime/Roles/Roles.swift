@@ -1,0 +1,112 @@
+package import Datasets
+package import LockstepProtocol
+package import NeuralNetwork
+package import ZeroMQ
+
+/// Where and how a coordinator serves a session. The roles that are started apart find it there.
+package struct CoordinatorOptions: Sendable {
+    /// A TCP endpoint; port 0 lets the system choose.
+    package var bind: Endpoint
+    /// What this host's servers tell workers to connect to; nil for the host of `bind`.
+    package var advertisedHost: String?
+    /// Whether the parameter servers run inside this process, or are started apart and join.
+    package var hostsServers: Bool
+    /// Starts this many workers on this host, as processes of `workerCommand`; 0 for none.
+    package var localWorkers: Int
+    /// The program and its arguments; `--coordinator ENDPOINT` is added behind.
+    package var workerCommand: [String]
+    /// A sentence on each frame that is not used; nil where nobody wants to know.
+    package var dropped: (@Sendable (String) -> Void)?
+
+    package init(
+        bind: Endpoint, advertisedHost: String? = nil, hostsServers: Bool = true,
+        localWorkers: Int = 0, workerCommand: [String] = [],
+        dropped: (@Sendable (String) -> Void)? = nil
+    ) {
+        self.dropped = dropped
+        self.bind = bind
+        self.advertisedHost = advertisedHost
+        self.hostsServers = hostsServers
+        self.localWorkers = localWorkers
+        self.workerCommand = workerCommand
+    }
+}
+
+/// What a worker or a server that is started by itself needs to join.
+package struct MemberOptions: Sendable {
+    package var coordinator: Endpoint
+    package var waitTimeoutMilliseconds: Int
+    package var kernels: KernelVariant
+    /// Of a worker.
+    package var threads: Int
+    /// The data set that a worker was told to train on, if it was told one.
+    package var dataset: Dataset?
+    package var cache: DatasetCache
+    /// Of a server: where it binds, and the host that it advertises (nil: that of `bind`).
+    package var bind: Endpoint?
+    package var advertisedHost: String?
+    /// A sentence for the log.
+    package var notice: @Sendable (String) -> Void
+    /// A sentence on each frame that is not used; nil where nobody wants to know.
+    package var dropped: (@Sendable (String) -> Void)?
+
+    package init(
+        coordinator: Endpoint, waitTimeoutMilliseconds: Int, kernels: KernelVariant,
+        threads: Int = 1, dataset: Dataset? = nil, cache: DatasetCache, bind: Endpoint? = nil,
+        advertisedHost: String? = nil, notice: @escaping @Sendable (String) -> Void,
+        dropped: (@Sendable (String) -> Void)? = nil
+    ) {
+        self.dropped = dropped
+        self.coordinator = coordinator
+        self.waitTimeoutMilliseconds = waitTimeoutMilliseconds
+        self.kernels = kernels
+        self.threads = threads
+        self.dataset = dataset
+        self.cache = cache
+        self.bind = bind
+        self.advertisedHost = advertisedHost
+        self.notice = notice
+    }
+}
+
+/// The entrances of the runtime, for the command line and for tests.
+package enum Roles {
+    /// Trains in this process, without a socket: the reference for all placements.
+    package static func trainHere(
+        _ request: SessionRequest, observer: any SessionObserver, interruption: Interruption
+    ) -> SessionResult {
+        LocalTrainer(request, observer: observer, interruption: interruption).run()
+    }
+
+    /// Coordinates a session until it ends; returns when every thread and child of it is gone.
+    ///
+    /// - Throws: ``RoleError`` if it cannot begin, e.g. because the port is in use.
+    package static func coordinate(
+        _ request: SessionRequest, _ options: CoordinatorOptions, observer: any SessionObserver,
+        interruption: Interruption
+    ) throws -> SessionResult {
+        try CoordinatorRole(request, options, observer: observer, interruption: interruption).run()
+    }
+
+    /// Works for a coordinator until the session ends.
+    package static func work(_ options: MemberOptions, interruption: Interruption) throws
+        -> StopReason
+    {
+        try WorkerRole.run(options, interruption: interruption)
+    }
+
+    /// Serves a shard until the session ends.
+    package static func serve(_ options: MemberOptions, interruption: Interruption) throws
+        -> StopReason
+    {
+        try ServerRole.run(options, interruption: interruption)
+    }
+}
+
+/// A role that cannot begin: what, where, and what to do; with its exit code.
+package struct RoleError: Error, CustomStringConvertible {
+    package let reason: StopReason
+    package var description: String { reason.text }
+
+    package init(_ exitCode: ExitCode, _ text: String) { reason = StopReason(exitCode, text) }
+}

@@ -1,0 +1,145 @@
+package import LockstepProtocol
+import NeuralNetwork
+import TrainingPlan
+package import ZeroMQ
+
+/// Does what a server's machine decides: keeps nodes, applies steps, sends weights, reports and parts.
+package final class ServerEngine: RoleEngine {
+    private let wire: Wire
+    private let bench: Workbench<DivergenceFinding?>
+    /// What is being computed on the bench.
+    private var update: (shard: ShardEngine, ShardEngine.Update)?
+    private let notice: (String) -> Void
+    /// Of the coordinator's name, until it is answered.
+    private var lookup: NameLookup?
+    private var shard: ShardEngine?
+    private var trainingExampleCount = 0
+    private var events: [ServerEvent] = []
+
+    package init(
+        wire: Wire, wakeUp: WakeUp, lookup: NameLookup? = nil, notice: @escaping (String) -> Void
+    ) {
+        self.wire = wire
+        self.lookup = lookup
+        self.notice = notice
+        bench = Workbench(wakeUp: wakeUp)
+    }
+
+    package func decode(
+        _ message: borrowing Message, from port: Port, for machine: ServerMachine
+    ) throws(FrameError) -> (ServerInbound, FrameHeader) {
+        let header = try wire.header(of: message)
+        switch (header.content, port) {
+        case (.assignment(let number), .coordinator):
+            let assignment: Assignment = try wire.statement(message, header)
+            note(assignment)
+            return (.assignment(number, assignment), header)
+        case (.push(let address, let node), .dataPeer):
+            if header.session == machine.link.session, let shard,
+                address.run == shard.duty.order.run, address.shard == shard.duty.shard
+            {
+                try shard.check(message, header)
+            }
+            return (.push(address, node, checksum: header.payloadChecksum), header)
+        case (.inquiry(let address, let leaves), .dataPeer):
+            return (.inquiry(address, leaves: leaves), header)
+        case (.snapshotRequest(let request), .dataPeer):
+            return (.snapshotRequest(request), header)
+        default: throw .wrongDirection(header.type)
+        }
+    }
+
+    private func note(_ assignment: Assignment) {
+        if case .serve(let session, _) = assignment.duty {
+            trainingExampleCount = session.dataset.trainingExampleCount
+        }
+    }
+
+    package var isBusy: Bool { false }
+    package func work() {}
+
+    package func nextEvent() -> ServerEvent? {
+        if !events.isEmpty { return events.removeFirst() }
+        if let lookup, let event = answer(lookup) { return event }
+        guard let finding = bench.takeAnswer(), let (shard, update) = update else { return nil }
+        self.update = nil
+        shard.finish(update, finding)
+        return event(finding, shard, update.step)
+    }
+
+    private func answer(_ lookup: NameLookup) -> ServerEvent? {
+        let answer = lookup.answer
+        if answer.isThere { self.lookup = nil }
+        return answer.problem.map { .unresolved("\($0)") }
+    }
+
+    package func perform(
+        _ action: ServerAction, for machine: ServerMachine, _ inHand: inout Message,
+        over network: any Transport
+    ) throws {
+        switch action {
+        case .keep(let slot): shard?.keep(&inHand, slot: slot)
+        case .apply(let step): apply(step, machine.foldSchedule)
+        case .sendWeights(let peer, _):
+            guard let shard else { return }
+            if case .unreachable = try network.send(shard.weightsMessage(), to: .dataPeer(peer)) {
+                events.append(.unreachable(peer))
+            }
+        case .sendReport(let address):
+            if let message = shard?.report(address.step) {
+                _ = try network.send(message, to: .coordinator)
+            }
+        case .keepSnapshot(let step): shard?.keepSnapshot(step)
+        case .forgetSnapshot(let step): shard?.forgetSnapshot(step)
+        case .sendHeld(let peer, let address, let leaves, let isHeld):
+            guard let shard else { return }
+            let message = unsafe wire.message(
+                shard.header(.held(address, leaves: leaves)), copying: isHeld.bytes.span.bytes)
+            _ = try network.send(message, to: .dataPeer(peer))
+        case .sendPart(let peer, let request):
+            if let message = shard?.part(request) {
+                _ = try network.send(message, to: .dataPeer(peer))
+            }
+        case .send(let number, let status):
+            let message = wire.message(
+                .status(number), status, session: machine.link.session,
+                incarnation: machine.link.incarnation)
+            _ = try network.send(message, to: .coordinator)
+        case .prepare(let duty): prepare(duty, for: machine)
+        case .endRun: shard = nil
+        case .notice(let text): notice(text)
+        }
+    }
+
+    private func apply(_ step: Step, _ fold: [FoldInstruction]) {
+        guard let shard else { return }
+        let nodeCount = (fold.count + 1) / 2
+        if shard.expectedMilliseconds(nodeCount: nodeCount) < RoleLimits.longWorkMilliseconds {
+            events.append(event(shard.apply(step, fold), shard, step))
+        } else {
+            let update = shard.begin(step)
+            self.update = (shard, update)
+            bench.start("update", Job { shard.compute(update, fold) })
+        }
+    }
+
+    private func event(
+        _ finding: DivergenceFinding?, _ shard: ShardEngine, _ step: Step
+    ) -> ServerEvent {
+        let run = shard.duty.order.run
+        return finding.map { .diverged(run, step, $0) } ?? .applied(run, step)
+    }
+
+    private func prepare(_ duty: ShardDuty, for machine: ServerMachine) {
+        do throws(ShardPlan.PlanError) {
+            let newShard = try ShardEngine(
+                duty, trainingExampleCount: trainingExampleCount, session: machine.link.session,
+                incarnation: machine.link.incarnation, wire: wire)
+            shard = newShard
+            events.append(
+                .prepared(duty.order.run, reportByteCount: newShard.reportByteCount))
+        } catch {
+            events.append(.failed(StopReason(.mismatch, "\(error)")))
+        }
+    }
+}

@@ -1,0 +1,69 @@
+import Glibc
+import LockstepProtocol
+import NeuralNetwork
+import ZeroMQ
+
+/// A parameter server: started by itself, or in a thread of its own inside the coordinator.
+enum ServerRole {
+    /// Where a server is, and whom it serves.
+    struct Place {
+        /// TCP, or the coordinator's inproc endpoint where this server runs inside it.
+        var coordinator: Endpoint
+        /// Where workers reach the server; port 0 lets the system choose.
+        var bind: Endpoint
+        /// What workers connect to, if not the host of `bind`.
+        var advertisedHost: String?
+        /// The largest push.
+        var maximumFrameByteCount: Int
+    }
+
+    /// A server with its own context, with the options of the command line.
+    static func run(_ options: MemberOptions, interruption: Interruption) throws -> StopReason {
+        try FileDescriptorLimit.reserve(FileDescriptorLimit.needed(sockets: 4, connections: 256))
+        let context = try Context()
+        let place = Place(
+            coordinator: options.coordinator,
+            bind: try options.bind ?? Endpoint("tcp://127.0.0.1:*"),
+            advertisedHost: options.advertisedHost,
+            maximumFrameByteCount: Limits.maximumFrameByteCount)
+        return try open(
+            place, kernels: options.kernels,
+            waitTimeoutMilliseconds: options.waitTimeoutMilliseconds, context: context,
+            interruption: interruption, notice: options.notice, dropped: options.dropped)()
+    }
+
+    /// Opens the server's ports, in the thread that is to run it.
+    ///
+    /// - Returns: what serves until the session ends.
+    static func open(
+        _ place: Place, kernels: KernelVariant, waitTimeoutMilliseconds: Int, context: Context,
+        interruption: Interruption, notice: @escaping @Sendable (String) -> Void,
+        dropped: (@Sendable (String) -> Void)?
+    ) throws -> () throws -> StopReason {
+        let wakeUp = try WakeUp()
+        interruption.register(wakeUp)
+        let lookup = NameLookup(place.coordinator, wakeUp: wakeUp)
+        let network = SocketTransport(context, wakeUp: wakeUp)
+        let bound = try network.bindData(
+            to: place.bind, maximumFrameByteCount: place.maximumFrameByteCount)
+        let advertised =
+            try place.advertisedHost.map { try Endpoint.tcp(host: $0, port: bound.port ?? 0) }
+            ?? bound
+        try network.connect(
+            .coordinator, to: place.coordinator.text,
+            maximumFrameByteCount: Limits.maximumPartFrameByteCount)
+        let member = MemberDescription(
+            role: .server, nonce: UInt64.random(in: .min ... .max), host: hostName,
+            processID: getpid(), dataEndpoint: advertised.text)
+        let machine = ServerMachine(
+            link: MemberLink(
+                member: member, coordinatorAddress: place.coordinator.text,
+                waitTimeoutMilliseconds: waitTimeoutMilliseconds))
+        let engine = ServerEngine(
+            wire: Wire(kernels: KernelSet(kernels)), wakeUp: wakeUp, lookup: lookup, notice: notice)
+        return {
+            var loop = RoleLoop(machine, engine, network, clock: SystemClock(), dropped: dropped)
+            return try loop.run(interruption, waitingAt: network)
+        }
+    }
+}

@@ -1,0 +1,259 @@
+import Datasets
+import Glibc
+package import LockstepProtocol
+package import NeuralNetwork
+package import TrainingPlan
+package import ZeroMQ
+
+/// Does what a worker's machine decides: computes, pushes, keeps weights, and gets the data set.
+///
+/// The loop's thread computes too, node by node: between two it looks at its sockets, and a node leaves as
+/// soon as it is ready. A node that takes long is computed beside the loop. Further compute threads are
+/// the team's.
+package final class WorkerEngine: RoleEngine {
+    private let wire: Wire
+    private let team: ThreadTeam
+    private let data: any WorkerDataSource
+    private let bench: Workbench<WorkerEvent>
+    private let notice: (String) -> Void
+    /// Of the coordinator's name, until it is answered.
+    private var lookup: NameLookup?
+    private var run: WorkerRunEngine?
+    private var events: [WorkerEvent] = []
+    /// The step that is being computed, and its next node.
+    private var computing: (step: Step, node: Int)?
+    /// When the last node was done, in nanoseconds.
+    private var waitingSince: UInt64 = 0
+
+    package init(
+        wire: Wire, team: ThreadTeam, data: any WorkerDataSource, wakeUp: WakeUp,
+        lookup: NameLookup? = nil, notice: @escaping (String) -> Void
+    ) {
+        self.lookup = lookup
+        self.wire = wire
+        self.team = team
+        self.data = data
+        self.notice = notice
+        bench = Workbench(wakeUp: wakeUp)
+    }
+
+    // MARK: Frames
+
+    package func decode(
+        _ message: borrowing Message, from port: Port, for machine: WorkerMachine
+    ) throws(FrameError) -> (WorkerInbound, FrameHeader) {
+        let header = try wire.header(of: message)
+        let isOurs = header.session == machine.link.session
+        switch (header.content, port) {
+        case (.assignment(let number), .coordinator):
+            return (.assignment(number, try wire.statement(message, header)), header)
+        case (.weights(let address), .shard(let shard)) where address.shard == shard:
+            if isOurs {
+                try wire.verify(
+                    message, header, byteCount: run?.plan.weightsByteCount(of: shard))
+            }
+            return (.weights(address), header)
+        case (.held(let address, let leaves), .shard(let shard)) where address.shard == shard:
+            let isHeld = try wire.leafBits(message, header, leafCount: leaves.leafCount)
+            return (.held(address, leaves: leaves, isHeld: isHeld), header)
+        case (.datasetPart(let part), .dataset):
+            if isOurs {
+                try wire.verify(message, header, byteCount: Int(part.byteCount))
+            }
+            return (.datasetPart(part), header)
+        default: throw .wrongDirection(header.type)
+        }
+    }
+
+    // MARK: Work
+
+    /// Nodes are computed here, unless another is on the bench, whose threads they share.
+    package var isBusy: Bool { computing != nil && !bench.isBusy }
+
+    package func work() {
+        guard let run, let (step, index) = computing else { return }
+        let nodes = run.nodes(of: step)
+        computing = index + 1 < nodes.count ? (step, index + 1) : nil
+        let node = nodes[index]
+        let done = WorkerEvent.nodeComputed(run.duty.order.run, step, node)
+        if run.expectedMilliseconds(of: node) < RoleLimits.longWorkMilliseconds {
+            run.compute(node, of: step)
+            events.append(done)
+        } else {
+            bench.start(
+                "node",
+                Job {
+                    run.compute(node, of: step)
+                    return done
+                })
+        }
+        waitingSince = SystemClock.nanoseconds
+    }
+
+    package func nextEvent() -> WorkerEvent? {
+        if !events.isEmpty { return events.removeFirst() }
+        return lookup.flatMap(answer) ?? bench.takeAnswer()
+    }
+
+    private func answer(_ lookup: NameLookup) -> WorkerEvent? {
+        let answer = lookup.answer
+        if answer.isThere { self.lookup = nil }
+        return answer.problem.map { .unresolved("\($0)") }
+    }
+
+    /// The weights of the next step come soon as a rule: for a moment the thread stays awake and lets
+    /// others run, because a halted CPU takes longer to come back than they do to come. Not where more
+    /// workers share the CPUs than there are: they would keep each other from computing.
+    var isAwake: Bool {
+        guard let run, computing == nil, run.duty.workersOnHost <= 2 * Self.processorCount,
+            SystemClock.nanoseconds - waitingSince
+                < UInt64(Limits.awakeWaitMicroseconds) * 1_000
+        else { return false }
+        sched_yield()
+        return true
+    }
+
+    private static var processorCount: Int { max(sysconf(CInt(_SC_NPROCESSORS_ONLN)), 1) }
+
+    // MARK: Actions
+
+    package func perform(
+        _ action: WorkerAction, for machine: WorkerMachine, _ inHand: inout Message,
+        over network: any Transport
+    ) throws {
+        switch action {
+        case .compute(let step):
+            run?.begin(step)
+            computing = (step, 0)
+        case .push(let address, let node):
+            if let message = run?.push(node, of: address.step, to: address.shard) {
+                _ = try network.send(message, to: .shard(address.shard))
+            }
+        case .keepWeights(let shard, let step): run?.keep(&inHand, shard, step)
+        case .adopt(let step):
+            computing = nil
+            run?.adopt(step)
+        case .inquire(let address, let leaves):
+            try send(
+                .inquiry(address, leaves: leaves), machine, to: .shard(address.shard), network)
+        case .reconnect(let shard):
+            if let run { try connect(shard, run, network) }
+        case .send(let number, let status):
+            let message = wire.message(
+                .status(number), status, session: machine.link.session,
+                incarnation: machine.link.incarnation)
+            _ = try network.send(message, to: .coordinator)
+        case .findDataset(let description): find(description)
+        case .connectDataset(let endpoint):
+            try network.connect(
+                .dataset, to: endpoint,
+                maximumFrameByteCount: Limits.maximumPartFrameByteCount)
+        case .requestPart(let part):
+            try send(.datasetRequest(part), machine, to: .dataset, network)
+        case .storePart(let part): data.store(inHand, part)
+        case .verifyDataset:
+            network.disconnect(.dataset)
+            verify()
+        case .beginRun(let duty): begin(duty, for: machine, network)
+        case .endRun: endRun(network)
+        case .notice(let text): notice(text)
+        }
+    }
+
+    private func send(
+        _ content: FrameContent, _ machine: WorkerMachine, to port: Port, _ network: any Transport
+    ) throws {
+        let header = FrameHeader(
+            content, session: machine.link.session, incarnation: machine.link.incarnation)
+        _ = try network.send(wire.message(header), to: port)
+    }
+
+    /// Reading and hashing a data set takes a while.
+    private func find(_ description: DatasetDescription) {
+        onBench("data set") { [data] in
+            data.find(description) ? .datasetFound : .datasetMissing
+        }
+    }
+
+    private func verify() {
+        onBench("data set") { [data] in .datasetVerified(matches: data.verify()) }
+    }
+
+    private func onBench(_ name: String, _ body: @escaping () -> WorkerEvent) {
+        if data.isQuick {
+            events.append(body())
+        } else {
+            bench.start(name, Job(body))
+        }
+    }
+
+    private func begin(_ duty: WorkDuty, for machine: WorkerMachine, _ network: any Transport) {
+        endRun(network)
+        guard let examples = data.examples else { return }
+        let layers = duty.order.configuration.architecture.layers
+        guard layers.first == data.shape.pixels, layers.last == data.shape.classes else {
+            let reason = StopReason(
+                .mismatch,
+                "run \(duty.order.run): the network does not fit the data set, which has images of "
+                    + "\(data.shape.pixels) pixels and \(data.shape.classes) classes: check the "
+                    + "coordinator's data")
+            events.append(.failed(reason))
+            return
+        }
+        do {
+            let newRun = try WorkerRunEngine(
+                duty, incarnation: machine.link.incarnation, session: machine.link.session,
+                examples: examples, trainingExampleCount: data.trainingExampleCount, team: team,
+                wire: wire)
+            for shard in newRun.plan.slices.indices {
+                try connect(ShardIndex(shard), newRun, network)
+            }
+            run = newRun
+            events.append(.runBegun(duty.order.run))
+        } catch {
+            endRun(network)
+            events.append(
+                .failed(StopReason(.mismatch, "run \(duty.order.run): \(error)")))
+        }
+    }
+
+    private func connect(
+        _ shard: ShardIndex, _ run: WorkerRunEngine, _ network: any Transport
+    ) throws {
+        try network.connect(
+            .shard(shard), to: run.duty.servers[shard.index].endpoint,
+            maximumFrameByteCount: run.maximumFrameByteCount)
+    }
+
+    private func endRun(_ network: any Transport) {
+        for shard in run?.plan.slices.indices ?? 0..<0 {
+            network.disconnect(.shard(ShardIndex(shard)))
+        }
+        run = nil
+        computing = nil
+    }
+
+    /// A job that still runs keeps the team's threads, until the process ends.
+    func close() {
+        if bench.isBusy {
+            _ = unsafe Unmanaged.passRetained(team)
+        } else {
+            team.finish()
+        }
+    }
+}
+
+/// Where a worker's examples come from.
+package protocol WorkerDataSource: AnyObject {
+    var examples: SparseExamples? { get }
+    var trainingExampleCount: Int { get }
+    var shape: ExampleShape { get }
+    /// Whether `find` and `verify` take no time to speak of.
+    var isQuick: Bool { get }
+    /// Whether the data set is on this host; reads it if so.
+    func find(_ description: DatasetDescription) -> Bool
+    /// Keeps a part that the coordinator has sent.
+    func store(_ message: borrowing Message, _ part: BytePart)
+    /// Whether all parts together have the hash that was announced.
+    func verify() -> Bool
+}

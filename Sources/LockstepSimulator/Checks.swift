@@ -1,0 +1,180 @@
+import LockstepProtocol
+import LockstepRuntime
+import TrainingPlan
+
+/// The promises, checked while a simulation goes on and at its end.
+///
+/// What is recorded, evaluated and saved is compared by ``SimulatedReporting``.
+struct Checks {
+    private let scenario: Scenario
+    private(set) var problems: [String] = []
+    /// The nodes that each server keeps, by process and slot.
+    private var slots: [[Int: LeafRange]]
+    /// When shard 0 began to apply each step, over all runs.
+    private var stepTimes: [Microseconds] = []
+    private var faultsEnded: Microseconds?
+    private var outstandingReports = 0
+    private var outstandingSnapshots = 0
+    private(set) var faultsBeginNow = false
+    /// The last run has.
+    private var hasEnded = false
+
+    init(_ scenario: Scenario) {
+        self.scenario = scenario
+        slots = Array(repeating: [:], count: 1 + scenario.servers + scenario.workers)
+    }
+
+    var stepCount: Int { stepTimes.count }
+
+    // MARK: When faults may happen
+
+    var isInFaults: Bool {
+        stepTimes.count > Scenario.quietSteps && faultsEnded == nil
+    }
+
+    /// Whether frames may be lost although no other faults go on: before the first step or after the last.
+    var isAtTheEdge: Bool {
+        stepTimes.isEmpty && scenario.joinsAmongFaults
+            || hasEnded && scenario.leavesAmongFaults
+    }
+
+    private var lastFaultyStep: Int { scenario.stepCount - 2 * Scenario.quietSteps - 8 }
+
+    var nearsQuietEnd: Bool { stepTimes.count > lastFaultyStep - 30 }
+
+    mutating func stepBegins(
+        _ run: RunIndex, _ step: Step, at now: Microseconds, faults: Int
+    ) {
+        stepTimes.append(now)
+        faultsBeginNow = stepTimes.count == Scenario.quietSteps + 1
+        if faultsEnded == nil, stepTimes.count >= lastFaultyStep,
+            faults >= Scenario.minimumFaults || stepTimes.count >= lastFaultyStep + 8
+        {
+            faultsEnded = now
+        }
+    }
+
+    // MARK: Servers: every leaf counts once
+
+    /// The server that has shard 0: the first that joined.
+    private var firstShard: Int?
+
+    mutating func isFirstShard(_ process: Int) -> Bool { firstShard == process }
+
+    mutating func serverDoes(
+        _ action: ServerAction, _ process: Int, _ machine: ServerMachine,
+        _ inbound: ServerInbound?
+    ) {
+        switch action {
+        case .prepare(let duty):
+            if duty.shard == 0 { firstShard = process }
+            slots[process] = [:]
+        case .keep(let slot):
+            guard case .push(_, let node, _) = inbound else {
+                return problem("a server kept something that is no push")
+            }
+            slots[process][slot] = node
+        case .apply(let step):
+            let leafCount = applied(machine, process)
+            guard case .serving(let place, let progress) = machine.phase else { return }
+            let schedule = RunSchedule(
+                scenario.runs[place.run.index],
+                trainingExampleCount: SimulatedModel.exampleCount)
+            if progress.step != step || leafCount != schedule.leafCount(of: step) {
+                problem("step \(step) was applied with \(leafCount) leaves")
+            }
+            slots[process] = [:]
+        case .sendWeights, .sendReport, .keepSnapshot, .forgetSnapshot, .sendHeld, .sendPart,
+            .send, .endRun, .notice:
+            break
+        }
+    }
+
+    /// How many leaves a fold adds up, if each counts once and all in order.
+    private mutating func applied(_ machine: ServerMachine, _ process: Int) -> Int {
+        var next = 0
+        for case .load(let slot) in machine.foldSchedule {
+            guard let node = slots[process][slot], node.firstLeaf == next else {
+                problem("a fold does not take each leaf once")
+                return -1
+            }
+            next = node.endLeaf
+        }
+        return next
+    }
+
+    // MARK: The coordinator: bounded memory
+
+    mutating func coordinatorDoes(_ action: CoordinatorAction) {
+        switch action {
+        case .keepReport: outstandingReports += 1
+        case .recordStep: outstandingReports -= scenario.servers
+        case .beginRun: outstandingReports = 0
+        case .endRun(let end): hasEnded = end.run.index + 1 == scenario.runs.count
+        case .send, .sendVersion, .sendDatasetPart, .requestPart, .keepPart, .reconnect, .evaluate,
+            .notice:
+            break
+        }
+        if outstandingReports > scenario.servers * Limits.maximumUnrecordedReports {
+            problem("\(outstandingReports) reports wait in the coordinator")
+        }
+    }
+
+    // MARK: The end
+
+    mutating func finish(_ simulation: Simulation) {
+        for (index, process) in simulation.processes.enumerated() {
+            if let failure = process.failure { problem("process \(index) failed: \(failure)") }
+            if let end = process.end {
+                if end.exitCode != .success {
+                    problem(
+                        "process \(index) ended with code \(end.exitCode.rawValue): \(end.text)")
+                }
+            } else {
+                problem("process \(index) has not ended after \(simulation.time.now / 1_000) ms")
+            }
+        }
+        if simulation.reporting.endedRuns != scenario.runs.count {
+            problem("\(simulation.reporting.endedRuns) of \(scenario.runs.count) runs ended")
+        }
+        if simulation.reporting.mostWaiting > Limits.maximumUnrecordedReports + 2 {
+            problem("\(simulation.reporting.mostWaiting) events waited for the recorder")
+        }
+        let framesPerProcess = 600
+        if simulation.network.mostInFlight > framesPerProcess * simulation.processes.count {
+            problem("\(simulation.network.mostInFlight) frames were on their way at once")
+        }
+        checkSpeed(simulation)
+    }
+
+    /// Once faults are over: goes on within a bound, as fast as before.
+    private mutating func checkSpeed(_ simulation: Simulation) {
+        guard let faultsEnded, problems.isEmpty,
+            stepTimes.count > lastFaultyStep + Scenario.quietSteps
+        else { return }
+        let over = max(faultsEnded, simulation.faults.lastsUntil)
+        if let next = stepTimes.first(where: { $0 > over }),
+            next > over + .milliseconds(Self.graceMilliseconds)
+        {
+            problem("went on \((next - over) / 1_000) ms after the last fault")
+        }
+        let before = Self.median(stepTimes.prefix(Scenario.quietSteps))
+        // What a fault has kept back until its end may take another moment.
+        let quiet = stepTimes.filter { $0 > over }.dropFirst(2)
+        let after = Self.median(quiet)
+        if quiet.count > Self.fewestQuietSteps, after * 4 > before * 5 {
+            problem("steps take \(after) µs after the faults, and took \(before) µs before")
+        }
+    }
+
+    private static let fewestQuietSteps = 6
+    /// An answer is asked for again after half a second at most, over a new connection.
+    private static let graceMilliseconds = 1_500
+
+    private static func median(_ times: ArraySlice<Microseconds>) -> Microseconds {
+        let durations = zip(times, times.dropFirst()).map { $1 - $0 }.sorted()
+        return durations.isEmpty ? 0 : durations[durations.count / 2]
+    }
+
+    private mutating func problem(_ text: String) { problems.append(text) }
+}

@@ -1,0 +1,73 @@
+package import TrainingPlan
+
+/// What one seed simulates: a cluster, what it trains, and which faults befall it.
+package struct Scenario: Sendable {
+    package let seed: UInt64
+    package let workers: Int
+    package let servers: Int
+    /// Trained one after the other.
+    package let runs: [RunConfiguration]
+    /// The evaluation of the last run that reaches its target, if one does.
+    package let targetStep: Step?
+    package let datasetIsMissing: Bool
+    /// How many frames of a thousand are lost, repeated and late while faults go on.
+    let lostPerMille: Int
+    let repeatedPerMille: Int
+    let latePerMille: Int
+    /// The mean pause between faults that befall connections and processes, in microseconds.
+    let faultPause: Int
+    /// Which of those.
+    let kinds: [FaultKind]
+    /// Whether frames are lost, repeated and late while members join, and while they leave.
+    let joinsAmongFaults: Bool
+    let leavesAmongFaults: Bool
+
+    enum FaultKind: CaseIterable, Sendable {
+        case reset, partition, clog, pause, clockJump, slowReporting
+    }
+
+    /// Steps at the beginning and at the end without a fault: to compare the speeds.
+    package static let quietSteps = 14
+    package static let minimumFaults = 20
+    package static let minimumSteps = 100
+
+    package init(seed: UInt64) {
+        var random = SimulatedRandom(seed: seed)
+        self.seed = seed
+        workers = random.element(of: [1, 1, 2, 2, 2, 2, 3, 3, 4])
+        servers = random.element(of: [1, 1, 1, 1, 2, 2, 3])
+        datasetIsMissing = random.oneIn(4)
+        let isTwoRuns = random.oneIn(4)
+        var configuration = random.element(of: SimulatedModel.configurations)
+        if random.oneIn(3) { configuration.evaluateEvery = random.int(1...9) }
+        let runCount = isTwoRuns ? 2 : 1
+        let stepsPerEpoch = RunSchedule(
+            configuration, trainingExampleCount: SimulatedModel.exampleCount
+        ).stepsPerEpoch
+        configuration.epochs =
+            (Self.minimumSteps / runCount + stepsPerEpoch - 1) / stepsPerEpoch
+        runs = Array(repeating: configuration, count: runCount)
+        let schedule = RunSchedule(
+            configuration, trainingExampleCount: SimulatedModel.exampleCount)
+        // Late enough for all steps that a simulation has to have.
+        let earliestTarget = max(
+            schedule.totalSteps - stepsPerEpoch + 1,
+            Self.minimumSteps - (runCount - 1) * schedule.totalSteps)
+        targetStep = random.oneIn(6) ? schedule.evaluation(atOrAfter: Step(earliestTarget)) : nil
+        lostPerMille = random.element(of: [0, 2, 5, 10, 30])
+        repeatedPerMille = random.element(of: [0, 2, 5, 20])
+        latePerMille = random.element(of: [0, 2, 5, 20])
+        faultPause = random.element(of: [3_000, 10_000, 30_000])
+        joinsAmongFaults = random.oneIn(3)
+        leavesAmongFaults = random.oneIn(3)
+        let all = FaultKind.allCases
+        kinds = random.oneIn(2) ? all : [random.element(of: all), random.element(of: all)]
+    }
+
+    package var stepCount: Int {
+        runs.reduce(0) { sum, run in
+            sum
+                + RunSchedule(run, trainingExampleCount: SimulatedModel.exampleCount).totalSteps
+        }
+    }
+}

@@ -1,0 +1,169 @@
+import LockstepProtocol
+import LockstepRuntime
+import NeuralNetwork
+import TrainingPlan
+import ZeroMQ
+
+/// One seed: the real machines, loops and engines on a simulated network, clock and recorder, with faults,
+/// and what came of it.
+package final class Simulation {
+    /// What a seed came to.
+    package struct Outcome: Sendable {
+        package let seed: UInt64
+        package let steps: Int
+        package let faults: Int
+        /// In simulated time.
+        package let milliseconds: Int
+        /// Which promises were broken; none in earnest.
+        package let problems: [String]
+    }
+
+    enum Event {
+        case turn(Int)
+        case arrival(SimulatedNetwork.Flight)
+        case record
+        case fault
+    }
+
+    let scenario: Scenario
+    let time = SimulatedTime()
+    let network: SimulatedNetwork
+    let reporting: SimulatedReporting
+    var random: SimulatedRandom
+    var processes: [SimulatedProcess] = []
+    var faults: FaultPlan
+    var checks: Checks
+    let trace: Trace?
+    private var events = EventQueue<Event>()
+    private var recordedAt: Microseconds = 0
+
+    /// A run that takes longer has stopped for good: faults cost some seconds each.
+    private static let longest = Microseconds.milliseconds(400_000)
+
+    /// - Parameter write: takes the lines of the conversation.
+    package init(
+        seed: UInt64, distortions: Distortions = Distortions(), write: ((String) -> Void)? = nil
+    ) {
+        scenario = Scenario(seed: seed)
+        random = SimulatedRandom(seed: ~seed)
+        network = SimulatedNetwork(time, random: SimulatedRandom(seed: random.next()))
+        reporting = SimulatedReporting(scenario, distort: distortions.reporting)
+        faults = FaultPlan(scenario)
+        checks = Checks(scenario)
+        let names = Self.names(scenario)
+        trace = write.map { [time] in Trace(time, names: names, write: $0) }
+        network.trace = trace
+        let cluster = SimulatedCluster(self, distortions)
+        processes = cluster.processes
+        network.schedule = { [unowned self] flight, at in events.add(.arrival(flight), at: at) }
+        network.fate = { [unowned self] _, _ in nextFate() }
+        reporting.schedule = { [unowned self] event in scheduleRecording(of: event) }
+    }
+
+    private static func names(_ scenario: Scenario) -> [String] {
+        ["coordinator"] + (0..<scenario.servers).map { "server \($0)" }
+            + (0..<scenario.workers).map { "worker \($0)" }
+    }
+
+    /// Runs to the end, or to the first thing that goes wrong for good.
+    package func run() -> Outcome {
+        for process in processes.indices {
+            wake(process, at: UInt64(random.int(0...3_000)))
+        }
+        while let (now, event) = events.next(), now < Self.longest, !isOver {
+            time.now = now
+            switch event {
+            case .turn(let process): turn(process)
+            case .arrival(let flight):
+                guard let (process, port) = network.arrive(flight) else { continue }
+                processes[process].transport.deliver(flight, from: port)
+                wake(process, at: now)
+            case .record:
+                reporting.handleNext()
+                wake(0, at: now)
+            case .fault: nextFault()
+            }
+        }
+        return outcome()
+    }
+
+    private var isOver: Bool {
+        reporting.isIdle && processes.allSatisfy { $0.end != nil }
+    }
+
+    // MARK: Processes
+
+    func wake(_ index: Int, at time: Microseconds) {
+        let process = processes[index]
+        let start = max(time, process.busyUntil)
+        guard process.end == nil, start < process.nextTurn else { return }
+        process.nextTurn = start
+        events.add(.turn(index), at: start)
+    }
+
+    private func turn(_ index: Int) {
+        let process = processes[index]
+        // An earlier turn has taken the place of this one, or a pause has put it off.
+        guard process.nextTurn == time.now, process.end == nil else { return }
+        process.nextTurn = .max
+        if time.now < process.busyUntil { return wake(index, at: process.busyUntil) }
+        process.turn()
+        if let end = process.end {
+            trace?.event(index, "ends with code \(end.exitCode.rawValue): \(end.text)")
+            network.close(index)
+            return
+        }
+        if process.isBusy {
+            // Computes a node before it looks again.
+            process.busyUntil = time.now + UInt64(random.int(Self.nodeMicroseconds))
+            wake(index, at: process.busyUntil)
+        } else if !process.transport.isEmpty {
+            wake(index, at: time.now + Self.turnMicroseconds)
+        }
+        wake(index, at: time.now + .milliseconds(SimulatedProcess.tickMilliseconds))
+    }
+
+    private static let nodeMicroseconds = 180...220
+    private static let turnMicroseconds: Microseconds = 10
+
+    private func scheduleRecording(of event: ReportingEvent) {
+        let cost: Int
+        switch event {
+        case .evaluate: cost = random.int(150...250)
+        case .begin, .committed, .end: cost = 20
+        }
+        let slowness = time.now < faults.slowReportingUntil ? faults.reportingSlowness : 0
+        recordedAt = max(recordedAt, time.now) + UInt64(cost + slowness)
+        events.add(.record, at: recordedAt)
+    }
+
+    // MARK: Faults
+
+    func scheduleFault(at time: Microseconds) { events.add(.fault, at: time) }
+
+    private func nextFate() -> SimulatedNetwork.Fate {
+        guard checks.isInFaults || checks.isAtTheEdge else { return .arrives }
+        return faults.fate(&random, isShort: checks.nearsQuietEnd)
+    }
+
+    private func nextFault() {
+        guard checks.isInFaults else { return }
+        faults.strike(self)
+        if let pause = faults.nextPause(&random) { scheduleFault(at: time.now + pause) }
+    }
+
+    /// Shard 0 has begun to apply a step.
+    func applied(_ run: RunIndex, _ step: Step) {
+        checks.stepBegins(run, step, at: time.now, faults: faults.count)
+        if checks.faultsBeginNow { scheduleFault(at: time.now + 1) }
+    }
+
+    // MARK: The end
+
+    private func outcome() -> Outcome {
+        checks.finish(self)
+        return Outcome(
+            seed: scenario.seed, steps: checks.stepCount, faults: faults.count,
+            milliseconds: Int(time.now / 1_000), problems: reporting.problems + checks.problems)
+    }
+}

@@ -1,0 +1,206 @@
+import LockstepProtocol
+import Testing
+import TrainingPlan
+
+/// How a session ends: by itself, by a person, or because a member is lost.
+@Suite struct CoordinatorEndTests {
+    static let ctrlC = StopReason(.interrupted, "Ctrl-C")
+    static let told = StopReason(.success, "the session is over: interrupted")
+
+    // MARK: Ctrl-C
+
+    @Test func ctrlCWithNobodyThere() {
+        var stage = CoordinatorStage.gathering()
+        #expect(stage.interrupt().isEmpty)
+        #expect(stage.end == Self.ctrlC)
+    }
+
+    @Test func ctrlCWhileGathering() {
+        var stage = CoordinatorStage.gathering(workers: 3)
+        var members = stage.joinAll(workers: 2, servers: 1)
+        let actions = stage.interrupt()
+        #expect(CoordinatorStage.ends(actions).isEmpty)
+        #expect(
+            CoordinatorStage.farewells(actions)
+                == Array(repeating: Farewell(reason: Self.told, isHeard: false), count: 3))
+        #expect(stage.end == nil)
+        _ = members.leave(&stage)
+        #expect(stage.end == Self.ctrlC)
+    }
+
+    @Test func ctrlCWhilePreparing() {
+        var stage = CoordinatorStage.gathering()
+        _ = stage.joinAll(workers: 2, servers: 1)
+        #expect(
+            CoordinatorStage.ends(stage.interrupt()) == [
+                RunEnd(run: 0, status: .interrupted, step: 0)
+            ])
+    }
+
+    @Test func ctrlCWhileARunGoesOn() {
+        var (stage, members) = CoordinatorStage.running()
+        _ = stage.report(0)
+        let actions = stage.interrupt()
+        #expect(actions.first == .endRun(RunEnd(run: 0, status: .interrupted, step: 1)))
+        #expect(
+            CoordinatorStage.farewells(actions).map(\.reason) == [Self.told, Self.told, Self.told])
+        // The run's frames are void from now on.
+        #expect(stage.report(1).isEmpty)
+        #expect(stage.handle(.recorded(0, before: 1)).isEmpty)
+        _ = members.leave(&stage)
+        #expect(stage.end == Self.ctrlC)
+    }
+
+    /// A second one changes nothing, and the first did not wait for long.
+    @Test func ctrlCWhileClosing() {
+        var (stage, members) = CoordinatorStage.running()
+        _ = stage.interrupt()
+        _ = stage.wait(milliseconds: 500)
+        #expect(stage.interrupt(StopReason(.terminated, "SIGTERM")).isEmpty)
+        var notices: [CoordinatorNotice] = []
+        _ = stage.say(&members.workers[0], .leaving(Self.told))
+        while stage.end == nil, stage.now < 1_005_000 {
+            notices += CoordinatorStage.notices(stage.wait(milliseconds: 20))
+        }
+        #expect(stage.now == 1_001_000)
+        #expect(stage.end == Self.ctrlC)
+        #expect(
+            notices == [
+                .withoutGoodbye(members.servers[0].name), .withoutGoodbye(members.workers[1].name),
+            ])
+    }
+
+    /// After a whole session a member that is silent is waited for as long as a lease.
+    @Test func aSilentMemberDoesNotHoldUpTheEnd() {
+        var (stage, _) = CoordinatorStage.running()
+        _ = CoordinatorRunTests.complete(&stage)
+        #expect(stage.ticksToEnd(within: 60_000) == Limits.peerLeaseMilliseconds)
+        #expect(stage.end?.exitCode == .success)
+    }
+
+    // MARK: Goodbye
+
+    /// `leave`, `leaving` and `heard` are each lost once.
+    @Test func aGoodbyeOutlivesLostMessages() {
+        var stage = CoordinatorStage.gathering(workers: 3)
+        var members = stage.joinAll(workers: 2, servers: 1)
+        _ = stage.interrupt(Self.ctrlC)
+        // All of the first ones are lost; they come again, ten times a second.
+        let again = CoordinatorStage.duties(stage.wait(milliseconds: 200))
+        #expect(again.count == 6)
+        #expect(
+            again.allSatisfy { $0.duty == .leave(Farewell(reason: Self.told, isHeard: false)) })
+        // The first `leaving` (a status) is lost, the second one comes.
+        members.workers[0].number = members.workers[0].number.next
+        let heard = Farewell(reason: Self.told, isHeard: true)
+        let answer = stage.say(&members.workers[0], .leaving(Self.told))
+        #expect(CoordinatorStage.farewells(answer) == [heard])
+        #expect(stage.machine.memberCount == 2)
+        // `heard` is lost: `leaving` comes once more, and is answered once more.
+        #expect(
+            CoordinatorStage.farewells(stage.say(&members.workers[0], .leaving(Self.told)))
+                == [heard])
+        #expect(stage.machine.memberCount == 2)
+        _ = members.leave(&stage)
+        #expect(stage.end == Self.ctrlC)
+        // Nothing is answered any more.
+        #expect(stage.say(&members.workers[0], .leaving(Self.told)).isEmpty)
+        #expect(stage.tick(after: 1_000).isEmpty)
+    }
+
+    // MARK: Members that fail or go
+
+    @Test func aMemberOfTheRunThatFailsEndsTheSessionWithItsReason() {
+        var (stage, members) = CoordinatorStage.running()
+        let full = StopReason(.cannotWrite, "the disk is full")
+        let actions = stage.say(&members.workers[1], .failed(full))
+        #expect(CoordinatorStage.ends(actions).map(\.status) == [.failed])
+        // It is heard; the others learn who it was.
+        #expect(
+            CoordinatorStage.duties(actions).first.map {
+                $0.duty == .leave(Farewell(reason: full, isHeard: true))
+            }
+                == true)
+        let reason = StopReason(
+            .cannotWrite, "\(members.workers[1].name) cannot go on: the disk is full")
+        #expect(
+            CoordinatorStage.farewells(actions).dropFirst()
+                == [
+                    Farewell(reason: reason, isHeard: false),
+                    Farewell(reason: reason, isHeard: false),
+                ])
+        members.workers.remove(at: 1)
+        _ = members.leave(&stage)
+        #expect(stage.end == reason)
+    }
+
+    @Test func aMemberOfTheRunThatLeavesEndsTheSession() {
+        var (stage, members) = CoordinatorStage.running()
+        let working = MemberPhase.working(
+            Members.place, WorkerProgress(step: 1, activity: .waitingForWeights))
+        _ = stage.say(&members.workers[0], working)
+        _ = stage.report(0)
+        let actions = stage.say(&members.workers[0], .leaving(StopReason(.terminated, "SIGTERM")))
+        #expect(CoordinatorStage.ends(actions) == [RunEnd(run: 0, status: .failed, step: 1)])
+        let reason = CoordinatorStage.farewells(actions).last?.reason
+        #expect(reason?.exitCode == .lostPeer)
+        for part in [
+            "\(members.workers[0].name) left: SIGTERM", "after step 0 was committed",
+            "waiting for weights at step 1",
+        ] { #expect(reason?.text.contains(part) == true, "\(reason?.text ?? "")") }
+    }
+
+    @Test func aServerThatIsLostEndsTheSession() {
+        var (stage, members) = CoordinatorStage.running()
+        let working = MemberPhase.working(
+            Members.place, WorkerProgress(step: 0, activity: .computing))
+        var actions: [CoordinatorAction] = []
+        for _ in 0..<21 {
+            for index in members.workers.indices {
+                actions += stage.say(&members.workers[index], working)
+            }
+            actions += stage.wait(milliseconds: 500)
+        }
+        #expect(CoordinatorStage.ends(actions) == [RunEnd(run: 0, status: .failed, step: 0)])
+        let text = CoordinatorStage.farewells(actions).first?.reason.text ?? ""
+        #expect(text.contains("\(members.servers[0].name) has been silent for 10 s"), "\(text)")
+        #expect(text.contains("before the first step was committed"))
+    }
+
+    /// Who only waits may come and go.
+    @Test func aMemberThatTheRunDoesNotNeedMayGo() {
+        var (stage, _) = CoordinatorStage.running()
+        var late = Peer(.worker, nonce: 9)
+        _ = stage.join(&late)
+        for phase in [MemberPhase.failed(Fixture.lostCause), .leaving(Fixture.lostCause)] {
+            var spare = Peer(.worker, nonce: 8)
+            _ = stage.join(&spare)
+            let actions = stage.say(&spare, phase)
+            #expect(CoordinatorStage.ends(actions).isEmpty)
+            #expect(CoordinatorStage.notices(actions).count == 1)
+        }
+        let gone = stage.handle(.lost(processID: 9, host: "h9", cause: "exited with code 1"))
+        #expect(gone == [.notice(.left(late.name, reason: "exited with code 1"))])
+        #expect(stage.report(0).count == 2)
+    }
+
+    @Test func anEngineThatCannotGoOnEndsTheSession() {
+        var (stage, members) = CoordinatorStage.running()
+        let full = StopReason(.cannotWrite, "cannot write metrics.jsonl")
+        let actions = stage.handle(.failed(full))
+        #expect(CoordinatorStage.ends(actions).map(\.status) == [.failed])
+        #expect(CoordinatorStage.farewells(actions).map(\.reason) == [full, full, full])
+        #expect(stage.handle(.failed(Fixture.lostCause)).isEmpty)
+        _ = members.leave(&stage)
+        #expect(stage.end == full)
+    }
+
+    /// Whoever has failed already is told, not expelled.
+    @Test func aFailureThatWasNotHeardIsHeardAgain() {
+        var (stage, members) = CoordinatorStage.running()
+        let full = StopReason(.cannotWrite, "the disk is full")
+        _ = stage.say(&members.workers[1], .failed(full))
+        let again = stage.say(&members.workers[1], .failed(full))
+        #expect(CoordinatorStage.farewells(again) == [Farewell(reason: full, isHeard: true)])
+    }
+}
