@@ -60,6 +60,9 @@ package struct FlagOption: Sendable {
     /// A ROUTER answers `wouldBlock` and `unreachable` where it would drop. It cannot be read back.
     package static let routerMandatory = Self(
         number: ZMQ_ROUTER_MANDATORY, name: "ZMQ_ROUTER_MANDATORY")
+    /// A ROUTER's peer that announces the routing id of another takes its place.
+    package static let routerHandover = Self(
+        number: ZMQ_ROUTER_HANDOVER, name: "ZMQ_ROUTER_HANDOVER")
     /// Messages are queued for complete connections only.
     package static let immediate = Self(number: ZMQ_IMMEDIATE, name: "ZMQ_IMMEDIATE")
     /// Without a ZAP handler nobody gets in, instead of everyone; needs `.zapDomain`.
