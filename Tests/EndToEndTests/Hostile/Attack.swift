@@ -54,8 +54,7 @@ struct Attack: Sendable {
                 stranger.write(opening)
                 kept.append(stranger)
                 if kept.count > count { kept.removeFirst(kept.count - count) }
-                // A connection is some packets.
-                guard allowance.take(byteCount: 500 + opening.count, frameCount: 8) else { return }
+                guard allowance.takeConnection(opening.count) else { return }
             }
         }
     }
@@ -190,7 +189,7 @@ struct Attack: Sendable {
                         stranger.write(bytes)
                         kept.append(stranger)
                         if kept.count > 50 { kept.removeFirst() }
-                        guard allowance.take(byteCount: 1_500, frameCount: 8) else { return }
+                        guard allowance.takeConnection(1_000) else { return }
                     }
                 }
             }
@@ -215,15 +214,18 @@ struct Attack: Sendable {
                 }
             }
         },
-        Attack("routing ids of their own") { target, allowance in
+        Attack("routing ids of their own, each by several") { target, allowance in
+            var kept: [Stranger] = []
             var count = 0
             while true {
                 for port in target.ports {
                     count += 1
                     let stranger = try Stranger(
-                        greeting: port, routingID: Array("id \(count % 100)".utf8))
+                        greeting: port, routingID: Array("id \(count / 3 % 20)".utf8))
                     stranger.write(ZMTP.frame(noise(64, seed: 1)))
-                    guard allowance.take(byteCount: 700, frameCount: 10) else { return }
+                    kept.append(stranger)
+                    if kept.count > 120 { kept.removeFirst() }
+                    guard allowance.takeConnection(200) else { return }
                 }
             }
         },
@@ -240,7 +242,7 @@ struct Attack: Sendable {
             repeat {
                 for index in 0..<1_000 {
                     _ = try Stranger(port: target.ports[index % 3])
-                    guard allowance.take(byteCount: 500, frameCount: 8) else { return }
+                    guard allowance.takeConnection(0) else { return }
                 }
             } while true
         },

@@ -39,6 +39,16 @@ final class StepWatch {
 
     deinit { shared.state.withLock { $0.isOver = true } }
 
+    /// How fast the file grew in a span that is over: as good as the rate of steps, while the run goes on.
+    func bytesPerSecond(from start: Double, to end: Double) -> Double {
+        let samples = shared.state.withLock { $0.samples }
+        guard let first = samples.last(where: { $0.time <= start }),
+            let last = samples.first(where: { $0.time >= end }) ?? samples.last,
+            last.time > first.time
+        else { return 0 }
+        return Double(last.byteCount - first.byteCount) / (last.time - first.time)
+    }
+
     /// Reads the run's lines, once it is over.
     func finish() throws {
         let samples = shared.state.withLock { state in

@@ -63,4 +63,14 @@ struct Allowance {
         if StepWatch.now >= end { isSpent = true }
         return !isSpent
     }
+
+    /// A connection is several packets each way and a thread's work on both sides: a thousand a second in the long
+    /// form.
+    mutating func takeConnection(_ byteCount: Int) -> Bool {
+        take(
+            byteCount: byteCount + 500, frameCount: Int(framesPerSecond / Self.connectionsPerSecond)
+        )
+    }
+
+    private static let connectionsPerSecond = 1_000.0
 }
