@@ -173,6 +173,25 @@ import TrainingPlan
             ])
     }
 
+    /// What was recorded and is played back, or claims to be ahead of the server, takes no worker's answers away.
+    @Test func framesPlayedBackDoNotMoveABroadcast() {
+        var server = ServerStage.serving()
+        _ = server.commit(0)
+        _ = server.inquire(Fixture.address(1), .none, from: 4, by: 40)
+        _ = server.push(Fixture.address(1), LeafRange(0, 1))
+        #expect(server.push(Fixture.address(0), LeafRange(0, 7), by: 31).isEmpty)
+        #expect(server.dropped == .olderStep)
+        #expect(server.inquire(Fixture.address(0), .none, by: 32).isEmpty)
+        #expect(server.dropped == .olderStep)
+        #expect(server.inquire(Fixture.address(2), .none, by: 33).isEmpty)
+        #expect(server.dropped == .futureStep)
+        #expect(server.push(Fixture.address(Step(1 << 50)), LeafRange(0, 7), by: 34).isEmpty)
+        _ = server.complete(1)
+        let sent = server.handle(.applied(0, 1))
+        #expect(sent.contains(.sendWeights(to: 30, Fixture.address(2))))
+        #expect(sent.contains(.sendWeights(to: 40, Fixture.address(2))))
+    }
+
     @Test func nothingIsSentToAConnectionThatIsGone() {
         var server = ServerStage.serving()
         _ = server.push(Fixture.address(0), LeafRange(0, 4))
