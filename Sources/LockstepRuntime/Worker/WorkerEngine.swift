@@ -113,7 +113,8 @@ package final class WorkerEngine: RoleEngine {
         return true
     }
 
-    private static var processorCount: Int { max(sysconf(CInt(_SC_NPROCESSORS_ONLN)), 1) }
+    /// Asked once: the library reads a file at every question.
+    private static let processorCount = max(sysconf(CInt(_SC_NPROCESSORS_ONLN)), 1)
 
     // MARK: Actions
 
