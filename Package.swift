@@ -106,7 +106,7 @@ let package = Package(
         tests("Kernels", ["NeuralNetwork", "TrainingPlan", "kernel-digest"]),
         tests("NeuralNetwork", ["Datasets", "RandomNumbers", "TrainingPlan"]),
         tests("Datasets", ["Hashing"]),
-        tests("Convergence"),
+        tests("Convergence", ["Hashing"]),
         // Counts a thread's allocations, for the tests of what allocates nothing.
         .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
         tests("LockstepProtocol", ["TrainingPlan", "AllocationCounter"]),

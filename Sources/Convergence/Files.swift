@@ -24,8 +24,8 @@ package struct FileError: Error, Equatable, CustomStringConvertible {
             case EACCES, EPERM: "check the permissions or choose another place"
             case ENOSPC, EDQUOT: "free some space or choose another place"
             case EROFS: "the file system is read-only; choose another place"
-            case ENOTDIR: "part of the path is a file; choose another place"
             case EWOULDBLOCK: "another process is at work there; wait, or choose another place"
+            case ENOTDIR: "part of the path is a file; choose another place"
             case EEXIST: "another run writes there; choose another place"
             default: "choose another place or look at the disk"
             }
@@ -110,10 +110,15 @@ enum Files {
             unsafe unlink(temporary)
             throw FileError(operation: .write, path: path, code: code)
         }
-        let folder = (path as NSString).deletingLastPathComponent
-        let descriptor = try open(folder.isEmpty ? "." : folder, flags: O_RDONLY, for: .write)
+        let descriptor = try open(parent(of: path), flags: O_RDONLY, for: .write)
         defer { close(descriptor) }
         try synchronize(descriptor, path: path)
+    }
+
+    /// The folder that a file or folder stands in.
+    static func parent(of path: String) -> String {
+        let parent = (path as NSString).deletingLastPathComponent
+        return parent.isEmpty ? "." : parent
     }
 
     /// Makes a folder and those above it; one that exists already is left as it is.

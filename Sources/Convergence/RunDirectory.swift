@@ -15,7 +15,7 @@ package struct RunDirectory: Equatable, Sendable {
 
     /// Where the files of the checkpoint after `step` updates lie.
     package func checkpointPath(step: Int) -> String { "\(checkpointsPath)/step-\(step)" }
-    private var checkpointsPath: String { path + "/checkpoints" }
+    package var checkpointsPath: String { path + "/checkpoints" }
 
     /// The checkpoints' files of weights with the steps that they belong to, the newest last. A folder without
     /// such a file is a checkpoint that was never finished.
