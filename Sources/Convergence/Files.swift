@@ -24,7 +24,6 @@ package struct FileError: Error, Equatable, CustomStringConvertible {
             case EACCES, EPERM: "check the permissions or choose another place"
             case ENOSPC, EDQUOT: "free some space or choose another place"
             case EROFS: "the file system is read-only; choose another place"
-            case EWOULDBLOCK: "another process is at work there; wait, or choose another place"
             case ENOTDIR: "part of the path is a file; choose another place"
             case EEXIST: "another run writes there; choose another place"
             default: "choose another place or look at the disk"

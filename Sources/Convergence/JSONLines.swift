@@ -29,6 +29,11 @@ struct JSONLines {
         bytes.removeAll(keepingCapacity: true)
     }
 
+    /// Forgets the first lines, whole ones.
+    mutating func removeFirst(_ byteCount: Int) {
+        if byteCount == bytes.count { removeAll() } else { bytes.removeFirst(byteCount) }
+    }
+
     mutating func add(_ key: some CodingKey, _ value: String) {
         add(key: key.stringValue)
         append(quoted: value)
@@ -149,7 +154,15 @@ enum EventKey: String, CodingKey {
 extension MetricsRecord {
     /// The name under which a line says what it is.
     enum Event: String, Decodable {
-        case run, step, evaluation, epoch, end
+        case run, step, evaluation, epoch, gap, end
+
+        /// How every line of such a record begins.
+        var lineStart: [UInt8] {
+            var lines = JSONLines()
+            lines.begin()
+            lines.add(EventKey.event, rawValue)
+            return lines.bytes
+        }
     }
 
     var event: Event {
@@ -158,6 +171,7 @@ extension MetricsRecord {
         case .step: .step
         case .evaluation: .evaluation
         case .epoch: .epoch
+        case .gap: .gap
         case .end: .end
         }
     }
@@ -173,6 +187,7 @@ extension MetricsRecord {
         case .step(let record): record.write(to: &lines)
         case .evaluation(let record): record.write(to: &lines)
         case .epoch(let record): record.write(to: &lines)
+        case .gap(let record): record.write(to: &lines)
         case .end(let record): record.write(to: &lines)
         }
         if event != .end { lines.add(members: stamp) }
@@ -254,6 +269,13 @@ extension EpochRecord {
         line.add(CodingKeys.testLoss, testLoss)
         line.add(CodingKeys.testAccuracy, testAccuracy)
         line.add(CodingKeys.weightsSHA256, weightsSHA256)
+    }
+}
+
+extension GapRecord {
+    fileprivate func write(to line: inout JSONLines) {
+        line.add(CodingKeys.firstStep, firstStep)
+        line.add(CodingKeys.lastStep, lastStep)
     }
 }
 

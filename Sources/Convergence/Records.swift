@@ -28,6 +28,7 @@ package enum MetricsRecord: Equatable, Sendable {
     case step(StepRecord)
     case evaluation(EvaluationRecord)
     case epoch(EpochRecord)
+    case gap(GapRecord)
     case end(EndRecord)
 }
 
@@ -191,6 +192,23 @@ package struct EpochRecord: Decodable, Equatable, Sendable {
         case testLoss = "test_loss"
         case testAccuracy = "test_accuracy"
         case weightsSHA256 = "weights_sha256"
+    }
+}
+
+/// Lines that are missing: the disk was full for longer than they could be kept in memory.
+package struct GapRecord: Decodable, Equatable, Sendable {
+    /// The steps that the lines belonged to, counted from 1 as in theirs.
+    package var firstStep: Int
+    package var lastStep: Int
+
+    package init(firstStep: Int, lastStep: Int) {
+        self.firstStep = firstStep
+        self.lastStep = lastStep
+    }
+
+    package enum CodingKeys: String, CodingKey {
+        case firstStep = "first_step"
+        case lastStep = "last_step"
     }
 }
 

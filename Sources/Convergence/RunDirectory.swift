@@ -17,8 +17,8 @@ package struct RunDirectory: Equatable, Sendable {
     package func checkpointPath(step: Int) -> String { "\(checkpointsPath)/step-\(step)" }
     package var checkpointsPath: String { path + "/checkpoints" }
 
-    /// The checkpoints' files of weights with the steps that they belong to, the newest last. A folder without
-    /// such a file is a checkpoint that was never finished.
+    /// The files of a run's weights with the steps that they belong to, the newest last. Folders that hold the
+    /// state of a run that has not ended, and no such file, are left out; see ``CheckpointStore``.
     package var checkpoints: [(step: Int, path: String)] {
         let manager = FileManager.default
         let names = (try? manager.contentsOfDirectory(atPath: checkpointsPath)) ?? []
@@ -38,6 +38,8 @@ package struct RunDirectory: Equatable, Sendable {
     package enum Opening: Equatable, Sendable {
         /// Empty or just made: train here.
         case new(RunDirectory)
+        /// The same run, begun and not ended; see ``resume(matching:store:)``.
+        case unfinished(RunDirectory, lastStep: Int)
         /// The same run, done already: its result is to be shown again.
         case finished(RunDirectory, RunOutcome)
     }
@@ -70,10 +72,13 @@ package struct RunDirectory: Equatable, Sendable {
 
     /// Opens the place that `--run-dir` names, and makes it where it is missing.
     ///
+    /// - Parameter datasetSHA256: of the data to train on, so that other data is told from another
+    ///   configuration.
     /// - Throws: ``RunDirectoryError`` where something else is there (exit code 78), ``FileError``
     ///   where nothing can be written (73), ``MetricsError`` for a broken log (65).
     package static func open(
-        _ path: String, configuration: String, seed: UInt64, configurationSHA256: String
+        _ path: String, configuration: String, seed: UInt64, configurationSHA256: String,
+        datasetSHA256: String? = nil
     ) throws -> Opening {
         let directory = RunDirectory(path: path)
         try Files.makeFolders(path)
@@ -84,28 +89,50 @@ package struct RunDirectory: Equatable, Sendable {
         guard FileManager.default.fileExists(atPath: directory.metricsPath) else {
             throw RunDirectoryError(path: path, reason: .notARun)
         }
-        let file = try MetricsFile(reading: directory.metricsPath)
-        guard let outcome = RunOutcome(file) else {
-            throw RunDirectoryError(path: path, reason: .unfinished(lastStep: 0))
+        let bytes = try Files.read(directory.metricsPath)
+        let log = MetricsFile(wholeLinesOf: bytes, path: directory.metricsPath)
+        guard let outcome = RunOutcome(log) else {
+            // A log of something else is no unfinished one.
+            if let fault = log.fault { throw fault }
+            let start = MetricsRecord.Event.run.lineStart
+            guard bytes.prefix(start.count) == start.prefix(bytes.count) else {
+                throw MetricsError(
+                    path: directory.metricsPath, line: 1, reason: "is not the start of a run")
+            }
+            return .unfinished(directory, lastStep: 0)
         }
-        guard outcome.provenance.configurationSHA256 == configurationSHA256,
-            outcome.run.seed == seed
-        else {
+        try directory.check(
+            outcome, configuration, seed, configurationSHA256, datasetSHA256: datasetSHA256)
+        guard let end = outcome.end, end.status.isFinal else {
+            return .unfinished(directory, lastStep: log.records.lastStep)
+        }
+        if let fault = log.fault { throw fault }
+        return .finished(directory, outcome)
+    }
+
+    private func check(
+        _ outcome: RunOutcome, _ configuration: String, _ seed: UInt64,
+        _ configurationSHA256: String, datasetSHA256: String?
+    ) throws(RunDirectoryError) {
+        let found = outcome.provenance
+        if let datasetSHA256, datasetSHA256 != found.datasetSHA256 {
+            throw RunDirectoryError(
+                path: path,
+                reason: .otherData(
+                    found: "\(found.dataset), SHA-256 \(found.datasetSHA256.prefix(12))",
+                    askedSHA256: datasetSHA256))
+        }
+        guard found.configurationSHA256 == configurationSHA256, outcome.run.seed == seed else {
             throw RunDirectoryError(
                 path: path,
                 reason: .otherRun(
                     found: RunDirectoryError.Run(
                         configuration: outcome.run.configuration, seed: outcome.run.seed,
-                        configurationSHA256: outcome.provenance.configurationSHA256),
+                        configurationSHA256: found.configurationSHA256),
                     asked: RunDirectoryError.Run(
                         configuration: configuration, seed: seed,
                         configurationSHA256: configurationSHA256)))
         }
-        guard let end = outcome.end, end.status.isFinal else {
-            throw RunDirectoryError(
-                path: path, reason: .unfinished(lastStep: file.records.lastStep))
-        }
-        return .finished(directory, outcome)
     }
 
     /// Writes `config.yaml` whole or not at all.
@@ -135,54 +162,13 @@ package struct RunDirectory: Equatable, Sendable {
             throw FileError(operation: .read, path: path, code: errno)
         }
         let names = try FileManager.default.contentsOfDirectory(atPath: path)
-        return Set(names).isSubset(of: ["checkpoints", "log"])
+        return Set(names).isSubset(of: ["checkpoints", "log", FolderLock.fileName])
     }
 
     /// Shows at once, before any training, whether the place can be written.
     private func makeFolders() throws(FileError) {
         try Files.makeFolders(checkpointsPath)
         try Files.makeFolders(logPath)
-    }
-}
-
-/// The folder is taken (exit code 78).
-package struct RunDirectoryError: Error, Equatable, CustomStringConvertible {
-    package struct Run: Equatable, Sendable {
-        package var configuration: String
-        package var seed: UInt64
-        package var configurationSHA256: String
-
-        fileprivate var text: String {
-            "\(configuration), seed \(seed), configuration \(configurationSHA256.prefix(12))"
-        }
-    }
-
-    package enum Reason: Equatable, Sendable {
-        case notARun
-        case otherRun(found: Run, asked: Run)
-        case unfinished(lastStep: Int)
-        /// Beside an unfinished run, so that nobody may remove the folder.
-        case holdsForeign(name: String)
-    }
-
-    package let path: String
-    package let reason: Reason
-
-    package var description: String {
-        switch reason {
-        case .notARun:
-            "\(path) holds files but no metrics.jsonl, so it is no run directory; "
-                + "name an empty or a new one with --run-dir"
-        case .otherRun(let found, let asked):
-            "\(path) holds another run (\(found.text)) than the one asked for (\(asked.text)); "
-                + "name another place with --run-dir, or leave it out for a fresh one"
-        case .unfinished(let step):
-            "\(path) holds this run unfinished (last logged step \(step)), and a run cannot be taken "
-                + "up again; remove the directory, or name another place with --run-dir"
-        case .holdsForeign(let name):
-            "\(path) holds this run unfinished, and beside it “\(name)”, which is no part of a run; "
-                + "move that away, or name another place with --run-dir"
-        }
     }
 }
 
@@ -195,7 +181,7 @@ extension [MetricsRecord] {
             case .evaluation(let record): return record.step
             case .epoch(let record): return record.step
             case .end(let record): return record.steps
-            case .run: continue
+            case .run, .gap: continue
             }
         }
         return 0

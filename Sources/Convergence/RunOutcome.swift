@@ -4,6 +4,8 @@ package struct RunOutcome: Equatable, Sendable {
     package private(set) var provenance: Provenance
     package private(set) var evaluations: [EvaluationRecord] = []
     package private(set) var epochs: [EpochRecord] = []
+    /// Where lines of the log are missing.
+    package private(set) var gaps: [GapRecord] = []
     /// Missing while the run goes on, or where a crash cut it off.
     package private(set) var end: EndRecord?
     /// Mean share of saturated units of each layer over the newest epoch; empty before its first step.
@@ -35,6 +37,7 @@ package struct RunOutcome: Equatable, Sendable {
         case .step(let record): addSaturation(of: record)
         case .evaluation(let record): evaluations.append(record)
         case .epoch(let record): epochs.append(record)
+        case .gap(let record): gaps.append(record)
         case .end(let record): end = record
         }
     }

@@ -1,3 +1,4 @@
+package import Convergence
 import Datasets
 package import NeuralNetwork
 import Synchronization
@@ -6,7 +7,8 @@ package import TrainingPlan
 /// Steps of one run in this process: the gradient of the whole batch, applied row block by row block.
 ///
 /// Weights and state change in place, while a block's gradient is in the cache. When a step turns out to
-/// be non-finite, the weights before it are computed again from the start of its epoch: the same bits.
+/// be non-finite, the weights before it are computed again from the start of its epoch, or from where the
+/// run went on: the same bits.
 package final class LocalEngine {
     private let configuration: RunConfiguration
     private let schedule: RunSchedule
@@ -23,13 +25,15 @@ package final class LocalEngine {
     private let squaredNorms: FloatBuffer
     /// Weights of the newest step.
     package let weights: FloatBuffer
-    /// What the epoch began with.
-    private let epochWeights: FloatBuffer
-    private let epochOptimizer: Optimizer
+    /// The step that is computed again from: the first of the epoch, or of this engine.
+    private var savedStep: Step?
+    private let savedWeights: FloatBuffer
+    private let savedOptimizer: Optimizer
 
+    /// - Parameter checkpoint: the state to go on from, of this configuration; nil for that of step 0.
     package init(
         _ configuration: RunConfiguration, _ schedule: RunSchedule, examples: SparseExamples,
-        kernels: KernelSet, team: ThreadTeam
+        kernels: KernelSet, team: ThreadTeam, from checkpoint: Checkpoint? = nil
     ) {
         self.configuration = configuration
         self.schedule = schedule
@@ -48,13 +52,20 @@ package final class LocalEngine {
                 totalSteps: schedule.totalSteps, kernels: kernels)
         }
         optimizer = makeOptimizer()
-        epochOptimizer = makeOptimizer()
+        savedOptimizer = makeOptimizer()
         gradient = GradientBuffer(slices)
         sampleOrder = SampleOrder(seed: configuration.seed, count: schedule.exampleCount)
         indices = [UInt32](repeating: 0, count: schedule.exampleCount)
         weights = layout.initialWeights(seed: configuration.seed)
-        epochWeights = FloatBuffer(count: whole.count)
+        savedWeights = FloatBuffer(count: whole.count)
+        if let checkpoint {
+            weights.copy(from: checkpoint.weights)
+            optimizer.restoreState(checkpoint.state)
+        }
     }
+
+    /// The optimiser's vectors beside the weights, of the newest step.
+    package var optimizerState: [FloatBuffer] { optimizer.state }
 
     /// Of the step that was done last.
     package var metrics: StepMetrics { unsafe slices.metrics.metrics(gradient.metricsWords) }
@@ -62,15 +73,16 @@ package final class LocalEngine {
     /// The squared norm of the gradient's sum, by layer, of the step that was measured last.
     package var squaredGradientNorms: [Double] { rows.layerSums(squaredNorms) }
 
-    /// Does a step; steps are done in order, from 0.
+    /// Does a step; steps are done in order, from 0 or from the checkpoint's.
     ///
     /// - Parameter isMeasured: whether the gradient's norms are wanted.
     /// - Returns: nil, or what was not finite; the weights are then those of `step`.
     package func advance(_ step: Step, isMeasured: Bool = true) -> String? {
-        if schedule.examples(of: step).lowerBound == 0 {
+        if savedStep == nil || schedule.examples(of: step).lowerBound == 0 {
             sampleOrder.fill(&indices, epoch: schedule.epoch(of: step))
-            epochWeights.copy(from: weights)
-            epochOptimizer.copyState(from: optimizer)
+            savedStep = step
+            savedWeights.copy(from: weights)
+            savedOptimizer.copyState(from: optimizer)
         }
         apply(step, isMeasured: isMeasured)
         return hasDiverged.load(ordering: .relaxed) ? restore(step) : nil
@@ -102,10 +114,9 @@ package final class LocalEngine {
         guard let sums = unsafe gradient.payload(0).baseAddress else { return "" }
         let found = unsafe optimizer.divergence(whole, sums: sums, newWeights: weights.pointer)
         hasDiverged.store(false, ordering: .relaxed)
-        weights.copy(from: epochWeights)
-        optimizer.copyState(from: epochOptimizer)
-        let epochStart = Step(schedule.epoch(of: step) * schedule.stepsPerEpoch)
-        var earlier = epochStart
+        weights.copy(from: savedWeights)
+        optimizer.copyState(from: savedOptimizer)
+        var earlier = savedStep ?? step
         while earlier < step {
             apply(earlier, isMeasured: false)
             earlier = earlier.next

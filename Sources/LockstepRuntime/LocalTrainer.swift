@@ -26,38 +26,42 @@ final class LocalTrainer {
         defer { team.finish() }
         let data = EvaluationData(request.dataset)
         var outcomes: [RunOutcome] = []
-        do throws(FileError) {
+        do {
             for run in request.runs {
                 let recorder = try RunRecorder(
                     run, data: data, placement: request.placement, kernels: kernels,
                     observer: observer)
                 try Self.train(
-                    recorder, data.train, kernels: kernels, team: team, interruption: interruption)
+                    run, recorder, data.train, kernels: kernels, team: team,
+                    interruption: interruption)
                 outcomes.append(recorder.outcome)
                 if let reason = interruption.reason {
                     return SessionResult(outcomes: outcomes, reason: reason)
                 }
             }
         } catch {
-            return SessionResult(outcomes: outcomes, reason: error.stopReason)
+            return SessionResult(outcomes: outcomes, reason: StopReason(recording: error))
         }
         return SessionResult(
             outcomes: outcomes, reason: StopReason(.success, "all runs are done"))
     }
 
-    /// Trains one run to its end, whatever that is, and records it.
+    /// Trains one run from its start to its end, whatever that is, and records it.
     static func train(
-        _ recorder: RunRecorder, _ examples: SparseExamples, kernels: KernelSet, team: ThreadTeam,
-        interruption: Interruption
+        _ run: PlannedRun, _ recorder: RunRecorder, _ examples: SparseExamples, kernels: KernelSet,
+        team: ThreadTeam, interruption: Interruption
     ) throws(FileError) {
         let schedule = recorder.schedule
         let engine = LocalEngine(
-            recorder.configuration, schedule, examples: examples, kernels: kernels, team: team)
+            recorder.configuration, schedule, examples: examples, kernels: kernels, team: team,
+            from: run.start)
         var evaluationNanoseconds: UInt64 = 0
         let start = SystemClock.nanoseconds
-        var step: Step = 0
+        var checkpointTime = start
+        var step = recorder.step
         while step < schedule.endStep {
             if let reason = interruption.reason {
+                recorder.checkpoint(of: step, weights: engine.weights, state: engine.optimizerState)
                 return try recorder.end(
                     .interrupted, step: step, weights: engine.weights, cause: reason.text)
             }
@@ -65,18 +69,25 @@ final class LocalTrainer {
                 return try recorder.end(
                     .diverged, step: step, weights: engine.weights, cause: cause)
             }
-            let now = SystemClock.nanoseconds
+            var now = SystemClock.nanoseconds
             try recorder.committed(
                 step, engine.metrics, squaredGradientNorms: engine.squaredGradientNorms,
                 seconds: Double(now - start - evaluationNanoseconds) / 1e9)
-            step = step.next
-            if schedule.evaluationFollows(Step(step.index - 1)) {
-                let reachedTarget = try recorder.evaluate(engine.weights, of: step)
+            if schedule.evaluationFollows(step) {
+                let reachedTarget = try recorder.evaluate(engine.weights, of: step.next)
                 evaluationNanoseconds += SystemClock.nanoseconds - now
+                now = SystemClock.nanoseconds
                 if reachedTarget {
-                    return try recorder.end(.target, step: step, weights: engine.weights)
+                    return try recorder.end(.target, step: step.next, weights: engine.weights)
                 }
             }
+            let age = Double(now - checkpointTime) / 1e9
+            if run.checkpoints.isDue(age: age, endsEpoch: schedule.epochEnds(after: step)) {
+                recorder.checkpoint(
+                    of: step.next, weights: engine.weights, state: engine.optimizerState)
+                checkpointTime = now
+            }
+            step = step.next
         }
         try recorder.end(.completed, step: step, weights: engine.weights)
     }

@@ -4,36 +4,7 @@ import Foundation
 import Hashing
 import LockstepProtocol
 import NeuralNetwork
-import Synchronization
 import TrainingPlan
-import ZeroMQ
-
-/// What all runs of a session are judged on, made once and read by all threads.
-final class EvaluationData: Sendable {
-    let dataset: Dataset
-    let test: SparseExamples
-    private let madeTrain = Mutex<SparseExamples?>(nil)
-
-    /// Made by the first who asks: a coordinator needs it only where validation examples are held out.
-    var train: SparseExamples {
-        madeTrain.withLock { made in
-            if let made { return made }
-            let examples = Self.examples(of: dataset.train)
-            made = examples
-            return examples
-        }
-    }
-
-    init(_ dataset: Dataset) {
-        self.dataset = dataset
-        test = Self.examples(of: dataset.test)
-    }
-
-    private static func examples(of images: LabelledImages) -> SparseExamples {
-        SparseExamples(
-            pixels: images.pixels, labels: images.labels, width: LabelledImages.pixelCount)
-    }
-}
 
 /// Writes one run's records as it goes on, evaluates, and keeps what a report needs.
 ///
@@ -42,7 +13,6 @@ final class RunRecorder {
     let configuration: RunConfiguration
     let schedule: RunSchedule
     private let directory: RunDirectory
-    private let stepLineInterval: Int
     private let keepsWeights: Bool
     private let placement: Placement
     private let provenance: Provenance
@@ -52,35 +22,36 @@ final class RunRecorder {
     private let validationEvaluator: Evaluator?
     private let observer: any SessionObserver
     private(set) var outcome: RunOutcome
-    private var epochLossSum = 0.0
-    private var epochCorrectCount = 0
-    private var epochExamples = 0
-    private var epochStartSeconds = 0.0
-    private var bestExamplesPerSecond = 0.0
-    private var lastSeconds = 0.0
-    private var lastStep: Step = 0
+    private var state: RecordingState
+    /// Training time of earlier processes that recorded this run.
+    private let secondsBefore: Double
+    private var lastStep: Step
+    private var lastEvaluatedStep: Step?
+    private var hasReachedTarget = false
     private var lastProgressSeconds = -1.0
-    private var lastTest: (step: Step, evaluation: Evaluation)?
+    private let wasResumed: Bool
+    private let checkpointWriter: CheckpointWriter
 
     /// A person's eye follows no more.
     private static let progressIntervalSeconds = 0.1
+    /// Of a shorter time no rate is told: it would be one of the clock's steps, or of a burst of reports.
+    private static let shortestMeasuredSeconds = 1e-3
 
+    /// - Throws: ``FileError`` where the records cannot be written, ``MetricsError`` where the log is not the
+    ///   one that the run's checkpoint was written with.
     init(
         _ run: PlannedRun, data: EvaluationData, placement: Placement, kernels: KernelSet,
         observer: any SessionObserver
-    ) throws(FileError) {
+    ) throws {
         let configuration = run.configuration
         self.configuration = configuration
         directory = run.directory
-        stepLineInterval = run.stepLineInterval
         keepsWeights = run.keepsWeights
         self.placement = placement
         self.observer = observer
         let dataset = data.dataset
         schedule = RunSchedule(configuration, trainingExampleCount: dataset.train.count)
-        provenance = Provenance(
-            dataset: dataset.name, datasetSHA256: "\(dataset.sha256)",
-            configurationSHA256: configuration.sha256(dataset: dataset))
+        provenance = configuration.provenance(dataset: dataset)
         optimizer = Optimizer(
             configuration.optimizer, layout: configuration.layout, range: 0..<0,
             totalSteps: schedule.totalSteps, kernels: kernels)
@@ -99,35 +70,56 @@ final class RunRecorder {
                 "lockstep": lockstepVersion, "arithmetic": "\(arithmeticVersion)",
                 "protocol": "\(protocolVersion)", "kernels": kernels.variant.rawValue,
             ], started: Date())
-        log = try MetricsLog(creating: directory.metricsPath, provenance: provenance)
         outcome = RunOutcome(run: record, provenance: provenance)
-        try log.append(.run(record))
+        state = run.start?.recording ?? RecordingState(stepLineInterval: run.stepLineInterval)
+        secondsBefore = state.seconds
+        lastStep = Step(run.start?.step ?? 0)
+        lastEvaluatedStep = run.start.map { Step($0.step) }
+        wasResumed = run.start != nil
+        let store = directory.checkpointStore(keep: run.checkpoints.keep)
+        checkpointWriter = CheckpointWriter(store) { observer.notice($0) }
+        if let start = run.start {
+            let (log, records) = try MetricsLog.resume(
+                directory.metricsPath, provenance: provenance, from: start.log
+            ) { observer.notice($0) }
+            self.log = log
+            // The first of them is the run's own, from when it began.
+            for record in records { outcome.add(record) }
+        } else {
+            log = try MetricsLog(creating: directory.metricsPath, provenance: provenance) {
+                observer.notice($0)
+            }
+            try log.append(.run(record))
+        }
         observer.runStarted(configuration, directory: directory)
     }
 
+    deinit { checkpointWriter.close() }
+
     /// Whether a step has a line of its own.
-    func logs(_ step: Step) -> Bool { step.next.index % stepLineInterval == 0 }
+    func logs(_ step: Step) -> Bool { step.next.index % state.stepLineInterval == 0 }
 
     /// A step has been committed.
     ///
     /// - Parameters:
     ///   - squaredGradientNorms: of the gradient's sum over the global batch, by layer; asked for where the step
     ///     is logged.
-    ///   - seconds: training time since the start of the run.
+    ///   - seconds: training time since this recorder was made.
     func committed(
         _ step: Step, _ metrics: StepMetrics, squaredGradientNorms: @autoclosure () -> [Double],
         seconds: Double
     ) throws(FileError) {
         let examples = schedule.examples(of: step).count
         lastStep = step.next
-        lastSeconds = seconds
-        epochLossSum += Double(metrics.lossSum)
-        epochCorrectCount += metrics.correctCount
-        epochExamples += examples
+        // Reports may be stamped out of order; time does not go back.
+        state.seconds = max(state.seconds, secondsBefore + seconds)
+        state.epochLossSum += Double(metrics.lossSum)
+        state.epochCorrectCount += metrics.correctCount
+        state.epochExamples += examples
         if logs(step) { try add(.step(record(of: step, metrics, squaredGradientNorms()))) }
         if seconds - lastProgressSeconds >= Self.progressIntervalSeconds {
             lastProgressSeconds = seconds
-            observer.progress(progress(after: step, seconds))
+            observer.progress(progress(after: step))
         }
     }
 
@@ -154,23 +146,32 @@ final class RunRecorder {
             })
     }
 
-    private func progress(after step: Step, _ seconds: Double) -> RunProgress {
+    private func progress(after step: Step) -> RunProgress {
         let done = step.index + 1
         let epoch = schedule.epoch(of: step)
-        let elapsed = seconds - epochStartSeconds
-        let examples = Double(epochExamples)
-        let secondsLeft = seconds / Double(done) * Double(schedule.totalSteps - done)
+        let examples = Double(state.epochExamples)
+        let secondsLeft = state.seconds / Double(done) * Double(schedule.totalSteps - done)
         return RunProgress(
             epoch: epoch + 1, epochs: schedule.epochs, step: done - epoch * schedule.stepsPerEpoch,
-            steps: schedule.stepsPerEpoch, examplesPerSecond: elapsed > 0 ? examples / elapsed : 0,
-            loss: epochLossSum / examples, accuracy: Double(epochCorrectCount) / examples,
-            secondsLeft: secondsLeft)
+            steps: schedule.stepsPerEpoch, examplesPerSecond: epochRate,
+            loss: state.epochLossSum / examples,
+            accuracy: Double(state.epochCorrectCount) / examples, secondsLeft: secondsLeft)
+    }
+
+    /// Examples a second of the epoch so far; 0 where it is too short to tell.
+    private var epochRate: Double {
+        rate(over: state.seconds - state.epochStartSeconds)
+    }
+
+    private func rate(over seconds: Double) -> Double {
+        seconds >= Self.shortestMeasuredSeconds ? Double(state.epochExamples) / seconds : 0
     }
 
     /// Evaluates the weights of `step`, which an evaluation follows, and records it.
     ///
     /// - Returns: whether the run's target is reached.
     func evaluate(_ weights: FloatBuffer, of step: Step) throws(FileError) -> Bool {
+        lastEvaluatedStep = step
         let epochs = Double(step.index) / Double(schedule.stepsPerEpoch)
         let endsEpoch = step.index % schedule.stepsPerEpoch == 0
         var decisive: Evaluation?
@@ -181,13 +182,14 @@ final class RunRecorder {
         }
         if endsEpoch || decisive == nil {
             let evaluation = testEvaluator.evaluate(weights)
-            lastTest = (step, evaluation)
+            state.lastTest = RecordingState.TestEvaluation(evaluation, of: step)
             if !endsEpoch { try add(.evaluation(record(evaluation, step, epochs, .test))) }
             decisive = decisive ?? evaluation
             if endsEpoch { try endEpoch(step, evaluation, weights) }
         }
         guard let target = configuration.targetAccuracy, let decisive else { return false }
-        return decisive.accuracy >= target
+        hasReachedTarget = decisive.accuracy >= target
+        return hasReachedTarget
     }
 
     private func record(
@@ -195,27 +197,49 @@ final class RunRecorder {
     ) -> EvaluationRecord {
         EvaluationRecord(
             step: step.index, epoch: epochs, split: split, loss: evaluation.loss,
-            accuracy: evaluation.accuracy, seconds: lastSeconds)
+            accuracy: evaluation.accuracy, seconds: state.seconds)
     }
 
     private func endEpoch(
         _ step: Step, _ evaluation: Evaluation, _ weights: FloatBuffer
     ) throws(FileError) {
-        let seconds = lastSeconds - epochStartSeconds
-        let rate = seconds > 0 ? Double(epochExamples) / seconds : 0
-        bestExamplesPerSecond = max(bestExamplesPerSecond, rate)
+        let rate = epochRate
+        state.bestExamplesPerSecond = max(state.bestExamplesPerSecond, rate)
+        let examples = Double(max(state.epochExamples, 1))
         let record = EpochRecord(
-            epoch: step.index / schedule.stepsPerEpoch, step: step.index, examples: epochExamples,
-            seconds: lastSeconds, trainLoss: epochLossSum / Double(max(epochExamples, 1)),
-            trainAccuracy: Double(epochCorrectCount) / Double(max(epochExamples, 1)),
+            epoch: step.index / schedule.stepsPerEpoch, step: step.index,
+            examples: state.epochExamples, seconds: state.seconds,
+            trainLoss: state.epochLossSum / examples,
+            trainAccuracy: Double(state.epochCorrectCount) / examples,
             testLoss: evaluation.loss, testAccuracy: evaluation.accuracy,
             weightsSHA256: weights.sha256)
         try add(.epoch(record))
         observer.epochEnded(record, epochs: schedule.epochs, examplesPerSecond: rate)
-        epochStartSeconds = lastSeconds
-        epochLossSum = 0
-        epochCorrectCount = 0
-        epochExamples = 0
+        state.epochStartSeconds = state.seconds
+        state.epochLossSum = 0
+        state.epochCorrectCount = 0
+        state.epochExamples = 0
+    }
+
+    /// Hands the training state to the writer of checkpoints, with all that is recorded so far. Never waits
+    /// for the disk.
+    ///
+    /// - Parameters:
+    ///   - step: the newest that is recorded, and evaluated where an evaluation follows it; of another step
+    ///     nothing is kept.
+    ///   - weights: of that step, as the flat vector.
+    ///   - vectors: the optimiser's, as long as the weights.
+    func checkpoint(of step: Step, weights: FloatBuffer, state vectors: [FloatBuffer]) {
+        guard step == lastStep, step > 0, !hasReachedTarget else { return }
+        let isEvaluated = lastEvaluatedStep == step
+        // The log's lines are part of it. Where they cannot be written, neither can it.
+        guard isEvaluated || !schedule.evaluationFollows(Step(step.index - 1)), let mark = log.mark
+        else { return }
+        checkpointWriter.write(
+            Checkpoint(
+                step: step.index, weights: weights.array, state: vectors.map(\.array),
+                provenance: provenance, arithmeticVersion: arithmeticVersion, recording: state,
+                log: mark))
     }
 
     /// The run is over; its weights are kept where there are any and they are asked for.
@@ -226,26 +250,43 @@ final class RunRecorder {
     func end(
         _ status: EndRecord.Status, step: Step, weights: FloatBuffer?, cause: String? = nil
     ) throws(FileError) {
-        var evaluation = lastTest?.evaluation
-        if let weights, lastTest?.step != step { evaluation = testEvaluator.evaluate(weights) }
+        var test = state.lastTest
+        if let weights, test?.step != step.index {
+            test = RecordingState.TestEvaluation(testEvaluator.evaluate(weights), of: step)
+        }
+        checkpointWriter.finish()
         if let weights, keepsWeights { try save(weights, step, status) }
-        let seconds = lastSeconds
-        if bestExamplesPerSecond == 0, seconds > 0 {
+        if state.bestExamplesPerSecond == 0 {
             // No whole epoch: the rate of what there was.
-            bestExamplesPerSecond = Double(epochExamples) / seconds
+            state.bestExamplesPerSecond = rate(over: state.seconds)
         }
         let record = EndRecord(
             status: status, configuration: configuration.name, provenance: provenance,
             seed: configuration.seed, placement: placement, batchSize: configuration.batchSize,
             steps: step.index, epochs: step.index / schedule.stepsPerEpoch,
-            testAccuracy: evaluation?.accuracy ?? .nan, testLoss: evaluation?.loss ?? .nan,
-            seconds: seconds, examplesPerSecond: bestExamplesPerSecond,
+            testAccuracy: test?.accuracy ?? .nan, testLoss: test?.loss ?? .nan,
+            seconds: state.seconds, examplesPerSecond: state.bestExamplesPerSecond,
             weightsSHA256: weights?.sha256 ?? "", cause: cause,
             divergedStep: status == .diverged ? step.index + 1 : nil,
-            rescalingChangedDecisions: evaluation?.decisionsChangedByRescaling,
-            rescalingComparedDecisions: evaluation?.examples)
+            rescalingChangedDecisions: test?.decisionsChangedByRescaling,
+            rescalingComparedDecisions: test?.examples)
         try add(.end(record))
+        if status.isFinal { removeTrainingStates(weightsOf: step) }
         observer.runEnded(outcome)
+    }
+
+    /// Nobody goes on from a run that is done.
+    private func removeTrainingStates(weightsOf step: Step) {
+        do {
+            if wasResumed {
+                try directory.removeTrainingStates(weightsOf: step.index)
+            } else {
+                try directory.checkpointStore().removeAll()
+            }
+        } catch {
+            observer.notice(
+                "checkpoints that are no longer needed stay in \(directory.path): \(error)")
+        }
     }
 
     /// The step that every record so far belongs to.
@@ -278,6 +319,15 @@ final class RunRecorder {
     }
 }
 
+extension RecordingState.TestEvaluation {
+    init(_ evaluation: Evaluation, of step: Step) {
+        self.init(
+            step: step.index, loss: evaluation.loss, accuracy: evaluation.accuracy,
+            examples: evaluation.examples,
+            decisionsChangedByRescaling: evaluation.decisionsChangedByRescaling)
+    }
+}
+
 extension FloatBuffer {
     /// Over the flat vector as little-endian float32 in layout order.
     package var sha256: String {
@@ -287,8 +337,3 @@ extension FloatBuffer {
 
 /// This release.
 package let lockstepVersion = "0.1.0"
-
-extension FileError {
-    /// A session cannot go on without its records.
-    var stopReason: StopReason { StopReason(.cannotWrite, "\(self)") }
-}

@@ -14,16 +14,47 @@ package struct PlannedRun: Sendable {
     package var stepLineInterval: Int
     /// Whether the weights at the end of the run become a checkpoint.
     package var keepsWeights: Bool
+    package var checkpoints: CheckpointPolicy
+    /// The state that the run goes on from, found in its directory; nil to train from step 0, in a directory
+    /// without a log.
+    package var start: Checkpoint?
 
     package init(
         _ configuration: RunConfiguration, directory: RunDirectory, stepLineInterval: Int = 1,
-        keepsWeights: Bool = true
+        keepsWeights: Bool = true, checkpoints: CheckpointPolicy = CheckpointPolicy(),
+        start: Checkpoint? = nil
     ) {
         precondition(stepLineInterval >= 1, "lines are at least one step apart")
         self.configuration = configuration
         self.directory = directory
         self.stepLineInterval = stepLineInterval
         self.keepsWeights = keepsWeights
+        self.checkpoints = checkpoints
+        self.start = start
+    }
+}
+
+extension PlannedRun {
+    /// Takes up the unfinished run in the directory: from its newest whole checkpoint, or from step 0 in an
+    /// emptied log where there is none.
+    ///
+    /// - Parameter notice: told where it goes on, and what is not used and why.
+    /// - Throws: ``RunDirectoryError``, ``MetricsError`` or ``FileError``; see
+    ///   ``RunDirectory/resumePoint(matching:)``.
+    package mutating func resume(dataset: Dataset, notice: (String) -> Void) throws {
+        let point = try directory.resumePoint(
+            matching: configuration.checkpointIdentity(dataset: dataset))
+        for warning in point.warnings { notice("warning: \(warning)") }
+        start = point.checkpoint
+        if let start {
+            notice(
+                "\(directory.path) holds this run unfinished: it goes on after step \(start.step)")
+        } else {
+            try directory.startOver()
+            notice(
+                "\(directory.path) holds this run unfinished, without a whole checkpoint: it begins "
+                    + "again at step 0")
+        }
     }
 }
 
@@ -46,6 +77,25 @@ package struct SessionRequest: Sendable {
         self.placement = placement
         self.kernels = kernels
         self.waitTimeoutMilliseconds = waitTimeoutMilliseconds
+    }
+}
+
+extension SessionRequest {
+    /// A run as a cluster trains it.
+    ///
+    /// A cluster cannot begin at a later step yet, so its log and its checkpoints begin anew with it. When
+    /// it can, the run is returned as it is, and nothing else changes.
+    func clusterRun(
+        _ index: RunIndex, notice: (String) -> Void
+    ) throws(FileError) -> PlannedRun {
+        var run = runs[index.index]
+        guard let start = run.start else { return run }
+        run.start = nil
+        try run.directory.startOver()
+        notice(
+            "\(run.directory.path): a cluster cannot go on after step \(start.step) yet, and begins "
+                + "again at step 0")
+        return run
     }
 }
 
@@ -96,6 +146,18 @@ package final class Interruption: Sendable {
         state.withLock { state in
             state.wakeUps.append(wakeUp)
             if state.reason != nil { wakeUp.signal() }
+        }
+    }
+}
+
+extension StopReason {
+    /// A session cannot go on without its records.
+    init(recording error: any Error) {
+        switch error {
+        case is MetricsError: self.init(.badData, "\(error)")
+        case is RunDirectoryError: self.init(.mismatch, "\(error)")
+        case is FolderInUse: self.init(.lostPeer, "\(error)")
+        default: self.init(.cannotWrite, "\(error)")
         }
     }
 }

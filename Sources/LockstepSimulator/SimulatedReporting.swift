@@ -73,6 +73,7 @@ package final class SimulatedReporting: Reporting {
                 .evaluated(
                     index, step,
                     reachedTarget: step == scenario.targetStep && index.index == lastRun))
+        case .checkpoint: break
         case .end(let ending): end(ending)
         }
     }

@@ -130,7 +130,7 @@ package final class Simulation {
         let cost: Int
         switch event {
         case .evaluate: cost = random.int(150...250)
-        case .begin, .committed, .end: cost = 20
+        case .begin, .committed, .checkpoint, .end: cost = 20
         }
         let slowness = time.now < faults.slowReportingUntil ? faults.reportingSlowness : 0
         recordedAt = max(recordedAt, time.now) + UInt64(cost + slowness)

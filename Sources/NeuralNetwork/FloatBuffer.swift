@@ -33,5 +33,13 @@
         unsafe pointer.update(from: other.pointer, count: count)
     }
 
+    package func copy(from values: [Float]) {
+        precondition(values.count == count, "as many values as the buffer holds")
+        unsafe values.withUnsafeBufferPointer { values in
+            guard let source = values.baseAddress else { return }
+            unsafe pointer.update(from: source, count: count)
+        }
+    }
+
     func clear() { unsafe pointer.update(repeating: 0, count: count) }
 }

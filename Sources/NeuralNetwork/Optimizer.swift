@@ -9,7 +9,9 @@ package final class Optimizer {
     private let totalSteps: Int
     /// Pieces of the range, from its start, in floats: where weight decay applies and where it does not.
     private let pieces: [(range: Range<Int>, decays: Bool)]
-    private let state: [FloatBuffer]
+    /// The vectors beside the weights, each as long as the range: none for plain gradient descent, the
+    /// velocity with momentum, the first and second moments with Adam.
+    package let state: [FloatBuffer]
 
     /// - Parameters:
     ///   - range: the shard, in floats of the flat vector.
@@ -21,13 +23,7 @@ package final class Optimizer {
         self.settings = settings
         self.kernels = kernels
         self.totalSteps = totalSteps
-        let stateCount =
-            switch settings.kind {
-            case .sgd: 0
-            case .momentum, .nesterov: 1
-            case .adam: 2
-            }
-        state = (0..<stateCount).map { _ in FloatBuffer(count: range.count) }
+        state = (0..<settings.stateCount).map { _ in FloatBuffer(count: range.count) }
         if settings.weightDecay == 0 {
             pieces = [(0..<range.count, false)]
         } else {
@@ -49,6 +45,14 @@ package final class Optimizer {
     /// Takes over the state of another optimiser of the same range.
     package func copyState(from other: Optimizer) {
         for (own, others) in zip(state, other.state) { own.copy(from: others) }
+    }
+
+    /// Goes on from the state that an optimiser of the same range had.
+    ///
+    /// - Precondition: as many vectors as ``state`` has, of its lengths.
+    package func restoreState(_ vectors: [[Float]]) {
+        precondition(vectors.count == state.count, "as many vectors as the optimiser has")
+        for (own, saved) in zip(state, vectors) { own.copy(from: saved) }
     }
 
     /// The learning rate of a step, before Adam's bias corrections.
@@ -134,6 +138,17 @@ package final class Optimizer {
             rest >>= 1
         }
         return result
+    }
+}
+
+extension OptimizerSettings {
+    /// The vectors that the optimiser has beside the weights.
+    package var stateCount: Int {
+        switch kind {
+        case .sgd: 0
+        case .momentum, .nesterov: 1
+        case .adam: 2
+        }
     }
 }
 

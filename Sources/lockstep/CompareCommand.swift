@@ -12,8 +12,8 @@ struct CompareCommand: ParsableCommand {
         discussion: """
             All runs go through one cluster, one after the other. Prints a table, the curves and \
             what they say; how many decisions rescaling changes is counted on the test set, and 0 is \
-            expected. With --run-dir each run has a folder below it, and those that are finished are \
-            not trained again.
+            expected. With --run-dir each run has a folder below it; those that are finished are not \
+            trained again, and an unfinished one goes on from its newest checkpoint.
 
             Examples:
               lockstep compare

@@ -41,6 +41,7 @@ extension StopReason {
             case .read: self.init(.badData, "\(error)")
             case .write: self.init(.cannotWrite, "\(error)")
             }
+        case is FolderInUse: self.init(.lostPeer, "\(error)")
         case is CacheError: self.init(.cannotWrite, "\(error)")
         case is RunDirectoryError, is MismatchError, is MixedDatasets:
             self.init(.mismatch, "\(error)")

@@ -153,6 +153,26 @@ struct PlacementOptions: ParsableArguments {
     }
 }
 
+/// How often a run's state is kept, so that it can go on after any end. Moves no bit.
+struct CheckpointOptions: ParsableArguments {
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Between checkpoints of the training state; default 2. 0: only when interrupted.",
+            valueName: "seconds"))
+    var checkpointSeconds: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Checkpoints of an unfinished run to keep, the newest; default 2.", valueName: "n"))
+    var keepCheckpoints: String?
+
+    var given: [SettingKey: String?] {
+        [.checkpointSeconds: checkpointSeconds, .keepCheckpoints: keepCheckpoints]
+    }
+}
+
 /// Data, files and output of a session.
 struct SessionOptions: ParsableArguments {
     @Option(
@@ -163,7 +183,8 @@ struct SessionOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Where records and weights go; default a fresh folder in runs/.", valueName: "dir"))
+            "Where records and weights go; default a fresh folder in runs/. An unfinished run there "
+                + "goes on from its newest checkpoint.", valueName: "dir"))
     var runDir: String?
 
     @Option(help: ArgumentHelp("A YAML file with settings.", valueName: "file"))
@@ -175,9 +196,12 @@ struct SessionOptions: ParsableArguments {
     @Flag(help: "Print one JSON object a run, as the last lines of standard output.")
     var json = false
 
+    @OptionGroup var checkpoints: CheckpointOptions
     @OptionGroup var role: RoleOptions
 
-    var given: [SettingKey: String?] { role.given.merging([.data: data]) { $1 } }
+    var given: [SettingKey: String?] {
+        role.given.merging(checkpoints.given) { $1 }.merging([.data: data]) { $1 }
+    }
 }
 
 /// What every role has.

@@ -19,7 +19,7 @@ struct SweepCommand: ParsableCommand {
             named on the command line stands in for what the file says of it.
 
             Each run has a folder of its own, named by the hash of its configuration. A second start \
-            skips what is complete and goes on with the rest. A run that diverges is a result; one \
+            skips what is complete and goes on with the rest, an unfinished run from its newest checkpoint. A run that diverges is a result; one \
             that fails is tried once more and then named (by --json in an object with `status` failed and \
             its `error`), and neither stops the others.
 
@@ -77,6 +77,7 @@ struct SweepCommand: ParsableCommand {
             grid(), settings: settings, skipsInvalid: skipInvalid, logger: logger)
         let placement = try settings.sweepPlacement()
         let waitTimeoutMilliseconds = try settings.waitTimeoutMilliseconds()
+        let checkpoints = try settings.checkpointPolicy()
         if placement.workers > 0 {
             for entry in plan.entries {
                 _ = try ShardPlan(entry.configuration, shardCount: placement.servers)
@@ -100,6 +101,7 @@ struct SweepCommand: ParsableCommand {
             kernels: kernels)
         if dryRun { return SweepForecast(sweep, plan).show() }
         sweep.grid = plan.axes
+        sweep.checkpoints = checkpoints
         sweep.configurationFile = { configuration in
             settings.file(of: configuration, placement: placement, dataset: dataset)
         }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Convergence
+import Foundation
 import LockstepRuntime
 import Logging
 import TrainingPlan
@@ -11,26 +12,53 @@ struct TrainCommand: ParsableCommand {
         commandName: "train", abstract: "Train one configuration on this host.",
         discussion: """
             Starts coordinator, servers and workers on this host and ends all of them. The result does \
-            not depend on how many there are.
+            not depend on how many there are, nor on how often it was interrupted: the same command on the \
+            same folder, or --resume with the folder alone, goes on from the newest checkpoint.
 
             Examples:
               lockstep train
               lockstep train --configuration mse-tanh --workers 4 --servers 2
               lockstep train --workers 0 --threads 2 --epochs 3 --json
               lockstep train --loss mse --hidden tanh --output tanh --layers 784,256,64,10
+              lockstep train --run-dir runs/long --epochs 100 --checkpoint-seconds 10
+              lockstep train --resume runs/long
               LOCKSTEP_BATCH_SIZE=512 lockstep train --config my.yaml --print-config
             """)
+
+    @Option(
+        help: ArgumentHelp(
+            "Go on with the unfinished run in this folder, with the settings in its config.yaml.",
+            valueName: "dir"))
+    var resume: String?
 
     @OptionGroup(title: "Network") var network: NetworkOptions
     @OptionGroup(title: "Training") var training: TrainingOptions
     @OptionGroup(title: "Placement") var placement: PlacementOptions
     @OptionGroup var session: SessionOptions
 
+    func validate() throws {
+        guard resume == nil || (session.runDir == nil && session.config == nil) else {
+            throw ValidationError(
+                "--resume names the folder and its settings: leave out --run-dir and --config")
+        }
+    }
+
+    private func settingsFile() throws(UsageError) -> String? {
+        guard let resume else { return session.config }
+        let path = RunDirectory(path: resume).configurationPath
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw UsageError(
+                "--resume \(resume)", "there is no config.yaml in it, so it holds no run",
+                "name the folder of a run, or leave --resume out to begin one")
+        }
+        return path
+    }
+
     func run() throws {
         let settings = try Settings(
             command: "train",
             flags: [network.given, training.given, placement.given, session.given],
-            file: session.config)
+            file: settingsFile())
         let configuration = try settings.runConfiguration()
         let placement = try settings.placement()
         if session.printConfig {
@@ -44,7 +72,7 @@ struct TrainCommand: ParsableCommand {
         let logger = ConsoleLogHandler.bootstrap(session.role.logLevel)
         let training = try TrainingSession(
             [configuration], settings: settings, placement: placement, logger: logger,
-            directory: { _ in session.runDir })
+            directory: { _ in resume ?? session.runDir })
         let result = try training.run(localCluster(session.role))
         if session.json {
             result.printJSON()
@@ -69,22 +97,6 @@ func localCluster(_ role: RoleOptions) -> TrainingSession.Train {
             dropped: Logger(label: "lockstep").dropped)
         return try Roles.coordinate(
             request, options, observer: reporter, interruption: interruption)
-    }
-}
-
-extension Settings {
-    /// Prints each setting with its value and where that came from.
-    ///
-    /// - Parameter placement: settings that are no part of the configuration.
-    func printTable(of configuration: RunConfiguration, _ placement: [(SettingKey, Int)]) {
-        var rows = table(of: configuration)
-        for (key, value) in placement {
-            rows.append((key, "\(value)", self[key]?.origin ?? "default"))
-        }
-        for key in [SettingKey.data, .waitTimeout] {
-            if let given = self[key] { rows.append((key, given.text, given.origin)) }
-        }
-        printAligned(rows.map { [$0.key.name, $0.text, $0.origin] })
     }
 }
 

@@ -1,7 +1,6 @@
 import Convergence
 import Datasets
 import Foundation
-import Hashing
 import LockstepProtocol
 import LockstepRuntime
 import Logging
@@ -15,6 +14,8 @@ struct TrainingSession {
     private struct Entry {
         let configuration: RunConfiguration
         let opening: RunDirectory.Opening
+        /// Keeps the directory to this process until it ends; nil where nothing is written to it.
+        let lock: FolderLock?
     }
 
     /// The runs that there are results of, and how the session ended.
@@ -32,6 +33,7 @@ struct TrainingSession {
     private let logger: Logger
     private let kernels: KernelVariant
     private let waitTimeoutMilliseconds: Int
+    private let checkpoints: CheckpointPolicy
     private let dataset: Dataset
     private let entries: [Entry]
     /// Whether the directories were made for this session, under names of our choice.
@@ -54,31 +56,42 @@ struct TrainingSession {
         }
         kernels = try .selected(environment: ProcessInfo.processInfo.environment)
         waitTimeoutMilliseconds = try settings.waitTimeoutMilliseconds()
+        checkpoints = try settings.checkpointPolicy()
         dataset = try Dataset.find(settings[.data]?.text, logger)
         for configuration in configurations {
             try settings.validate(configuration, trainingExampleCount: dataset.train.count)
         }
-        let datasetSHA256 = "\(dataset.sha256)"
+        let dataset = dataset
         entries = try configurations.map { configuration in
-            Entry(
-                configuration: configuration,
-                opening: try Self.open(
-                    directory(configuration), configuration, datasetSHA256: datasetSHA256))
+            try Self.open(directory(configuration), configuration, dataset)
         }
         hasFreshDirectories = configurations.allSatisfy { directory($0) == nil }
     }
 
     private static func open(
-        _ path: String?, _ configuration: RunConfiguration, datasetSHA256: String
-    ) throws -> RunDirectory.Opening {
-        guard let path else {
-            return .new(
-                try RunDirectory.fresh(configuration: configuration.name, seed: configuration.seed))
+        _ path: String?, _ configuration: RunConfiguration, _ dataset: Dataset
+    ) throws -> Entry {
+        func entry(_ opening: RunDirectory.Opening, _ lock: FolderLock?) -> Entry {
+            Entry(configuration: configuration, opening: opening, lock: lock)
         }
-        return try RunDirectory.open(
-            path, configuration: configuration.name, seed: configuration.seed,
-            configurationSHA256: configuration.configurationSHA256(
-                datasetSHA256: datasetSHA256, sha256: { "\(SHA256.hash($0))" }))
+        guard let path else {
+            let directory = try RunDirectory.fresh(
+                configuration: configuration.name, seed: configuration.seed)
+            return entry(.new(directory), try FolderLock(directory.path))
+        }
+        func look() throws -> RunDirectory.Opening {
+            try RunDirectory.open(
+                path, configuration: configuration.name, seed: configuration.seed,
+                configurationSHA256: configuration.sha256(dataset: dataset),
+                datasetSHA256: "\(dataset.sha256)")
+        }
+        // A result is shown also where nothing can be written.
+        if case let finished = try look(), case .finished = finished {
+            return entry(finished, nil)
+        }
+        let lock = try FolderLock(path)
+        // Whoever had it until now may have ended the run.
+        return entry(try look(), lock)
     }
 
     /// Trains what is not finished already.
@@ -87,7 +100,11 @@ struct TrainingSession {
         for entry in entries {
             switch entry.opening {
             case .new(let directory):
-                plannedRuns.append(PlannedRun(entry.configuration, directory: directory))
+                plannedRuns.append(plannedRun(entry, directory))
+            case .unfinished(let directory, _):
+                var run = plannedRun(entry, directory)
+                try run.resume(dataset: dataset) { logger.notice("\($0)") }
+                plannedRuns.append(run)
             case .finished(let directory, _):
                 logger.notice("\(directory.path) holds this run, finished: shown again")
             }
@@ -113,11 +130,16 @@ struct TrainingSession {
         return result(of: session)
     }
 
+    private func plannedRun(_ entry: Entry, _ directory: RunDirectory) -> PlannedRun {
+        PlannedRun(entry.configuration, directory: directory, checkpoints: checkpoints)
+    }
+
     private func result(of session: SessionResult) -> Result {
         var trained = session.outcomes[...]
         let outcomes = entries.compactMap { entry in
             switch entry.opening {
-            case .new(let directory): trained.popFirst().map { ($0, directory.path) }
+            case .new(let directory), .unfinished(let directory, _):
+                trained.popFirst().map { ($0, directory.path) }
             case .finished(let directory, let outcome): (outcome, directory.path)
             }
         }
@@ -132,9 +154,10 @@ struct TrainingSession {
     private func removeUnusedDirectories() {
         guard hasFreshDirectories else { return }
         for case .new(let directory) in entries.map(\.opening) {
+            // The log folder of a run that began is part of it.
+            guard !FileManager.default.fileExists(atPath: directory.metricsPath) else { continue }
+            unsafe unlink("\(directory.path)/\(FolderLock.fileName)")
             for path in [directory.path + "/checkpoints", directory.logPath, directory.path] {
-                // The log folder of a run that began is part of it.
-                guard !FileManager.default.fileExists(atPath: directory.metricsPath) else { break }
                 unsafe rmdir(path)
             }
         }
@@ -163,32 +186,5 @@ extension Dataset {
         bar?.finish()
         for note in found.notes { logger.notice("\(note)") }
         return found.dataset
-    }
-}
-
-extension Settings {
-    /// The text of a run's `config.yaml`: `--config` takes it as it is.
-    func file(
-        of configuration: RunConfiguration, placement: Placement, dataset: Dataset
-    ) -> String {
-        var rows = RunConfiguration.Key.allCases.compactMap { key in
-            configuration.text(of: key).map { (key: SettingKey(key), text: $0) }
-        }
-        rows += [
-            (.workers, "\(placement.workers)"), (.threads, "\(placement.threads)"),
-            (.servers, "\(placement.servers)"),
-        ]
-        for key in [SettingKey.data, .waitTimeout] {
-            if let given = self[key] { rows.append((key, given.text)) }
-        }
-        let hash = configuration.configurationSHA256(
-            datasetSHA256: "\(dataset.sha256)", sha256: { "\(SHA256.hash($0))" })
-        return SettingsFile.text(
-            rows,
-            comment: [
-                "lockstep \(lockstepVersion), arithmetic \(arithmeticVersion)",
-                "dataset: \(dataset.name), SHA-256 \(dataset.sha256)",
-                "configuration: SHA-256 \(hash)",
-            ])
     }
 }

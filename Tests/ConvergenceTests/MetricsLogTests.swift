@@ -14,7 +14,7 @@ import Testing
     private func write(_ records: [MetricsRecord], to path: String) throws {
         let log = try MetricsLog(creating: path, provenance: Samples.provenance)
         for record in records { try log.append(record) }
-        try log.flush()
+        log.flush()
     }
 
     @Test func readsWhatItWrote() throws {

@@ -25,7 +25,7 @@ import Testing
         }
         let log = try MetricsLog(creating: directory.metricsPath, provenance: Samples.provenance)
         for record in records { try log.append(record) }
-        try log.flush()
+        log.flush()
     }
 
     @Test func freshNamesNeverCollide() throws {
@@ -65,18 +65,36 @@ import Testing
     }
 
     @Test(arguments: [EndRecord.Status.interrupted, .lost, nil])
-    func refusesAnUnfinishedRun(status: EndRecord.Status?) throws {
+    func knowsAnUnfinishedRun(status: EndRecord.Status?) throws {
         let end = status.map { [MetricsRecord.end(Samples.end($0, epochs: 0))] } ?? []
         try leave([.run(Samples.run()), .step(Samples.step(41))] + end)
-        let error = try #require(throws: RunDirectoryError.self) { try open() }
-        #expect(error.reason == .unfinished(lastStep: status == nil ? 41 : 0))
-        #expect("\(error)".contains(path) && "\(error)".contains("--run-dir"))
+        #expect(
+            try open()
+                == .unfinished(RunDirectory(path: path), lastStep: status == nil ? 41 : 0))
     }
 
-    @Test func refusesALogWithoutAWholeLine() throws {
+    @Test func aLogWithoutAWholeLineIsUnfinished() throws {
         try leave([])
-        let error = try #require(throws: RunDirectoryError.self) { try open() }
-        #expect(error.reason == .unfinished(lastStep: 0))
+        #expect(try open() == .unfinished(RunDirectory(path: path), lastStep: 0))
+        try #"{"event":"run","conf"#.write(
+            toFile: path + "/metrics.jsonl", atomically: true, encoding: .utf8)
+        #expect(try open() == .unfinished(RunDirectory(path: path), lastStep: 0))
+        // A beginning of something else is nobody's run.
+        try "dear diary".write(toFile: path + "/metrics.jsonl", atomically: true, encoding: .utf8)
+        #expect(throws: MetricsError.self) { try open() }
+    }
+
+    @Test func tellsOtherDataFromAnotherRun() throws {
+        try leave([.run(Samples.run()), .step(Samples.step(1))])
+        let error = try #require(throws: RunDirectoryError.self) {
+            try RunDirectory.open(
+                path, configuration: "ce-softmax", seed: 1,
+                configurationSHA256: String(repeating: "99", count: 32),
+                datasetSHA256: String(repeating: "88", count: 32))
+        }
+        for word in [path, "mnist", "d1d1d1d1d1d1", "888888888888", "--data"] {
+            #expect("\(error)".contains(word), "\(error)")
+        }
     }
 
     @Test func refusesAnotherRun() throws {

@@ -14,7 +14,7 @@ import Testing
         let path = folder.path + "/metrics.jsonl"
         let log = try MetricsLog(creating: path, provenance: Samples.provenance)
         for record in records { try log.append(record) }
-        try log.flush()
+        log.flush()
         let file = try MetricsFile(reading: path)
         return try #require(
             TensorBoardRun(file, checkpoints: checkpoints, group: "ce-softmax-1234"))

@@ -41,6 +41,7 @@ extension EndToEndTests {
                     evaluations.append(evaluation.step)
                     #expect(evaluation.split == .validation)
                 case .epoch(let epoch): epochs.append(epoch)
+                case .gap(let gap): Issue.record("\(gap)")
                 case .end(let last): #expect(last == end)
                 }
             }

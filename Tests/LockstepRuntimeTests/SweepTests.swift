@@ -179,7 +179,7 @@ import TrainingPlan
         #expect(result.failed.count == 1 && failed.run.run.configuration.seed == 1)
         #expect(failed.cause.exitCode == .cannotWrite)
         #expect(result.reason.text.contains(failed.run.id))
-        #expect(witness.told.count == 2, "\(witness.told)")
+        #expect(witness.told.count == 3, "\(witness.told)")
         #expect(result.runs[1].outcome?.end?.status == .completed)
         #expect(result.runs[1].directory.checkpoints.isEmpty)
     }

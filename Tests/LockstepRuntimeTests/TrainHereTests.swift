@@ -118,7 +118,7 @@ import TrainingPlan
                 losses = 0
                 correct = 0
                 examples = 0
-            case .run, .evaluation, .end: continue
+            case .run, .evaluation, .gap, .end: continue
             }
         }
         #expect(epochs == 2)

@@ -58,7 +58,7 @@ package struct TensorBoardRun: Sendable {
         }
         for record in records {
             switch record {
-            case .run: break
+            case .run, .gap: break
             case .step(let record):
                 let time = start + clock.seconds(atStep: record.step)
                 events.add(step: record.step, wallTime: time) { Self.add(record, to: &$0) }
@@ -176,7 +176,7 @@ private struct TrainingClock {
     init(_ records: [MetricsRecord]) {
         points = records.compactMap { record in
             switch record {
-            case .run, .step: nil
+            case .run, .step, .gap: nil
             case .evaluation(let record): (record.step, record.seconds)
             case .epoch(let record): (record.step, record.seconds)
             case .end(let record): (record.steps, record.seconds)

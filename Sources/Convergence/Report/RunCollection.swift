@@ -44,6 +44,12 @@ package struct RunCollection: Sendable {
                 "\(path): unfinished (last whole epoch ended at step \(Figures.count(step))); left out"
             )
         }
+        for gap in outcome.gaps {
+            notes.append(
+                "\(path): warning: lines of steps \(Figures.count(gap.firstStep)) to "
+                    + "\(Figures.count(gap.lastStep)) are missing in its log, as the disk was full; "
+                    + "curves have a hole there")
+        }
         let run = Run(path: path, outcome: outcome, layers: LayerPoint.points(of: log))
         let same = runs.firstIndex {
             $0.outcome.provenance == outcome.provenance && $0.outcome.run.seed == outcome.run.seed
@@ -124,7 +130,7 @@ package struct LayerPoint: Equatable, Sendable {
             case .run(let run): epochs = run.settings["epochs"].flatMap(Int.init) ?? 1
             case .step(let step): steps.append(step)
             case .epoch(let epoch): stepsPerEpoch = stepsPerEpoch ?? epoch.step
-            case .evaluation, .end: break
+            case .evaluation, .gap, .end: break
             }
         }
         guard let last = steps.last else { return [] }

@@ -9,6 +9,10 @@ package enum ReportingEvent: Sendable {
     case committed(Step, StepReport)
     /// Evaluate these weights of a step.
     case evaluate(RunIndex, Step, FloatBuffer)
+    /// The whole training state of a step, in flat vectors that nobody writes to any more, to be written to
+    /// disk. It comes when the step has been recorded, and evaluated where an evaluation follows it, and
+    /// before any later step; at another time it is dropped.
+    case checkpoint(RunIndex, Step, weights: FloatBuffer, state: [FloatBuffer])
     case end(RunEnding)
 }
 
@@ -24,6 +28,13 @@ package struct RunEnding: Sendable {
     package var step: Step
     package var weights: FloatBuffer?
     package var cause: String?
+
+    package init(status: Status, step: Step, weights: FloatBuffer?, cause: String? = nil) {
+        self.status = status
+        self.step = step
+        self.weights = weights
+        self.cause = cause
+    }
 }
 
 /// What the servers have measured of one step.

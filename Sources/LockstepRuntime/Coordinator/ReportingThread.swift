@@ -1,17 +1,17 @@
-import Convergence
+package import Convergence
 import Foundation
-import LockstepProtocol
+package import LockstepProtocol
 import NeuralNetwork
 import Synchronization
 import TrainingPlan
-import ZeroMQ
+package import ZeroMQ
 
 /// Records and evaluates beside the coordinator's loop, so that neither disk nor test set delays a step.
 ///
 /// Events go in by a queue and are handled in order; answers come back by another, with a wake-up. The
 /// queue is bounded by what servers and coordinator keep: see ``Limits/maximumUnrecordedReports`` and
 /// ``Limits/maximumSnapshots``.
-final class ReportingThread: Reporting, Sendable {
+package final class ReportingThread: Reporting, Sendable {
     private enum Event: Sendable {
         case run(ReportingEvent, nanoseconds: UInt64)
         case finish
@@ -38,7 +38,7 @@ final class ReportingThread: Reporting, Sendable {
     /// next tick anyway.
     private static let stepsPerAnswer = 64
 
-    init(
+    package init(
         _ request: SessionRequest, observer: any SessionObserver, wakeUp: WakeUp
     ) {
         self.request = request
@@ -53,7 +53,7 @@ final class ReportingThread: Reporting, Sendable {
         thread.start()
     }
 
-    func post(_ event: ReportingEvent) {
+    package func post(_ event: ReportingEvent) {
         let nanoseconds = SystemClock.nanoseconds
         state.withLock { state in
             if case .end(let ending) = event, ending.status == .interrupted {
@@ -67,7 +67,7 @@ final class ReportingThread: Reporting, Sendable {
         arrival.signal()
     }
 
-    func takeAnswer() -> CoordinatorEvent? {
+    package func takeAnswer() -> CoordinatorEvent? {
         state.withLock { state in
             if let (run, step) = state.recorded {
                 state.recorded = nil
@@ -78,7 +78,7 @@ final class ReportingThread: Reporting, Sendable {
     }
 
     /// Waits until everything posted is recorded; the failure is the first one, if there was any.
-    func finish() -> (outcomes: [RunOutcome], failure: StopReason?) {
+    package func finish() -> (outcomes: [RunOutcome], failure: StopReason?) {
         state.withLock { $0.events.append(.finish) }
         arrival.signal()
         finished.wait()
@@ -114,24 +114,30 @@ final class ReportingThread: Reporting, Sendable {
             case nil: continue
             case .finish: return
             case .run(let event, let nanoseconds):
-                do throws(FileError) {
+                do {
                     try handle(event, nanoseconds, &recording, data)
                 } catch {
                     recording = nil
-                    state.withLock { $0.failure = $0.failure ?? error.stopReason }
-                    answer(.failed(error.stopReason))
+                    let reason = StopReason(recording: error)
+                    state.withLock { $0.failure = $0.failure ?? reason }
+                    answer(.failed(reason))
                 }
             }
         }
     }
 
+    /// The clocks' values are of one host; a report without a time has taken none.
+    private static func seconds(from start: UInt64, to end: UInt64) -> Double {
+        end > start ? Double(end - start) / 1e9 : 0
+    }
+
     private func handle(
         _ event: ReportingEvent, _ nanoseconds: UInt64, _ recording: inout Recording?,
         _ data: EvaluationData
-    ) throws(FileError) {
+    ) throws {
         switch event {
         case .begin(let index, let workers, let servers):
-            let run = request.runs[index.index]
+            let run = try request.clusterRun(index) { observer.notice($0) }
             let placement = Placement(
                 workers: workers, threads: request.placement.threads, servers: servers)
             recording = Recording(
@@ -145,7 +151,7 @@ final class ReportingThread: Reporting, Sendable {
                 try recording.recorder.committed(
                     step, metrics,
                     squaredGradientNorms: recording.rows.layerSums(report.squaredNorms),
-                    seconds: Double(report.nanoseconds - recording.start) / 1e9)
+                    seconds: Self.seconds(from: recording.start, to: report.nanoseconds))
             }
             recorded(recording.run, before: step.next)
         case .evaluate(let run, let step, let weights):
@@ -153,6 +159,9 @@ final class ReportingThread: Reporting, Sendable {
             let reachedTarget = try current.recorder.evaluate(weights, of: step)
             recording?.reachedTarget = reachedTarget
             answer(.evaluated(run, step, reachedTarget: reachedTarget))
+        case .checkpoint(let run, let step, let weights, let vectors):
+            guard let recording, recording.run == run, !recording.reachedTarget else { return }
+            recording.recorder.checkpoint(of: step, weights: weights, state: vectors)
         case .end(let ending):
             guard let recorder = recording?.recorder else { return }
             try recorder.end(

@@ -12,18 +12,21 @@ package struct Study: Sendable {
     let directory: String
     let parallelism: Int
     let kernels: KernelVariant
+    let checkpoints: CheckpointPolicy
     /// How runs go through this many workers; without it the question of workers is left out.
     let cluster: (@Sendable (_ workers: Int) -> Sweep.Cluster)?
 
     package init(
         _ plan: StudyPlan, dataset: Dataset, directory: String, parallelism: Int,
-        kernels: KernelVariant, cluster: (@Sendable (_ workers: Int) -> Sweep.Cluster)?
+        kernels: KernelVariant, checkpoints: CheckpointPolicy = CheckpointPolicy(),
+        cluster: (@Sendable (_ workers: Int) -> Sweep.Cluster)?
     ) {
         self.plan = plan
         self.dataset = dataset
         self.directory = directory
         self.parallelism = parallelism
         self.kernels = kernels
+        self.checkpoints = checkpoints
         self.cluster = cluster
     }
 
@@ -77,6 +80,7 @@ package struct Study: Sendable {
                 runs: runs, dataset: dataset, directory: "\(directory)/\(name)",
                 parallelism: cluster == nil ? parallelism : 1, kernels: kernels)
             sweep.cluster = cluster
+            sweep.checkpoints = checkpoints
             let result = try sweep.run(observer: observer, interruption: interruption)
             if let reason = interruption.reason { throw StudyEnd(reason: reason) }
             for run in result.runs { results.all[run.directory.path] = run }

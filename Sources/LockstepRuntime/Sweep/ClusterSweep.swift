@@ -30,7 +30,7 @@ final class ClusterSweep {
         var hasStoodStill = false
         while !jobs.isEmpty, interruption.reason == nil {
             let session = SessionOfJobs(sweep, state, jobs)
-            let result = try cluster.train(session.request(cluster), session, interruption)
+            let result = try cluster.train(try session.request(cluster), session, interruption)
             let begun = session.begunCount
             let endedCount = session.endedCount
             jobs.removeFirst(endedCount)
@@ -46,7 +46,6 @@ final class ClusterSweep {
             if jobsLost.insert(lost.index).inserted {
                 state.notice(
                     "run \(lost.directory.path): \(result.reason.text); trying once more")
-                _ = try lost.restart()
             } else {
                 state.end(lost, .failed(result.reason))
                 jobs.removeFirst()
@@ -76,9 +75,9 @@ private final class SessionOfJobs: SessionObserver {
     var begunCount: Int { counts.withLock { $0.begun } }
     var endedCount: Int { counts.withLock { $0.ended } }
 
-    func request(_ cluster: Sweep.Cluster) -> SessionRequest {
+    func request(_ cluster: Sweep.Cluster) throws -> SessionRequest {
         SessionRequest(
-            runs: jobs.map(sweep.plannedRun), dataset: sweep.dataset,
+            runs: try jobs.map { try sweep.plannedRun($0, state) }, dataset: sweep.dataset,
             placement: cluster.placement, kernels: sweep.kernels,
             waitTimeoutMilliseconds: cluster.waitTimeoutMilliseconds)
     }

@@ -53,11 +53,9 @@ final class LocalSweep: Sendable {
         var cause = StopReason(.internalError, "not tried")
         for attempt in 1...Self.attempts {
             do {
-                // The first time it was opened with all the others.
-                if attempt > 1 { _ = try job.restart() }
                 return try trainOnce(job, data, team)
             } catch {
-                cause = StopReason(.cannotWrite, "\(error)")
+                cause = StopReason(recording: error)
                 let next = attempt < Self.attempts ? "; trying once more" : ""
                 state.notice("run \(job.directory.path): \(cause.text)\(next)")
             }
@@ -68,15 +66,18 @@ final class LocalSweep: Sendable {
     private func trainOnce(
         _ job: SweepState.Job, _ data: EvaluationData, _ team: ThreadTeam
     ) throws -> SweepResult.Run.Ending {
+        let lock = try FolderLock(job.directory.path)
+        defer { withExtendedLifetime(lock) {} }
+        let run = try sweep.plannedRun(job, state)
         let recorder = try RunRecorder(
-            sweep.plannedRun(job), data: data,
+            run, data: data,
             placement: Placement(workers: 0, threads: 1, servers: 1), kernels: kernels,
             observer: JobObserver(job, state))
         if let text = sweep.configurationFile?(job.run.configuration) {
             try job.directory.writeConfiguration(text)
         }
         try LocalTrainer.train(
-            recorder, data.train, kernels: kernels, team: team, interruption: interruption)
+            run, recorder, data.train, kernels: kernels, team: team, interruption: interruption)
         let outcome = recorder.outcome
         return outcome.end?.status.isFinal == true ? .ended(outcome) : .unfinished
     }
@@ -107,14 +108,18 @@ extension RunProgress {
 }
 
 extension Sweep {
-    /// A job as a session takes it.
-    func plannedRun(_ job: SweepState.Job) -> PlannedRun {
+    /// A job as a session takes it: from the newest checkpoint that an earlier start left, or from step 0.
+    func plannedRun(_ job: SweepState.Job, _ state: SweepState) throws -> PlannedRun {
         let schedule = RunSchedule(
             job.run.configuration, trainingExampleCount: dataset.train.count)
-        return PlannedRun(
+        var run = PlannedRun(
             job.run.configuration, directory: job.directory,
             stepLineInterval: max(
                 1, (schedule.stepsPerEpoch + stepLinesPerEpoch - 1) / stepLinesPerEpoch),
-            keepsWeights: job.run.keepsWeights)
+            keepsWeights: job.run.keepsWeights, checkpoints: checkpoints)
+        if case .unfinished = try job.open() {
+            try run.resume(dataset: dataset) { state.notice($0) }
+        }
+        return run
     }
 }

@@ -19,7 +19,7 @@ package struct SweepRun: Hashable, Sendable {
 
 /// Many runs, each with a folder of its own that is named by the hash of its configuration.
 ///
-/// A second start skips the runs that are complete there and begins the unfinished ones again. The results
+/// A second start skips the runs that are complete there and goes on with the unfinished ones. The results
 /// depend on the configurations and the data alone, not on how many runs go on at a time, nor on how often
 /// the sweep was interrupted.
 package struct Sweep: Sendable {
@@ -32,6 +32,7 @@ package struct Sweep: Sendable {
     package var kernels: KernelVariant
     /// Lines of steps in a run's log, at most: those of every step of many runs would fill the disk.
     package var stepLinesPerEpoch = 50
+    package var checkpoints = CheckpointPolicy()
     /// The text of a run's `config.yaml`; without it there is none.
     package var configurationFile: (@Sendable (RunConfiguration) -> String)?
     /// What was varied, for `sweep.json`.
@@ -96,8 +97,8 @@ package struct Sweep: Sendable {
     ///
     /// - Throws: before anything is trained, ``SweepError`` for two runs of one configuration,
     ///   ``RunDirectoryError`` or ``MetricsError`` for a folder that holds anything else than its run, and
-    ///   ``FileError`` where nothing can be written or another process is at work; ``RoleError`` where a
-    ///   cluster cannot begin.
+    ///   ``FileError`` where nothing can be written, ``FolderInUse`` where another process is at work;
+    ///   ``RoleError`` where a cluster cannot begin.
     package func run(
         observer: any SweepObserver, interruption: Interruption
     ) throws -> SweepResult {

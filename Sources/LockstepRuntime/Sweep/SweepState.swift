@@ -16,9 +16,9 @@ final class SweepState: Sendable {
         /// Of work; see ``RunConfiguration/work(on:)``.
         let work: Double
 
-        /// Opens the job's folder, and removes what an earlier try left there.
-        func restart() throws -> RunDirectory.Opening {
-            try RunDirectory.restart(
+        /// Looks what an earlier start left in the job's folder, and makes it where it is missing.
+        func open() throws -> RunDirectory.Opening {
+            try RunDirectory.open(
                 directory.path, configuration: run.configuration.name,
                 seed: run.configuration.seed, configurationSHA256: configurationSHA256)
         }
@@ -61,8 +61,8 @@ final class SweepState: Sendable {
                 work: run.configuration.work(on: sweep.dataset))
         }
         for job in jobs {
-            switch try job.restart() {
-            case .new:
+            switch try job.open() {
+            case .new, .unfinished:
                 endings.append(.unfinished)
             case .finished(_, let outcome):
                 completeRuns.insert(job.index)

@@ -1,0 +1,52 @@
+import Convergence
+import Datasets
+import LockstepRuntime
+import NeuralNetwork
+import TrainingPlan
+
+extension Settings {
+    /// The text of a run's `config.yaml`: `--config` takes it as it is.
+    func file(
+        of configuration: RunConfiguration, placement: Placement, dataset: Dataset
+    ) -> String {
+        var rows = RunConfiguration.Key.allCases.compactMap { key in
+            configuration.text(of: key).map { (key: SettingKey(key), text: $0) }
+        }
+        rows += [
+            (.workers, "\(placement.workers)"), (.threads, "\(placement.threads)"),
+            (.servers, "\(placement.servers)"),
+        ]
+        for key in [SettingKey.data, .waitTimeout, .checkpointSeconds, .keepCheckpoints] {
+            if let given = self[key] { rows.append((key, given.text)) }
+        }
+        let hash = configuration.sha256(dataset: dataset)
+        return SettingsFile.text(
+            rows,
+            comment: [
+                "lockstep \(lockstepVersion), arithmetic \(arithmeticVersion)",
+                "dataset: \(dataset.name), SHA-256 \(dataset.sha256)",
+                "configuration: SHA-256 \(hash)",
+            ])
+    }
+
+    /// Prints each setting with its value and where that came from.
+    ///
+    /// - Parameter placement: settings that are no part of the configuration.
+    func printTable(of configuration: RunConfiguration, _ placement: [(SettingKey, Int)]) {
+        var rows = table(of: configuration)
+        for (key, value) in placement {
+            rows.append((key, "\(value)", self[key]?.origin ?? "default"))
+        }
+        for key in [SettingKey.data, .waitTimeout] {
+            if let given = self[key] { rows.append((key, given.text, given.origin)) }
+        }
+        let checkpoints = [
+            (SettingKey.checkpointSeconds, "\(Int(CheckpointPolicy.defaultSeconds))"),
+            (.keepCheckpoints, "\(CheckpointStore.defaultKeep)"),
+        ]
+        for (key, fallback) in checkpoints {
+            rows.append((key, self[key]?.text ?? fallback, self[key]?.origin ?? "default"))
+        }
+        printAligned(rows.map { [$0.key.name, $0.text, $0.origin] })
+    }
+}

@@ -1,0 +1,66 @@
+import Convergence
+import LockstepProtocol
+import LockstepRuntime
+import TrainingPlan
+
+extension Settings {
+    /// The bounds of `--threads`: more than any host has.
+    private static let maximumThreads = 1_024
+
+    /// How processes and threads are laid out on this host.
+    func placement() throws(UsageError) -> Placement {
+        Placement(
+            workers: try integer(.workers, in: 0...Limits.maximumWorkers, or: 2),
+            threads: try threads(), servers: try servers())
+    }
+
+    /// The placement of a coordinator's session: workers choose their threads themselves.
+    func coordinatorPlacement() throws(UsageError) -> Placement {
+        Placement(
+            workers: try integer(.minWorkers, in: 1...Limits.maximumWorkers, or: 2), threads: 1,
+            servers: try servers())
+    }
+
+    func threads() throws(UsageError) -> Int {
+        try integer(.threads, in: 1...Self.maximumThreads, or: 1)
+    }
+
+    private func servers() throws(UsageError) -> Int {
+        try integer(.servers, in: 1...SettingLimits.maximumServers, or: 1)
+    }
+
+    /// Long enough to start workers by hand in other terminals.
+    private static let defaultWaitTimeoutSeconds = 120.0
+    private static let maximumWaitTimeoutSeconds = 86_400.0
+
+    func waitTimeoutMilliseconds() throws(UsageError) -> Int {
+        let seconds = try number(.waitTimeout, or: Self.defaultWaitTimeoutSeconds)
+        guard seconds >= 0.001, seconds <= Self.maximumWaitTimeoutSeconds else {
+            throw UsageError(
+                self[.waitTimeout]?.place ?? SettingKey.waitTimeout.flag,
+                "a wait takes 0.001 to \(Int(Self.maximumWaitTimeoutSeconds)) seconds",
+                "give for example 60")
+        }
+        return Int(seconds * 1_000)
+    }
+
+    /// A day; whoever wants fewer says 0.
+    private static let maximumCheckpointSeconds = 86_400.0
+    private static let maximumKeptCheckpoints = 1_000
+
+    /// How often a run's state is written, and how much of it is kept.
+    func checkpointPolicy() throws(UsageError) -> CheckpointPolicy {
+        let seconds = try number(.checkpointSeconds, or: CheckpointPolicy.defaultSeconds)
+        guard 0...Self.maximumCheckpointSeconds ~= seconds else {
+            throw UsageError(
+                self[.checkpointSeconds]?.place ?? SettingKey.checkpointSeconds.flag,
+                "checkpoints are 0 to \(Int(Self.maximumCheckpointSeconds)) seconds apart",
+                "give for example 2, or 0 for none before the run is interrupted")
+        }
+        return CheckpointPolicy(
+            seconds: seconds,
+            keep: try integer(
+                .keepCheckpoints, in: 1...Self.maximumKeptCheckpoints,
+                or: CheckpointStore.defaultKeep))
+    }
+}
