@@ -71,7 +71,9 @@ let package = Package(
         .target(
             name: "LockstepSimulator",
             dependencies: [
-                "LockstepRuntime", "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "ZeroMQ",
+                "LockstepRuntime", "LockstepProtocol", "NeuralNetwork", "TrainingPlan",
+                "Convergence",
+                "ZeroMQ",
             ], swiftSettings: strict),
         .executableTarget(
             name: "lockstep",

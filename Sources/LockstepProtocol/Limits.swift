@@ -47,6 +47,26 @@ package enum Limits {
     /// A few exchanges of the usual model; longer waits are no steady step, and the CPU is left to others.
     package static let awakeWaitMicroseconds = 3_000
 
+    // MARK: Workers that come and go
+
+    /// Leaves that are missing for so long, or for a multiple of the time that steps take, are given to others:
+    /// well above a hiccup of a machine, well below what a person sees.
+    package static let shortestLatenessMilliseconds = 50
+    package static let longestLatenessMilliseconds = 60_000
+    /// Before the first step has been timed: it waits for everyone's first weights and caches.
+    package static let firstLatenessMilliseconds = 1_000
+    /// Ranges of late leaves that a server names at a time.
+    package static let maximumLateRanges = 64
+    /// A worker whose leaves were given to others gets leaves again after so long, and after twice as long
+    /// each time that it is late again.
+    package static let shortestProbationMilliseconds = 500
+    package static let longestProbationMilliseconds = 60_000
+
+    /// A server that is started again at once has its place; then the shards are cut anew for those that are left.
+    package static let replacementMilliseconds = 3_000
+    /// After Ctrl-C a checkpoint is waited for so long.
+    package static let lastCheckpointMilliseconds = 1_000
+
     // MARK: Reports and snapshots
 
     /// Step reports that a server keeps until they are recorded: a few hundred milliseconds of the

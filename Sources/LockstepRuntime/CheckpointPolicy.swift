@@ -24,6 +24,9 @@ package struct CheckpointPolicy: Hashable, Sendable {
         self.keep = keep
     }
 
+    /// For the coordinator of a cluster: as long as any run where there are to be none but at an end that was asked for.
+    var milliseconds: Int { seconds > 0 ? max(Int(seconds * 1_000), 1) : Int(Int32.max) }
+
     /// Whether it is time for one.
     ///
     /// - Parameter age: seconds since the last one, or since training began.

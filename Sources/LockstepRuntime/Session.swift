@@ -67,35 +67,22 @@ package struct SessionRequest: Sendable {
     package var placement: Placement
     package var kernels: KernelVariant
     package var waitTimeoutMilliseconds: Int
+    /// With fewer workers a run that has begun waits.
+    package var minimumWorkers: Int
+    package var maximumWorkers: Int
 
     package init(
         runs: [PlannedRun], dataset: Dataset, placement: Placement, kernels: KernelVariant,
-        waitTimeoutMilliseconds: Int
+        waitTimeoutMilliseconds: Int, minimumWorkers: Int = 1,
+        maximumWorkers: Int = Limits.maximumWorkers
     ) {
+        self.minimumWorkers = minimumWorkers
+        self.maximumWorkers = maximumWorkers
         self.runs = runs
         self.dataset = dataset
         self.placement = placement
         self.kernels = kernels
         self.waitTimeoutMilliseconds = waitTimeoutMilliseconds
-    }
-}
-
-extension SessionRequest {
-    /// A run as a cluster trains it.
-    ///
-    /// A cluster cannot begin at a later step yet, so its log and its checkpoints begin anew with it. When
-    /// it can, the run is returned as it is, and nothing else changes.
-    func clusterRun(
-        _ index: RunIndex, notice: (String) -> Void
-    ) throws(FileError) -> PlannedRun {
-        var run = runs[index.index]
-        guard let start = run.start else { return run }
-        run.start = nil
-        try run.directory.startOver()
-        notice(
-            "\(run.directory.path): a cluster cannot go on after step \(start.step) yet, and begins "
-                + "again at step 0")
-        return run
     }
 }
 
@@ -125,6 +112,7 @@ package protocol SessionObserver: Sendable {
 package final class Interruption: Sendable {
     private struct State {
         var reason: StopReason?
+        var count = 0
         var wakeUps: [WakeUp] = []
     }
 
@@ -136,11 +124,15 @@ package final class Interruption: Sendable {
     package func request(_ reason: StopReason) {
         state.withLock { state in
             if state.reason == nil { state.reason = reason }
+            state.count += 1
             for wakeUp in state.wakeUps { wakeUp.signal() }
         }
     }
 
     package var reason: StopReason? { state.withLock { $0.reason } }
+
+    /// How often it was asked: a second time is more urgent.
+    var count: Int { state.withLock { $0.count } }
 
     func register(_ wakeUp: WakeUp) {
         state.withLock { state in

@@ -13,7 +13,13 @@ struct Checks {
     /// When shard 0 began to apply each step, over all runs.
     private var stepTimes: [Microseconds] = []
     private var faultsEnded: Microseconds?
+    private var newest: (run: Int, step: Step) = (-1, 0)
     private var outstandingReports = 0
+    /// When workers got other leaves last, and who has any.
+    private var viewChangedAt: Microseconds = 0
+    private var workersInView: Set<Incarnation> = []
+    /// Whether that were all of them before the faults began.
+    private var allBegan = true
     private var outstandingSnapshots = 0
     private(set) var faultsBeginNow = false
     /// The last run has.
@@ -42,17 +48,39 @@ struct Checks {
 
     var nearsQuietEnd: Bool { stepTimes.count > lastFaultyStep - 30 }
 
+    /// - Parameter run: its number in the scenario.
     mutating func stepBegins(
-        _ run: RunIndex, _ step: Step, at now: Microseconds, faults: Int
+        _ run: Int, _ step: Step, at now: Microseconds, faults: FaultPlan
     ) {
+        // After a server or the coordinator was lost steps are computed again.
+        faultsBeginNow = false
+        guard (run, step) > newest else { return }
+        newest = (run, step)
+        checkPause(before: step, at: now, losses: faults.losses)
         stepTimes.append(now)
+        if stepTimes.count <= Scenario.quietSteps, workersInView.count < scenario.workers {
+            allBegan = false
+        }
         faultsBeginNow = stepTimes.count == Scenario.quietSteps + 1
         if faultsEnded == nil, stepTimes.count >= lastFaultyStep,
-            faults >= Scenario.minimumFaults || stepTimes.count >= lastFaultyStep + 8
+            faults.isEnough || stepTimes.count >= lastFaultyStep + 8
         {
             faultsEnded = now
         }
     }
+
+    /// A worker that is lost is not waited for until its lease ends. After several losses that may be longer: leaves
+    /// may go to one after the other of those who are gone.
+    private mutating func checkPause(before step: Step, at now: Microseconds, losses: Int) {
+        guard let last = stepTimes.last, step > 0, losses <= Self.fewLosses,
+            now - last > .milliseconds(Self.longestStepMilliseconds)
+        else { return }
+        problem("step \(step) began \((now - last) / 1_000) ms after the one before")
+    }
+
+    private static let fewLosses = 4
+    /// Less than a lease, and more than anything else takes.
+    private static let longestStepMilliseconds = 8_000
 
     // MARK: Servers: every leaf counts once
 
@@ -85,6 +113,7 @@ struct Checks {
             }
             slots[process] = [:]
         case .sendWeights, .sendReport, .keepSnapshot, .forgetSnapshot, .sendHeld, .sendPart,
+            .keepState, .forgetState, .connectCheckpoint, .requestState, .storeState, .adoptState,
             .send, .endRun, .notice:
             break
         }
@@ -105,14 +134,25 @@ struct Checks {
 
     // MARK: The coordinator: bounded memory
 
-    mutating func coordinatorDoes(_ action: CoordinatorAction) {
+    mutating func coordinatorDoes(_ action: CoordinatorAction, at now: Microseconds) {
         switch action {
+        case .notice(.late(let members, _)):
+            viewChangedAt = now
+            workersInView.subtract(members.map(\.incarnation))
+        case .notice(.entered(let member, _)):
+            viewChangedAt = now
+            workersInView.insert(member.incarnation)
+        case .notice(.left(let member, _)):
+            viewChangedAt = now
+            workersInView.remove(member.incarnation)
         case .keepReport: outstandingReports += 1
         case .recordStep: outstandingReports -= scenario.servers
-        case .beginRun: outstandingReports = 0
+        case .beginRun(let start):
+            outstandingReports = 0
+            workersInView = Set(start.workers.map(\.incarnation))
         case .endRun(let end): hasEnded = end.run.index + 1 == scenario.runs.count
         case .send, .sendVersion, .sendDatasetPart, .requestPart, .keepPart, .reconnect, .evaluate,
-            .notice:
+            .keepStatePart, .checkpoint, .sendStatePart, .sendOverview, .scale, .notice:
             break
         }
         if outstandingReports > scenario.servers * Limits.maximumUnrecordedReports {
@@ -120,17 +160,21 @@ struct Checks {
         }
     }
 
+    mutating func coordinatorCrashes() { outstandingReports = 0 }
+
     // MARK: The end
 
     mutating func finish(_ simulation: Simulation) {
         for (index, process) in simulation.processes.enumerated() {
             if let failure = process.failure { problem("process \(index) failed: \(failure)") }
             if let end = process.end {
-                if end.exitCode != .success {
+                // One that is started again may find that the session is over.
+                let isLate = process.wasRestarted && end.exitCode == .unavailable
+                if end.exitCode != .success, !isLate {
                     problem(
                         "process \(index) ended with code \(end.exitCode.rawValue): \(end.text)")
                 }
-            } else {
+            } else if !simulation.isGone(process) {
                 problem("process \(index) has not ended after \(simulation.time.now / 1_000) ms")
             }
         }
@@ -152,12 +196,15 @@ struct Checks {
         guard let faultsEnded, problems.isEmpty,
             stepTimes.count > lastFaultyStep + Scenario.quietSteps
         else { return }
-        let over = max(faultsEnded, simulation.faults.lastsUntil)
-        if let next = stepTimes.first(where: { $0 > over }),
-            next > over + .milliseconds(Self.graceMilliseconds)
+        let lastFault = max(faultsEnded, simulation.faults.lastsUntil)
+        if let next = stepTimes.first(where: { $0 > lastFault }),
+            next > lastFault + .milliseconds(Self.graceMilliseconds)
         {
-            problem("went on \((next - over) / 1_000) ms after the last fault")
+            problem("went on \((next - lastFault) / 1_000) ms after the last fault")
         }
+        // Fewer workers compute more each, until those that were late have their share again.
+        guard allBegan, workersInView.count == scenario.workers else { return }
+        let over = max(lastFault, viewChangedAt)
         let before = Self.median(stepTimes.prefix(Scenario.quietSteps))
         // What a fault has kept back until its end may take another moment.
         let quiet = stepTimes.filter { $0 > over }.dropFirst(2)
@@ -168,7 +215,8 @@ struct Checks {
     }
 
     private static let fewestQuietSteps = 6
-    /// An answer is asked for again after half a second at most, over a new connection.
+    /// An answer is asked for again after half a second at most, over a new connection; and the leaves of a worker
+    /// that was lost are given to others by then.
     private static let graceMilliseconds = 1_500
 
     private static func median(_ times: ArraySlice<Microseconds>) -> Microseconds {

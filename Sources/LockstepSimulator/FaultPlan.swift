@@ -1,3 +1,4 @@
+import Convergence
 import TrainingPlan
 
 /// Which faults befall a simulation, and how many have.
@@ -5,6 +6,8 @@ struct FaultPlan {
     private let scenario: Scenario
     /// Frames that were lost, repeated or late, and everything else that went wrong.
     private(set) var count = 0
+    /// Processes that were killed or asked to leave.
+    private(set) var losses = 0
     private var strikes = 0
     private var longStrikes = 0
     private(set) var slowReportingUntil: Microseconds = 0
@@ -13,9 +16,16 @@ struct FaultPlan {
     /// The last time that a fault has an effect.
     private(set) var lastsUntil: Microseconds = 0
 
-    /// No lease may run out: a member that is lost ends the session.
+    /// Workers that were asked to leave, and when they come back.
+    private var returns: [Int: Microseconds] = [:]
+
     private static let maximumStrikes = 40
     private static let maximumLongStrikes = 1
+    /// What a worker that is started again takes to have its share.
+    private static let joiningMicroseconds: Microseconds = 500_000
+    private static let diskFaults: [SimulatedDisk.Fault] = [
+        .full, .failed, .torn, .lost, .misdirected,
+    ]
     private static let shortMicroseconds = 1_000...80_000
     private static let longMicroseconds = 500_000...2_500_000
 
@@ -77,6 +87,33 @@ struct FaultPlan {
             let jump = simulation.random.int(10...60_000)
             simulation.processes[process].clock.jump(.milliseconds(jump))
             effect = "the clock of process \(process) jumps by \(jump) ms"
+        case .killWorker, .killServer, .killCoordinator:
+            let victim =
+                switch kind {
+                case .killCoordinator: 0
+                case .killServer: 1 + simulation.random.int(0...scenario.servers - 1)
+                default: worker(simulation)
+                }
+            let process = simulation.processes[victim]
+            guard !process.isDead, process.end == nil, returns[victim] == nil else { return }
+            losses += 1
+            simulation.kill(victim, until: end)
+            lastsUntil = max(lastsUntil, end + Self.joiningMicroseconds)
+            effect = "process \(victim) is killed, until \(end / 1_000) ms"
+        case .leave:
+            let worker = self.worker(simulation)
+            let process = simulation.processes[worker]
+            guard !process.isDead, process.end == nil, returns[worker] == nil else { return }
+            losses += 1
+            returns[worker] = end
+            simulation.interrupt(worker)
+            lastsUntil = max(lastsUntil, end + Self.joiningMicroseconds)
+            effect = "process \(worker) leaves, until \(end / 1_000) ms"
+        case .disk:
+            let fault = simulation.random.element(of: Self.diskFaults)
+            let operations = simulation.random.int(0...30)
+            simulation.reporting.checkpoints.fail(after: operations, fault)
+            effect = "change \(operations) of the disk will be \(fault)"
         case .slowReporting:
             slowReportingUntil = end
             reportingSlowness = simulation.random.int(500...5_000)
@@ -84,6 +121,15 @@ struct FaultPlan {
             effect = "recorder slower until \(end / 1_000) ms"
         }
         simulation.trace?.line("fault: \(effect)")
+    }
+
+    private func worker(_ simulation: Simulation) -> Int {
+        1 + scenario.servers + simulation.random.int(0...scenario.workers - 1)
+    }
+
+    /// When a process that has left comes back, if it was asked to leave.
+    mutating func takeReturn(of process: Int) -> Microseconds? {
+        returns.removeValue(forKey: process)
     }
 
     private mutating func duration(_ random: inout SimulatedRandom) -> Microseconds {

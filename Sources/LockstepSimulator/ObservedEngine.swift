@@ -1,3 +1,4 @@
+package import Convergence
 package import LockstepProtocol
 package import LockstepRuntime
 package import ZeroMQ
@@ -73,6 +74,8 @@ package struct Distortions {
     package var server = Distortion<ServerMachine>()
     package var coordinator = Distortion<CoordinatorMachine>()
     package var reporting: (ReportingEvent) -> [ReportingEvent] = { [$0] }
+    /// What stands between the coordinator's checkpoints and its disk.
+    package var disk: (any Disk) -> any Disk = { $0 }
 
     package init() {}
 }

@@ -18,12 +18,20 @@ package struct Scenario: Sendable {
     let faultPause: Int
     /// Which of those.
     let kinds: [FaultKind]
+    /// The time between checkpoints; 0 for none.
+    let checkpointMilliseconds: Int
     /// Whether frames are lost, repeated and late while members join, and while they leave.
     let joinsAmongFaults: Bool
     let leavesAmongFaults: Bool
 
     enum FaultKind: CaseIterable, Sendable {
         case reset, partition, clog, pause, clockJump, slowReporting
+        /// A process, which is started again.
+        case killWorker, killServer, killCoordinator
+        /// A worker, which comes back.
+        case leave
+        /// The next changes of the coordinator's disk.
+        case disk
     }
 
     /// Steps at the beginning and at the end without a fault: to compare the speeds.
@@ -60,6 +68,7 @@ package struct Scenario: Sendable {
         faultPause = random.element(of: [3_000, 10_000, 30_000])
         joinsAmongFaults = random.oneIn(3)
         leavesAmongFaults = random.oneIn(3)
+        checkpointMilliseconds = random.element(of: [0, 2, 5, 10, 20, 100])
         let all = FaultKind.allCases
         kinds = random.oneIn(2) ? all : [random.element(of: all), random.element(of: all)]
     }

@@ -4,12 +4,15 @@ import NeuralNetwork
 import TrainingPlan
 import ZeroMQ
 
-/// A simulated process.
+/// A simulated process: it may be killed, and started again.
 class SimulatedProcess {
     let transport: SimulatedTransport
     let clock: SimulatedClock
     fileprivate(set) var end: StopReason?
     fileprivate(set) var failure: String?
+    /// Until it is started again.
+    fileprivate(set) var isDead = false
+    fileprivate(set) var wasRestarted = false
     /// The next turn that is scheduled.
     var nextTurn: Microseconds = .max
     /// Computing, or suspended.
@@ -26,20 +29,30 @@ class SimulatedProcess {
     var isBusy: Bool { false }
 
     func turn() {}
+    func kill() {}
+    func restart() {}
+    /// The person or the system asks it to leave.
+    func interrupt() {}
 }
 
 /// A simulated process with the loop of a role.
 private final class SimulatedRole<Base: RoleEngine>: SimulatedProcess {
-    private var loop: RoleLoop<ObservedEngine<Base>, SimulatedClock>
-    private let engine: ObservedEngine<Base>
+    typealias Loop = RoleLoop<ObservedEngine<Base>, SimulatedClock>
+
+    /// Makes what a process begins with, the first time and after each kill.
+    private let make: () -> (Base.Machine, ObservedEngine<Base>)
+    private var loop: Loop
+    private var engine: ObservedEngine<Base>
     private var hasStarted = false
 
     init(
-        _ machine: Base.Machine, _ engine: ObservedEngine<Base>, _ transport: SimulatedTransport,
-        _ clock: SimulatedClock
+        _ transport: SimulatedTransport, _ clock: SimulatedClock,
+        _ make: @escaping () -> (Base.Machine, ObservedEngine<Base>)
     ) {
-        loop = RoleLoop(machine, engine, transport, clock: clock)
+        self.make = make
+        let (machine, engine) = make()
         self.engine = engine
+        loop = Loop(machine, engine, transport, clock: clock)
         super.init(transport, clock)
     }
 
@@ -52,6 +65,33 @@ private final class SimulatedRole<Base: RoleEngine>: SimulatedProcess {
                 try loop.start()
             }
             end = try loop.turn()
+        } catch {
+            failure = failure ?? "\(error)"
+        }
+    }
+
+    override func kill() {
+        isDead = true
+        nextTurn = .max
+        busyUntil = 0
+        transport.clear()
+    }
+
+    override func restart() {
+        isDead = false
+        wasRestarted = true
+        // A new process has new sockets.
+        transport.clear()
+        hasStarted = false
+        end = nil
+        let (machine, engine) = make()
+        self.engine = engine
+        loop = Loop(machine, engine, transport, clock: clock)
+    }
+
+    override func interrupt() {
+        do {
+            try loop.interrupt(StopReason(.success, "it is time to leave"))
         } catch {
             failure = failure ?? "\(error)"
         }
@@ -88,19 +128,28 @@ struct SimulatedCluster {
         _ simulation: Simulation, _ distortion: Distortion<CoordinatorMachine>
     ) {
         let scenario = simulation.scenario
-        let machine = CoordinatorMachine(
-            SessionPlan(
-                session: SessionID(rawValue: UInt32(truncatingIfNeeded: scenario.seed) | 1),
-                dataset: Self.dataset,
-                dataEndpoint: SimulatedNetwork.endpoint(of: 0, isControl: false),
-                runs: scenario.runs, minimumWorkers: scenario.workers, servers: scenario.servers,
-                waitTimeoutMilliseconds: 60_000))
-        let engine = CoordinatorEngine(
-            wire: Self.wire, runs: scenario.runs, reporting: simulation.reporting,
-            datasetPart: { [UInt8](repeating: 7, count: Int($0.byteCount)) },
-            notice: { [unowned simulation] in simulation.trace?.event(0, $0) })
-        add(simulation, machine, engine, distortion) { [unowned simulation] action, _, _ in
-            simulation.checks.coordinatorDoes(action)
+        add(simulation, distortion) { [unowned simulation] in
+            let (runs, firstSteps) = simulation.reporting.rest
+            let session = SessionID(rawValue: UInt32(truncatingIfNeeded: simulation.takeNonce()))
+            simulation.reporting.begin(session)
+            let saved = simulation.reporting.saved?.state
+            let machine = CoordinatorMachine(
+                SessionPlan(
+                    session: session,
+                    dataset: Self.dataset,
+                    dataEndpoint: SimulatedNetwork.endpoint(of: 0, isControl: false),
+                    runs: runs, startingWorkers: scenario.workers,
+                    servers: scenario.servers, waitTimeoutMilliseconds: 60_000,
+                    firstSteps: firstSteps,
+                    checkpointMilliseconds: scenario.checkpointMilliseconds))
+            let engine = CoordinatorEngine(
+                wire: Self.wire, runs: runs, reporting: simulation.reporting,
+                datasetPart: { [UInt8](repeating: 7, count: Int($0.byteCount)) },
+                firstState: { $0 == 0 ? saved : nil },
+                notice: { [unowned simulation] in simulation.trace?.event(0, $0) })
+            return (machine, engine)
+        } observe: { [unowned simulation] action, _, _ in
+            simulation.checks.coordinatorDoes(action, at: simulation.time.now)
         }
     }
 
@@ -108,19 +157,21 @@ struct SimulatedCluster {
         _ simulation: Simulation, _ shard: Int, _ distortion: Distortion<ServerMachine>
     ) {
         let process = processes.count
-        let link = link(
-            simulation, .server, process,
-            dataEndpoint: SimulatedNetwork.endpoint(of: process, isControl: false))
-        let engine = ServerEngine(
-            wire: Self.wire, wakeUp: Self.wakeUp,
-            notice: { [unowned simulation] in simulation.trace?.event(process, $0) })
-        add(simulation, ServerMachine(link: link), engine, distortion) {
-            [unowned simulation] action, machine, inbound in
+        add(simulation, distortion) { [unowned simulation] in
+            let link = Self.link(
+                simulation, .server, process,
+                dataEndpoint: SimulatedNetwork.endpoint(of: process, isControl: false))
+            let engine = ServerEngine(
+                wire: Self.wire, wakeUp: Self.wakeUp,
+                notice: { [unowned simulation] in simulation.trace?.event(process, $0) })
+            return (ServerMachine(link: link), engine)
+        } observe: { [unowned simulation] action, machine, inbound in
             simulation.checks.serverDoes(action, process, machine, inbound)
             if case .apply(let step) = action, case .serving(let place, _) = machine.phase,
                 simulation.checks.isFirstShard(process)
             {
-                simulation.applied(place.run, step)
+                simulation.applied(
+                    simulation.reporting.number(of: place.run, in: machine.link.session), step)
             }
         }
     }
@@ -129,44 +180,46 @@ struct SimulatedCluster {
         _ simulation: Simulation, _ worker: Int, _ distortion: Distortion<WorkerMachine>
     ) {
         let process = processes.count
-        let engine = WorkerEngine(
-            wire: Self.wire, team: ThreadTeam(count: 1),
-            data: SimulatedData(isMissing: simulation.scenario.datasetIsMissing),
-            wakeUp: Self.wakeUp,
-            notice: { [unowned simulation] in simulation.trace?.event(process, $0) })
-        add(
-            simulation, WorkerMachine(link: link(simulation, .worker, process)), engine,
-            distortion
-        ) { _, _, _ in }
+        add(simulation, distortion) { [unowned simulation] in
+            let engine = WorkerEngine(
+                wire: Self.wire, team: ThreadTeam(count: 1),
+                data: SimulatedData(isMissing: simulation.scenario.datasetIsMissing),
+                wakeUp: Self.wakeUp,
+                notice: { [unowned simulation] in simulation.trace?.event(process, $0) })
+            return (WorkerMachine(link: Self.link(simulation, .worker, process)), engine)
+        } observe: { _, _, _ in
+        }
     }
 
-    private func link(
+    private static func link(
         _ simulation: Simulation, _ role: Role, _ process: Int, dataEndpoint: String? = nil
     ) -> MemberLink {
         MemberLink(
             member: MemberDescription(
-                role: role, nonce: UInt64(process), host: "host \(process % 3)",
+                role: role, nonce: simulation.takeNonce(), host: "host \(process % 3)",
                 processID: Int32(process), dataEndpoint: dataEndpoint),
             coordinatorAddress: "the coordinator", waitTimeoutMilliseconds: 60_000)
     }
 
     private mutating func add<Base: RoleEngine>(
-        _ simulation: Simulation, _ machine: Base.Machine, _ engine: Base,
-        _ distortion: Distortion<Base.Machine>,
+        _ simulation: Simulation, _ distortion: Distortion<Base.Machine>,
+        _ make: @escaping () -> (Base.Machine, Base),
         observe: @escaping (Base.Machine.Action, Base.Machine, Base.Machine.Inbound?) -> Void
     ) {
         let process = processes.count
         let transport = SimulatedTransport(process, simulation.network)
         let clock = SimulatedClock(
             simulation.time, offset: .milliseconds(1_000 * (process + 1)))
-        if process > 0 {
-            transport.connect(
-                .coordinator, to: SimulatedNetwork.endpoint(of: 0, isControl: true),
-                maximumFrameByteCount: 0)
-        }
         processes.append(
-            SimulatedRole(
-                machine, ObservedEngine(engine, distortion, observe: observe), transport, clock))
+            SimulatedRole(transport, clock) {
+                if process > 0 {
+                    transport.connect(
+                        .coordinator, to: SimulatedNetwork.endpoint(of: 0, isControl: true),
+                        maximumFrameByteCount: 0)
+                }
+                let (machine, engine) = make()
+                return (machine, ObservedEngine(engine, distortion, observe: observe))
+            })
     }
 }
 

@@ -22,6 +22,8 @@ package final class SimulatedNetwork {
         /// Frames that were sent before belong to the connection that was reset.
         var epoch = 0
         var isClosed = false
+        /// What it has sent still arrives.
+        var hasClientLeft = false
         /// The last time that a frame arrives, to the server and to the client.
         var lastArrival: (up: Microseconds, down: Microseconds) = (0, 0)
 
@@ -110,7 +112,26 @@ package final class SimulatedNetwork {
 
     /// A process has ended. What it has sent still arrives: sockets linger.
     func close(_ process: Int) {
+        for connection in connections where connection.client == process {
+            connection.hasClientLeft = true
+        }
         connections.removeAll { $0.client == process || $0.server == process }
+    }
+
+    /// A process is killed: what is on its way to it and from it is lost, and its peers connect again to
+    /// whatever is started in its place.
+    func kill(_ process: Int) {
+        for connection in connections {
+            if connection.client == process { connection.isClosed = true }
+            if connection.server == process { breakOff(connection) }
+        }
+        connections.removeAll { $0.client == process }
+    }
+
+    private func breakOff(_ connection: Connection) {
+        connection.epoch += 1
+        connection.handle = takeHandle()
+        connection.downUntil = time.now + UInt64(random.int(Self.reconnecting))
     }
 
     private func takeHandle() -> PeerHandle {
@@ -124,9 +145,7 @@ package final class SimulatedNetwork {
     func reset(number: Int) -> String? {
         guard !connections.isEmpty else { return nil }
         let connection = connections[number % connections.count]
-        connection.epoch += 1
-        connection.handle = takeHandle()
-        connection.downUntil = time.now + UInt64(random.int(Self.reconnecting))
+        breakOff(connection)
         return "\(connection.client) \(connection.port) → \(connection.server)"
     }
 
@@ -208,7 +227,9 @@ package final class SimulatedNetwork {
     func arrive(_ flight: Flight) -> (process: Int, port: Port)? {
         inFlight -= 1
         let connection = flight.connection
-        guard !connection.isClosed, connection.epoch == flight.epoch else {
+        guard !connection.isClosed, connection.epoch == flight.epoch,
+            flight.isUp || !connection.hasClientLeft
+        else {
             trace?.frame(flight, "lost with its connection")
             return nil
         }
@@ -237,6 +258,12 @@ package final class SimulatedTransport: Transport {
     var isEmpty: Bool { next == inbox.count }
     var unreadCount: Int { inbox.count - next }
 
+    /// The process was killed.
+    func clear() {
+        inbox.removeAll()
+        next = 0
+    }
+
     func deliver(_ flight: SimulatedNetwork.Flight, from port: Port) {
         inbox.append((port, flight))
     }
@@ -257,7 +284,7 @@ package final class SimulatedTransport: Transport {
         switch port {
         case .controlPeer(let peer), .dataPeer(let peer):
             network.send(message, from: process, to: peer)
-        case .coordinator, .dataset, .shard: network.send(message, from: process, port)
+        case .coordinator, .coordinatorData, .shard: network.send(message, from: process, port)
         }
     }
 

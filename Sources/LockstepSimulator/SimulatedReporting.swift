@@ -17,15 +17,22 @@ package final class SimulatedReporting: Reporting {
     private let reference: SimulatedModel.Reference
     private let runSchedule: RunSchedule
     private var lastEvaluated: Step?
+    let checkpoints: SimulatedCheckpoints
+    /// The checkpoint that the coordinator has found at its last start.
+    private(set) var saved: (step: Step, state: WholeState)?
+    /// The runs that had ended when the coordinator was started last: its first run comes after them.
+    private var earlierRuns = 0
+    private var runsBefore: [SessionID: Int] = [:]
     private(set) var endedRuns = 0
     private(set) var problems: [String] = []
     private(set) var mostWaiting = 0
     /// Schedules the handling of the event that was posted last.
     var schedule: (ReportingEvent) -> Void = { _ in }
 
-    init(_ scenario: Scenario, distort: @escaping (ReportingEvent) -> [ReportingEvent]) {
+    init(_ scenario: Scenario, _ distortions: Distortions) {
         self.scenario = scenario
-        self.distort = distort
+        distort = distortions.reporting
+        checkpoints = SimulatedCheckpoints(scenario, distortions.disk)
         // All runs of a scenario are alike.
         let configuration = scenario.runs[0]
         rows = GradientRows(configuration.layout)
@@ -58,8 +65,8 @@ package final class SimulatedReporting: Reporting {
         switch waiting.removeFirst() {
         case .begin(let index, _, _):
             run = index
-            nextStep = 0
-            lastEvaluated = nil
+            nextStep = saved?.step ?? 0
+            lastEvaluated = isEvaluated(nextStep) ? nextStep : nil
         case .committed(let step, let report):
             record(step, report)
             recorded = .recorded(run, before: step.next)
@@ -72,20 +79,64 @@ package final class SimulatedReporting: Reporting {
             answers.append(
                 .evaluated(
                     index, step,
-                    reachedTarget: step == scenario.targetStep && index.index == lastRun))
-        case .checkpoint: break
+                    reachedTarget: step == scenario.targetStep && isLast(index)))
+        case .checkpoint(let index, let step, let weights, let state):
+            keep(index, step, WholeState(weights: weights, optimizer: state))
         case .end(let ending): end(ending)
         }
     }
 
-    private var lastRun: Int { scenario.runs.count - 1 }
+    private func isLast(_ run: RunIndex) -> Bool {
+        earlierRuns + run.index == scenario.runs.count - 1
+    }
+
+    /// A run's number in the scenario; a server may still serve a session that is over.
+    func number(of run: RunIndex, in session: SessionID) -> Int {
+        (runsBefore[session] ?? 0) + run.index
+    }
+
+    /// The coordinator is started, for the runs that have not ended.
+    func begin(_ session: SessionID) { runsBefore[session] = endedRuns }
+
+    private func isEvaluated(_ step: Step) -> Bool {
+        step > 0 && runSchedule.evaluation(atOrAfter: step) == step
+    }
+
+    /// The coordinator's process is killed: what was not written is lost.
+    func crash() {
+        waiting = []
+        answers = []
+        recorded = nil
+        earlierRuns = endedRuns
+        saved = checkpoints.crash(run: endedRuns)
+        if let lost = checkpoints.lost(run: endedRuns, restored: saved?.step) {
+            problem("the checkpoint of step \(lost) was written, and is lost")
+        }
+        if let saved { compare(saved.state.weights, of: saved.step, "restored") }
+    }
+
+    /// What the coordinator is to train when it is started again, and from which step on.
+    var rest: (runs: [RunConfiguration], firstSteps: [Step]) {
+        let runs = Array(scenario.runs.dropFirst(endedRuns))
+        return (runs, runs.indices.map { $0 == 0 ? saved?.step ?? 0 : 0 })
+    }
+
+    private func keep(_ index: RunIndex, _ step: Step, _ state: WholeState) {
+        compare(state.weights, of: step, "saved")
+        if nextStep != step {
+            problem("step \(step) was saved after \(nextStep) steps were recorded")
+        }
+        if isEvaluated(step), lastEvaluated != step {
+            problem("step \(step) was saved before its weights were evaluated")
+        }
+        checkpoints.write(state, of: step, run: endedRuns)
+    }
 
     private func record(_ step: Step, _ report: StepReport) {
         guard step == nextStep else {
             return problem("step \(step) was recorded where \(nextStep) was due")
         }
-        let isEvaluatedFirst = step > 0 && runSchedule.evaluation(atOrAfter: step) == step
-        if isEvaluatedFirst, lastEvaluated != step {
+        if isEvaluated(step), lastEvaluated != step {
             problem("step \(step) was recorded before its weights were evaluated")
         }
         nextStep = step.next
@@ -104,7 +155,7 @@ package final class SimulatedReporting: Reporting {
     }
 
     private func end(_ ending: RunEnding) {
-        let isTarget = run.index == lastRun && scenario.targetStep != nil
+        let isTarget = isLast(run) && scenario.targetStep != nil
         let expected = isTarget ? scenario.targetStep ?? runSchedule.endStep : runSchedule.endStep
         switch ending.status {
         case .completed where !isTarget, .target where isTarget: break
@@ -121,6 +172,7 @@ package final class SimulatedReporting: Reporting {
             problem("run \(run) ended without weights")
         }
         endedRuns += 1
+        saved = nil
     }
 
     private func problem(_ text: String) { problems.append(text) }

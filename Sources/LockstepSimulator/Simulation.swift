@@ -23,6 +23,9 @@ package final class Simulation {
         case arrival(SimulatedNetwork.Flight)
         case record
         case fault
+        case interrupt(Int)
+        /// A process that was killed, or has left, is started again.
+        case restart(Int)
     }
 
     let scenario: Scenario
@@ -36,6 +39,7 @@ package final class Simulation {
     let trace: Trace?
     private var events = EventQueue<Event>()
     private var recordedAt: Microseconds = 0
+    private var nextNonce: UInt64 = 1
 
     /// A run that takes longer has stopped for good: faults cost some seconds each.
     private static let longest = Microseconds.milliseconds(400_000)
@@ -47,7 +51,7 @@ package final class Simulation {
         scenario = Scenario(seed: seed)
         random = SimulatedRandom(seed: ~seed)
         network = SimulatedNetwork(time, random: SimulatedRandom(seed: random.next()))
-        reporting = SimulatedReporting(scenario, distort: distortions.reporting)
+        reporting = SimulatedReporting(scenario, distortions)
         faults = FaultPlan(scenario)
         checks = Checks(scenario)
         let names = Self.names(scenario)
@@ -82,13 +86,22 @@ package final class Simulation {
                 reporting.handleNext()
                 wake(0, at: now)
             case .fault: nextFault()
+            case .interrupt(let process):
+                processes[process].interrupt()
+                wake(process, at: now)
+            case .restart(let process): restart(process)
             }
         }
         return outcome()
     }
 
     private var isOver: Bool {
-        reporting.isIdle && processes.allSatisfy { $0.end != nil }
+        reporting.isIdle && processes.allSatisfy { $0.end != nil || isGone($0) }
+    }
+
+    /// A worker that was killed, and is not started again because the session is over.
+    func isGone(_ process: SimulatedProcess) -> Bool {
+        process.isDead && processes[0].end != nil
     }
 
     // MARK: Processes
@@ -96,7 +109,7 @@ package final class Simulation {
     func wake(_ index: Int, at time: Microseconds) {
         let process = processes[index]
         let start = max(time, process.busyUntil)
-        guard process.end == nil, start < process.nextTurn else { return }
+        guard process.end == nil, !process.isDead, start < process.nextTurn else { return }
         process.nextTurn = start
         events.add(.turn(index), at: start)
     }
@@ -104,13 +117,16 @@ package final class Simulation {
     private func turn(_ index: Int) {
         let process = processes[index]
         // An earlier turn has taken the place of this one, or a pause has put it off.
-        guard process.nextTurn == time.now, process.end == nil else { return }
+        guard process.nextTurn == time.now, process.end == nil, !process.isDead else { return }
         process.nextTurn = .max
         if time.now < process.busyUntil { return wake(index, at: process.busyUntil) }
         process.turn()
         if let end = process.end {
             trace?.event(index, "ends with code \(end.exitCode.rawValue): \(end.text)")
             network.close(index)
+            if let at = faults.takeReturn(of: index) {
+                events.add(.restart(index), at: max(at, time.now))
+            }
             return
         }
         if process.isBusy {
@@ -123,6 +139,34 @@ package final class Simulation {
         wake(index, at: time.now + .milliseconds(SimulatedProcess.tickMilliseconds))
     }
 
+    /// Asks a process to leave.
+    func interrupt(_ index: Int) { events.add(.interrupt(index), at: time.now) }
+
+    /// Ends a process at once, and has it started again.
+    func kill(_ index: Int, until restart: Microseconds) {
+        processes[index].kill()
+        if index == 0 {
+            reporting.crash()
+            checks.coordinatorCrashes()
+        }
+        network.kill(index)
+        events.add(.restart(index), at: restart)
+    }
+
+    private func restart(_ index: Int) {
+        // The session may be over: nobody starts a worker then.
+        guard processes[0].end == nil else { return }
+        trace?.event(index, "is started again")
+        processes[index].restart()
+        wake(index, at: time.now)
+    }
+
+    /// What a process that joins is known by.
+    func takeNonce() -> UInt64 {
+        defer { nextNonce += 1 }
+        return nextNonce
+    }
+
     private static let nodeMicroseconds = 180...220
     private static let turnMicroseconds: Microseconds = 10
 
@@ -130,7 +174,8 @@ package final class Simulation {
         let cost: Int
         switch event {
         case .evaluate: cost = random.int(150...250)
-        case .begin, .committed, .checkpoint, .end: cost = 20
+        case .begin, .committed, .end: cost = 20
+        case .checkpoint: cost = random.int(200...400)
         }
         let slowness = time.now < faults.slowReportingUntil ? faults.reportingSlowness : 0
         recordedAt = max(recordedAt, time.now) + UInt64(cost + slowness)
@@ -153,8 +198,10 @@ package final class Simulation {
     }
 
     /// Shard 0 has begun to apply a step.
-    func applied(_ run: RunIndex, _ step: Step) {
-        checks.stepBegins(run, step, at: time.now, faults: faults.count)
+    ///
+    /// - Parameter run: its number in the scenario.
+    func applied(_ run: Int, _ step: Step) {
+        checks.stepBegins(run, step, at: time.now, faults: faults)
         if checks.faultsBeginNow { scheduleFault(at: time.now + 1) }
     }
 

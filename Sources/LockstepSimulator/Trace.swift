@@ -45,9 +45,15 @@ package final class Trace {
         case .assignment(let number):
             let duty = unsafe Assignment(decoding: payload).map { text($0.duty) } ?? "unreadable"
             return "assignment \(number), \(duty)"
-        case .stepReport(let address): return "report of \(text(address))"
+        case .stepReport(let address, _): return "report of \(text(address))"
         case .push(let address, let node): return "push \(node) of \(text(address))"
         case .inquiry(let address, let leaves): return "inquiry for \(text(address)), \(leaves)"
+        case .overviewRequest: return "overview wanted"
+        case .overview: return "overview"
+        case .scaleRequest(let workers): return "\(workers) workers wanted"
+        case .scaleReply: return "answer to that"
+        case .weightsRequest(let address, let wanted):
+            return "weights of step \(wanted) wanted at \(text(address))"
         case .weights(let address): return "weights of \(text(address))"
         case .held(let address, let leaves): return "held of \(text(address)), \(leaves)"
         case .datasetRequest(let part): return "data set from \(part.offset) wanted"
@@ -67,13 +73,16 @@ package final class Trace {
         switch duty {
         case .wait: "wait"
         case .serve(_, let duty):
-            "serve shard \(duty.shard) of run \(duty.order.run); received \(duty.receipts.received), "
+            (duty.checkpoint.map { "keep \($0); " } ?? "")
+                + "serve shard \(duty.shard) of run \(duty.order.run) for workers "
+                + "\(duty.workers.map(\.description).joined(separator: " ")); received \(duty.receipts.received), "
                 + "recorded \(duty.receipts.recorded), snapshots \(duty.receipts.snapshots)"
         case .work(_, let duty):
-            "work on leaves \(duty.leaves.lowerBound)..<\(duty.leaves.upperBound) of run "
+            "view \(duty.view): work on leaves \(duty.leaves.lowerBound)..<\(duty.leaves.upperBound) of run "
                 + "\(duty.order.run)"
         case .leave(let farewell): farewell.isHeard ? "leave, heard" : "leave"
         case .refused(let reason): "refused: \(reason.text)"
+        case .rejoin: "join again"
         }
     }
 }

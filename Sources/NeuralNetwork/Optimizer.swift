@@ -141,17 +141,6 @@ package final class Optimizer {
     }
 }
 
-extension OptimizerSettings {
-    /// The vectors that the optimiser has beside the weights.
-    package var stateCount: Int {
-        switch kind {
-        case .sgd: 0
-        case .momentum, .nesterov: 1
-        case .adam: 2
-        }
-    }
-}
-
 /// What was no longer finite when a run diverged.
 package enum Divergence: String, Codable, Sendable {
     case gradient, state, weight

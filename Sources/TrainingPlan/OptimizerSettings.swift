@@ -19,4 +19,13 @@ package struct OptimizerSettings: Hashable, Sendable {
         self.weightDecay = weightDecay
         self.schedule = schedule
     }
+
+    /// The vectors beside the weights, each as long, that a step reads and changes.
+    package var stateCount: Int {
+        switch kind {
+        case .sgd: 0
+        case .momentum, .nesterov: 1
+        case .adam: 2
+        }
+    }
 }

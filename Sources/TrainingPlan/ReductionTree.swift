@@ -8,6 +8,8 @@ package struct LeafRange: Hashable, Sendable, CustomStringConvertible {
         self.leafCount = leafCount
     }
 
+    package static let none = LeafRange(firstLeaf: 0, leafCount: 0)
+
     package var endLeaf: Int { firstLeaf + leafCount }
 
     package func contains(_ other: LeafRange) -> Bool {

@@ -10,10 +10,13 @@ struct CoordinatorCommand: ParsableCommand {
         abstract: "Coordinate a run of workers that are started elsewhere.",
         discussion: """
             Waits for the workers (and with --servers-apart for the servers), trains, prints the \
-            result, and ends them all.
+            result, and ends them all. Workers may join, leave and be lost while it trains; a lost \
+            server's shard is taken up from the newest checkpoint. A coordinator that was lost goes on \
+            with the same command and --run-dir: its members wait for it.
 
             Examples:
-              lockstep coordinator --min-workers 2 --configuration mse-tanh
+              lockstep coordinator --workers 2 --configuration mse-tanh
+              lockstep coordinator --workers 8 --min-workers 4 --run-dir runs/mine
               lockstep coordinator --servers 2 --servers-apart --wait-timeout 600
               lockstep coordinator --bind tcp://*:29500 --advertise 10.0.0.5 --insecure
             """)
@@ -23,8 +26,20 @@ struct CoordinatorCommand: ParsableCommand {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Training begins when so many have joined; default 2.", valueName: "n"))
+        help: ArgumentHelp(
+            "Training begins when so many have joined; default --min-workers, or 2.",
+            valueName: "n"))
+    var workers: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("With fewer a run waits; default 1.", valueName: "n"))
     var minWorkers: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("More are refused; default 1024.", valueName: "n"))
+    var maxWorkers: String?
 
     @Option(
         parsing: .unconditional,
@@ -43,7 +58,10 @@ struct CoordinatorCommand: ParsableCommand {
         let settings = try Settings(
             command: "coordinator",
             flags: [
-                [.minWorkers: minWorkers, .servers: servers], network.given, training.given,
+                [
+                    .workers: workers, .minWorkers: minWorkers, .maxWorkers: maxWorkers,
+                    .servers: servers,
+                ], network.given, training.given,
                 session.given,
             ], file: session.config)
         let configuration = try settings.runConfiguration()
@@ -51,7 +69,10 @@ struct CoordinatorCommand: ParsableCommand {
         if session.printConfig {
             return settings.printTable(
                 of: configuration,
-                [(.minWorkers, placement.workers), (.servers, placement.servers)])
+                [
+                    (.workers, placement.workers), (.minWorkers, try settings.minimumWorkers()),
+                    (.maxWorkers, try settings.maximumWorkers()), (.servers, placement.servers),
+                ])
         }
         let logger = ConsoleLogHandler.bootstrap(session.role.logLevel)
         let options = CoordinatorOptions(

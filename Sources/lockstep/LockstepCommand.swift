@@ -22,7 +22,7 @@ struct LockstepCommand: ParsableCommand {
               lockstep train --workers 0 --json
 
             In three terminals, or on three hosts:
-              lockstep coordinator --min-workers 2 --epochs 2
+              lockstep coordinator --workers 2 --epochs 2
               lockstep worker --coordinator tcp://127.0.0.1:29500
               lockstep worker --coordinator tcp://127.0.0.1:29500
 
@@ -39,7 +39,8 @@ struct LockstepCommand: ParsableCommand {
             """,
         subcommands: [
             TrainCommand.self, CompareCommand.self, SweepCommand.self, CoordinatorCommand.self,
-            ServerCommand.self, WorkerCommand.self, EvaluateCommand.self, ExportCommand.self,
+            ServerCommand.self, WorkerCommand.self, StatusCommand.self, ScaleCommand.self,
+            EvaluateCommand.self, ExportCommand.self,
             ReportCommand.self, StudyCommand.self, DataCommand.self, SimulateCommand.self,
         ])
 

@@ -17,6 +17,7 @@ struct SettingKey: Hashable, Sendable {
 
     static let workers = SettingKey("workers")
     static let minWorkers = SettingKey("min-workers")
+    static let maxWorkers = SettingKey("max-workers")
     static let threads = SettingKey("threads")
     static let servers = SettingKey("servers")
     static let data = SettingKey("data")
@@ -28,7 +29,8 @@ struct SettingKey: Hashable, Sendable {
     /// All that a file may hold, in the order in which a person reads them.
     static let all =
         RunConfiguration.Key.allCases.map { SettingKey($0) } + [
-            seeds, workers, minWorkers, threads, servers, data, waitTimeout, checkpointSeconds,
+            seeds, workers, minWorkers, maxWorkers, threads, servers, data, waitTimeout,
+            checkpointSeconds,
             keepCheckpoints,
         ]
 

@@ -14,11 +14,23 @@ extension Settings {
             threads: try threads(), servers: try servers())
     }
 
-    /// The placement of a coordinator's session: workers choose their threads themselves.
+    /// The placement of a coordinator's session, which begins with so many workers: they choose their threads
+    /// themselves.
     func coordinatorPlacement() throws(UsageError) -> Placement {
-        Placement(
-            workers: try integer(.minWorkers, in: 1...Limits.maximumWorkers, or: 2), threads: 1,
-            servers: try servers())
+        let least = try minimumWorkers()
+        return Placement(
+            workers: try integer(
+                .workers, in: least...max(try maximumWorkers(), least),
+                or: self[.minWorkers] == nil ? 2 : least), threads: 1, servers: try servers())
+    }
+
+    /// With fewer a run waits.
+    func minimumWorkers() throws(UsageError) -> Int {
+        try integer(.minWorkers, in: 1...Limits.maximumWorkers, or: 1)
+    }
+
+    func maximumWorkers() throws(UsageError) -> Int {
+        try integer(.maxWorkers, in: 1...Limits.maximumWorkers, or: Limits.maximumWorkers)
     }
 
     func threads() throws(UsageError) -> Int {

@@ -124,7 +124,9 @@ struct TrainingSession {
         let session = try train(
             SessionRequest(
                 runs: plannedRuns, dataset: dataset, placement: placement, kernels: kernels,
-                waitTimeoutMilliseconds: waitTimeoutMilliseconds), reporter, interruption)
+                waitTimeoutMilliseconds: waitTimeoutMilliseconds,
+                minimumWorkers: try settings.minimumWorkers(),
+                maximumWorkers: try settings.maximumWorkers()), reporter, interruption)
         Console.shared.clearBar()
         if session.reason.exitCode == .success, let failure = reporter.failure { throw failure }
         return result(of: session)

@@ -72,6 +72,9 @@ extension RunningTool {
         return try String(#require(rest.split(separator: "\n").first))
     }
 
+    /// How many epochs a coordinator has told of.
+    var epochCount: Int { standardError.matches(of: /train loss/).count }
+
     /// The processes of the workers that a coordinator has told of, once there are so many.
     func workers(_ count: Int) throws -> [Int32] {
         let pattern = /worker \d+ \(host .*?, process (\d+)\) is ready/

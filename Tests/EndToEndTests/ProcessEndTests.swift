@@ -1,6 +1,5 @@
 import Convergence
 import Foundation
-import LockstepProtocol
 import TestSupport
 import Testing
 
@@ -109,44 +108,25 @@ extension EndToEndTests {
             expectGone(workers)
         }
 
-        /// The process of a worker that the parent started is watched by the parent.
-        @Test func aKilledWorkerEndsTheRun() throws {
+        /// Others do its work, until the one that is started in its place takes its share.
+        @Test func aKilledWorkerIsReplaced() throws {
             let (parent, workers) = try startEndlessRun()
-            kill(workers[0], SIGKILL)
-            let run = parent.end()
-            #expect(run.status == 75)
-            expectLost(workers[0], run)
-            expectGone(workers)
-        }
-
-        /// One that does not answer is missed when its lease is over, and the others are told.
-        @Test func aStoppedWorkerEndsTheRun() throws {
-            let coordinator = try lockstep.start([
-                "coordinator", "--bind", "tcp://127.0.0.1:0", "--min-workers", "2", "--epochs",
-                "100000", "--run-dir", lockstep.folder.path("run"),
-            ])
-            let endpoint = try coordinator.endpoint()
-            let workers = try (0..<2).map { _ in
-                try lockstep.start(["worker", "--coordinator", endpoint])
+            for (index, worker) in workers.enumerated() {
+                kill(worker, SIGKILL)
+                try #require(
+                    parent.says("worker process \(worker) was killed by signal 9"),
+                    "\(parent.standardError)")
+                _ = try parent.workers(3 + index)
+                let epochs = parent.epochCount
+                try #require(eventually { parent.epochCount > epochs + 1 || !parent.isRunning })
+                try #require(parent.isRunning, "\(parent.standardError)")
             }
-            try #require(coordinator.says("train loss"), "\(coordinator.standardError)")
-            workers[0].send(SIGSTOP)
-            let stopTime = Date()
-            let run = coordinator.end()
-            #expect(run.status == 75)
-            expectLost(workers[0].processID, run)
-            let lease = Double(Limits.peerLeaseMilliseconds) / 1_000
-            let seconds = try #require(coordinator.endTime).timeIntervalSince(stopTime)
-            // The last heartbeat came up to one interval before; goodbyes and a busy machine take more.
-            #expect(seconds > lease - 1 && seconds < lease + 6, "\(seconds) s")
-
-            let other = workers[1].end()
-            #expect(other.status == 75)
-            #expect(other.message.contains("process \(workers[0].processID)"), "\(other.message)")
-            // It has missed the end of the session, and finds out when it goes on.
-            workers[0].send(SIGCONT)
-            let stopped = workers[0].end()
-            #expect(stopped.status == 75 || stopped.status == 0, "\(stopped.standardError)")
+            let all = try parent.workers(4)
+            parent.send(SIGINT)
+            let run = parent.end()
+            #expect(run.status == 130 && run.standardError.contains("another one takes its place"))
+            #expect(try endRecord().steps > 0)
+            expectGone(all)
         }
 
         /// The program that the workers would run is gone: the session ends before it began, and nobody stays.
@@ -166,23 +146,6 @@ extension EndToEndTests {
                 #expect(run.message.contains(word), "\(run.standardError)")
             }
             #expect(!run.standardError.contains("joined"))
-        }
-
-        /// The message names who was lost and when, and the records are kept.
-        private func expectLost(_ worker: Int32, _ run: ToolRun) {
-            #expect(
-                run.message.contains(/worker \d+ \(host .*, process \d+\)/), "\(run.standardError)")
-            #expect(run.message.contains("process \(worker)"), "\(run.standardError)")
-            #expect(run.message.contains(/after step \d+ was committed/), "\(run.standardError)")
-            do {
-                let end = try endRecord()
-                #expect(end.status == .lost)
-                #expect(end.steps > 0)
-                #expect(end.cause?.contains("process \(worker)") == true)
-                #expect(try records().contains { if case .epoch = $0 { true } else { false } })
-            } catch {
-                Issue.record("no end in the log: \(error)")
-            }
         }
     }
 }

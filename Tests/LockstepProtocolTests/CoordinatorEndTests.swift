@@ -110,61 +110,28 @@ import TrainingPlan
 
     // MARK: Members that fail or go
 
-    @Test func aMemberOfTheRunThatFailsEndsTheSessionWithItsReason() {
+    /// Others do its work; whoever fails as the last one ends the session with its reason, because whoever came
+    /// would fail alike.
+    @Test func theLastWorkerThatFailsEndsTheSessionWithItsReason() {
         var (stage, members) = CoordinatorStage.running()
         let full = StopReason(.cannotWrite, "the disk is full")
-        let actions = stage.say(&members.workers[1], .failed(full))
+        let first = stage.say(&members.workers[1], .failed(full))
+        #expect(CoordinatorStage.ends(first).isEmpty)
+        #expect(CoordinatorStage.leaves(first) == [20: 0..<7])
+        let cause = "cannot go on: the disk is full"
+        #expect(
+            CoordinatorStage.notices(first) == [.left(members.workers[1].name, reason: cause)])
+        let actions = stage.say(&members.workers[0], .failed(full))
         #expect(CoordinatorStage.ends(actions).map(\.status) == [.failed])
         // It is heard; the others learn who it was.
+        let reason = StopReason(.cannotWrite, "\(members.workers[0].name) \(cause)")
         #expect(
-            CoordinatorStage.duties(actions).first.map {
-                $0.duty == .leave(Farewell(reason: full, isHeard: true))
-            }
-                == true)
-        let reason = StopReason(
-            .cannotWrite, "\(members.workers[1].name) cannot go on: the disk is full")
-        #expect(
-            CoordinatorStage.farewells(actions).dropFirst()
-                == [
-                    Farewell(reason: reason, isHeard: false),
-                    Farewell(reason: reason, isHeard: false),
-                ])
-        members.workers.remove(at: 1)
+            CoordinatorStage.farewells(actions) == [
+                Farewell(reason: full, isHeard: true), Farewell(reason: reason, isHeard: false),
+            ])
+        members.workers = []
         _ = members.leave(&stage)
         #expect(stage.end == reason)
-    }
-
-    @Test func aMemberOfTheRunThatLeavesEndsTheSession() {
-        var (stage, members) = CoordinatorStage.running()
-        let working = MemberPhase.working(
-            Members.place, WorkerProgress(step: 1, activity: .waitingForWeights))
-        _ = stage.say(&members.workers[0], working)
-        _ = stage.report(0)
-        let actions = stage.say(&members.workers[0], .leaving(StopReason(.terminated, "SIGTERM")))
-        #expect(CoordinatorStage.ends(actions) == [RunEnd(run: 0, status: .failed, step: 1)])
-        let reason = CoordinatorStage.farewells(actions).last?.reason
-        #expect(reason?.exitCode == .lostPeer)
-        for part in [
-            "\(members.workers[0].name) left: SIGTERM", "after step 0 was committed",
-            "waiting for weights at step 1",
-        ] { #expect(reason?.text.contains(part) == true, "\(reason?.text ?? "")") }
-    }
-
-    @Test func aServerThatIsLostEndsTheSession() {
-        var (stage, members) = CoordinatorStage.running()
-        let working = MemberPhase.working(
-            Members.place, WorkerProgress(step: 0, activity: .computing))
-        var actions: [CoordinatorAction] = []
-        for _ in 0..<21 {
-            for index in members.workers.indices {
-                actions += stage.say(&members.workers[index], working)
-            }
-            actions += stage.wait(milliseconds: 500)
-        }
-        #expect(CoordinatorStage.ends(actions) == [RunEnd(run: 0, status: .failed, step: 0)])
-        let text = CoordinatorStage.farewells(actions).first?.reason.text ?? ""
-        #expect(text.contains("\(members.servers[0].name) has been silent for 10 s"), "\(text)")
-        #expect(text.contains("before the first step was committed"))
     }
 
     /// Who only waits may come and go.
@@ -179,7 +146,8 @@ import TrainingPlan
             #expect(CoordinatorStage.ends(actions).isEmpty)
             #expect(CoordinatorStage.notices(actions).count == 1)
         }
-        let gone = stage.handle(.lost(processID: 9, host: "h9", cause: "exited with code 1"))
+        let gone = stage.handle(
+            .lost(processID: 9, host: "h9", cause: "exited with code 1", failure: nil))
         #expect(gone == [.notice(.left(late.name, reason: "exited with code 1"))])
         #expect(stage.report(0).count == 2)
     }
@@ -193,6 +161,35 @@ import TrainingPlan
         #expect(stage.handle(.failed(Fixture.lostCause)).isEmpty)
         _ = members.leave(&stage)
         #expect(stage.end == full)
+    }
+
+    // MARK: Processes of the coordinator
+
+    /// A run that has not begun will not get what it waits for.
+    @Test(arguments: [false, true])
+    func aProcessThatIsGoneBeforeTheRunEndsTheSession(hasJoined: Bool) {
+        var stage = CoordinatorStage.gathering()
+        var worker = Peer(.worker, nonce: 2)
+        if hasJoined { _ = stage.join(&worker) }
+        _ = stage.handle(Self.exited(2))
+        #expect(stage.end == Fixture.lostCause)
+    }
+
+    /// Nobody else comes to a session of its own processes: there is nothing to wait for.
+    @Test func theLastProcessThatIsGoneEndsTheSession() {
+        var (stage, _) = CoordinatorStage.running()
+        let first = stage.handle(Self.exited(2))
+        #expect(CoordinatorStage.ends(first).isEmpty)
+        #expect(CoordinatorStage.leaves(first) == [30: 0..<7])
+        let second = stage.handle(Self.exited(3))
+        #expect(CoordinatorStage.ends(second) == [RunEnd(run: 0, status: .failed, step: 0)])
+        #expect(CoordinatorStage.farewells(second).map(\.reason) == [Fixture.lostCause])
+    }
+
+    private static func exited(_ nonce: Int32) -> CoordinatorEvent {
+        .lost(
+            processID: nonce, host: "h\(nonce)", cause: "was killed by signal 9",
+            failure: Fixture.lostCause)
     }
 
     /// Whoever has failed already is told, not expelled.

@@ -21,7 +21,11 @@ import TrainingPlan
                 .notice(.joined(worker.name, threads: 1)),
             ])
         #expect(stage.machine.memberCount == 2)
-        #expect(stage.say(&worker, .ready) == [.notice(.ready(worker.name))])
+        #expect(
+            stage.say(&worker, .ready) == [
+                .notice(.ready(worker.name)),
+                .send(20, 2, 2, Assignment(.wait(stage.sessionInfo))),
+            ])
         #expect(stage.say(&worker, .ready).isEmpty)
     }
 
@@ -53,7 +57,8 @@ import TrainingPlan
         _ = stage.join(&worker)
         // Two are lost; `ready` comes, then the two before it come late, one of them twice.
         worker.number = 3
-        #expect(stage.say(&worker, .ready) == [.notice(.ready(worker.name))])
+        #expect(
+            CoordinatorStage.notices(stage.say(&worker, .ready)) == [.ready(worker.name)])
         for number: StatementNumber in [1, 2, 2] {
             worker.number = number
             #expect(stage.say(&worker, .joining(datasetBytes: 9)).isEmpty)
@@ -104,10 +109,19 @@ import TrainingPlan
         check(.mismatch, "arithmetic version 77") { $0.arithmeticVersion = 77 }
         check(.mismatch, "without --data") { $0.datasetSHA256 = "ab" }
         check(.mismatch, "where workers reach it", .server) { $0.dataEndpoint = nil }
-        check(.mismatch, "1 servers already", .server)
         _ = stage.interrupt()
         check(.unavailable, "the session is over")
         #expect(stage.machine.memberCount == 1)
+        var crowded = CoordinatorStage.gathering(servers: 1)
+        for nonce in 1...SettingLimits.maximumServers {
+            var spare = Peer(.server, nonce: UInt64(nonce))
+            _ = crowded.join(&spare)
+        }
+        swap(&stage, &crowded)
+        check(.unavailable, "64 servers already, which is the most", .server) {
+            $0 = Fixture.member(.server, nonce: 65)
+        }
+        #expect(stage.machine.memberCount == SettingLimits.maximumServers)
         // The same data set is no obstacle, and a server may be replaced before the run.
         var open = CoordinatorStage.gathering(servers: 1)
         var first = Peer(.server, nonce: 1)
@@ -118,24 +132,28 @@ import TrainingPlan
         #expect(open.machine.memberCount == 1 && second.incarnation == 2)
     }
 
-    @Test func noMoreWorkersThanTheLimit() {
-        var stage = CoordinatorStage.gathering(workers: Limits.maximumWorkers)
-        for nonce in 1...Limits.maximumWorkers {
-            var worker = Peer(.worker, nonce: UInt64(nonce))
-            _ = stage.join(&worker)
-        }
+    @Test(arguments: [2, Limits.maximumWorkers])
+    func noMoreWorkersThanTheLimit(maximum: Int) {
+        var stage = CoordinatorStage.gathering(workers: maximum, maximumWorkers: maximum)
+        var workers = (1...maximum).map { Peer(.worker, nonce: UInt64($0)) }
+        for index in workers.indices { _ = stage.join(&workers[index]) }
         var last = Peer(.worker, nonce: 5_000)
         guard case .refused(let reason)? = CoordinatorStage.duties(stage.join(&last)).first?.duty
         else {
             Issue.record("it was not refused")
             return
         }
-        #expect(reason.text.contains("1024 workers"))
-        #expect(stage.machine.memberCount == Limits.maximumWorkers)
+        #expect(reason.exitCode == .unavailable)
+        #expect(reason.text.contains("\(maximum) workers") && reason.text.contains("--max-workers"))
+        #expect(stage.machine.memberCount == maximum)
+        // Where one leaves there is room for another.
+        _ = stage.say(&workers[0], .leaving(Fixture.lostCause))
+        _ = stage.join(&last)
+        #expect(last.incarnation == Incarnation(maximum + 1))
     }
 
     /// Also one of another session: the coordinator was started again.
-    @Test func whoIsNotKnownIsToldSo() {
+    @Test func whoIsNotKnownIsToldToJoinAgain() {
         var stage = CoordinatorStage.gathering()
         let status = Status(
             member: Fixture.member(.worker), reached: 41,
@@ -147,12 +165,11 @@ import TrainingPlan
                 .status(7, status), from: 70, session: session, incarnation: 6)
             // Newer than what it has reached, or it would not listen.
             guard actions.count == 1, case .send(70, 42, 6, let assignment) = actions[0],
-                case .refused(let told) = assignment.duty
+                assignment.duty == .rejoin(session)
             else {
                 Issue.record("\(actions)")
                 return
             }
-            #expect(told.exitCode == .lostPeer)
             #expect(stage.dropped == reason)
         }
         #expect(stage.machine.memberCount == 0)
@@ -162,8 +179,15 @@ import TrainingPlan
         var stage = CoordinatorStage.gathering()
         var worker = Peer(.worker, nonce: 2)
         _ = stage.join(&worker)
+        // A late word of what it was before is no news; one that it has just said is answered.
         worker.incarnation = 4
+        worker.number = 0
         #expect(stage.say(&worker, .ready).isEmpty)
+        #expect(stage.dropped == .staleStatement)
+        #expect(
+            stage.say(&worker, .ready, reached: 7) == [
+                .send(20, 8, 4, Assignment(.rejoin(Fixture.session)))
+            ])
         #expect(stage.dropped == .staleIncarnation)
         _ = stage.receive(.report(Fixture.address(0)), from: 1, session: 8, incarnation: 1)
         #expect(stage.dropped == .staleSession)
@@ -216,24 +240,26 @@ import TrainingPlan
             left.map(\.notice) == [
                 .left(silent.name, reason: "has been silent for 10 s")
             ])
-        // It speaks again: it is told.
-        guard case .refused? = CoordinatorStage.duties(stage.say(&silent, .ready)).first?.duty
-        else {
-            Issue.record("it was not told")
-            return
-        }
+        // It speaks again: it is told, and joins as another one.
+        #expect(
+            CoordinatorStage.duties(stage.say(&silent, .ready)).map(\.duty) == [
+                .rejoin(Fixture.session)
+            ])
         #expect(stage.machine.memberCount == 1)
+        silent.incarnation = .none
+        _ = stage.join(&silent)
+        #expect(silent.incarnation == 3 && stage.machine.memberCount == 2)
     }
 
     @Test func aProcessThatIsKnownToBeGoneIsRemovedAtOnce() {
         var stage = CoordinatorStage.gathering()
         var worker = Peer(.worker, nonce: 2)
         _ = stage.join(&worker)
-        #expect(stage.handle(.lost(processID: 2, host: "h3", cause: "")).isEmpty)
-        #expect(stage.handle(.lost(processID: 3, host: "h2", cause: "")).isEmpty)
+        #expect(stage.handle(.lost(processID: 2, host: "h3", cause: "", failure: nil)).isEmpty)
+        #expect(stage.handle(.lost(processID: 3, host: "h2", cause: "", failure: nil)).isEmpty)
         let cause = "was killed by signal 9"
         #expect(
-            stage.handle(.lost(processID: 2, host: "h2", cause: cause)) == [
+            stage.handle(.lost(processID: 2, host: "h2", cause: cause, failure: nil)) == [
                 .notice(.left(worker.name, reason: cause))
             ])
     }

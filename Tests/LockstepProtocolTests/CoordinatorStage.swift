@@ -12,8 +12,11 @@ struct Peer {
     /// Of its last status.
     var number: StatementNumber = 0
 
-    init(_ role: Role, nonce: UInt64) {
-        description = Fixture.member(role, nonce: nonce)
+    /// - Parameter place: the nonce of the server whose data endpoint it has; by default its own.
+    init(_ role: Role, nonce: UInt64, inPlaceOf place: UInt64? = nil) {
+        var description = Fixture.member(role, nonce: nonce)
+        if let place { description.dataEndpoint = Fixture.member(role, nonce: place).dataEndpoint }
+        self.description = description
         handle = PeerHandle(Int(nonce) * 10)
     }
 
@@ -25,15 +28,24 @@ struct Peer {
 }
 
 extension Stage where Machine == CoordinatorMachine {
+    /// How long a coordinator waits for members, unless it is told otherwise.
+    static let waitTimeout = 20_000
+
     static func gathering(
-        _ runs: [RunConfiguration] = [Fixture.configuration], workers: Int = 2, servers: Int = 1
+        _ runs: [RunConfiguration] = [Fixture.configuration], workers: Int = 2, servers: Int = 1,
+        minimumWorkers: Int = 1, maximumWorkers: Int = Limits.maximumWorkers,
+        waitTimeoutMilliseconds: Int = waitTimeout, firstSteps: [Step]? = nil,
+        checkpointMilliseconds: Int = 0
     ) -> Self {
         var stage = Self(
             CoordinatorMachine(
                 SessionPlan(
                     session: Fixture.session, dataset: Fixture.dataset,
                     dataEndpoint: Fixture.sessionInfo.dataEndpoint, runs: runs,
-                    minimumWorkers: workers, servers: servers, waitTimeoutMilliseconds: 20_000)))
+                    startingWorkers: workers, minimumWorkers: minimumWorkers,
+                    maximumWorkers: maximumWorkers, servers: servers,
+                    waitTimeoutMilliseconds: waitTimeoutMilliseconds, firstSteps: firstSteps,
+                    checkpointMilliseconds: checkpointMilliseconds)))
         _ = stage.start()
         return stage
     }
@@ -47,14 +59,19 @@ extension Stage where Machine == CoordinatorMachine {
 
     /// A coordinator and all its members, while its first run goes on.
     static func running(
-        _ runs: [RunConfiguration] = [Fixture.configuration], workers: Int = 2, servers: Int = 1
+        _ runs: [RunConfiguration] = [Fixture.configuration], workers: Int = 2, servers: Int = 1,
+        minimumWorkers: Int = 1, waitTimeoutMilliseconds: Int = waitTimeout,
+        firstSteps: [Step]? = nil, checkpointMilliseconds: Int = 0
     ) -> (Self, Members) {
-        var stage = gathering(runs, workers: workers, servers: servers)
+        var stage = gathering(
+            runs, workers: workers, servers: servers, minimumWorkers: minimumWorkers,
+            waitTimeoutMilliseconds: waitTimeoutMilliseconds, firstSteps: firstSteps,
+            checkpointMilliseconds: checkpointMilliseconds)
         var members = stage.joinAll(workers: workers, servers: servers)
         _ = members.serve(0, &stage)
-        let working = MemberPhase.working(
-            Members.place, WorkerProgress(step: 0, activity: .computing))
-        for index in members.workers.indices { _ = stage.say(&members.workers[index], working) }
+        for index in members.workers.indices {
+            _ = stage.say(&members.workers[index], Members.working(0))
+        }
         return (stage, members)
     }
 
@@ -101,6 +118,16 @@ extension Stage where Machine == CoordinatorMachine {
             incarnation: Incarnation(shard + 1))
     }
 
+    /// What was asked for of weights and states comes, and what is asked for then.
+    mutating func deliverAll(_ requests: [CoordinatorAction]) -> [CoordinatorAction] {
+        var (all, next) = ([CoordinatorAction](), requests)
+        while next.contains(where: { if case .requestPart = $0 { true } else { false } }) {
+            next = deliver(next)
+            all += next
+        }
+        return all
+    }
+
     /// What was asked for of a shard's weights comes.
     mutating func deliver(_ requests: [CoordinatorAction]) -> [CoordinatorAction] {
         var actions: [CoordinatorAction] = []
@@ -122,10 +149,34 @@ extension Stage where Machine == CoordinatorMachine {
         }
     }
 
-    static func receipts(_ actions: [CoordinatorAction]) -> [Receipts] {
+    /// What workers are told of their leaves.
+    static func workDuties(_ actions: [CoordinatorAction]) -> [(to: PeerHandle, duty: WorkDuty)] {
         duties(actions).compactMap {
-            if case .serve(_, let duty) = $0.duty { duty.receipts } else { nil }
+            if case .work(_, let work) = $0.duty { ($0.to, work) } else { nil }
         }
+    }
+
+    /// The leaves of a full step in the newest view that was told, by connection.
+    static func leaves(_ actions: [CoordinatorAction]) -> [PeerHandle: Range<Int>] {
+        let told = workDuties(actions)
+        let newest = told.map(\.duty.view).max()
+        return Dictionary(
+            told.filter { $0.duty.view == newest }.map { ($0.to, $0.duty.leaves) },
+            uniquingKeysWith: { $1 })
+    }
+
+    /// What servers are told of their shards.
+    static func shardDuties(_ actions: [CoordinatorAction]) -> [ShardDuty] {
+        duties(actions).compactMap { if case .serve(_, let duty) = $0.duty { duty } else { nil } }
+    }
+
+    /// Whose pushes count, as servers are told.
+    static func pushers(_ actions: [CoordinatorAction]) -> [[Incarnation]] {
+        shardDuties(actions).map(\.workers)
+    }
+
+    static func receipts(_ actions: [CoordinatorAction]) -> [Receipts] {
+        shardDuties(actions).map(\.receipts)
     }
 
     static func ends(_ actions: [CoordinatorAction]) -> [RunEnd] {
@@ -150,6 +201,23 @@ struct Members {
     var workers: [Peer] = []
 
     static let place = RunPlace(run: 0, generation: 0)
+
+    /// What a worker of the first run says.
+    static func working(_ step: Step) -> MemberPhase {
+        .working(place, WorkerProgress(step: step, activity: .computing))
+    }
+
+    /// What a server of the first run says.
+    static func serving(
+        _ step: Step, lateness: Lateness? = nil, checkpoint: Step? = nil,
+        generation: Generation = 0
+    ) -> MemberPhase {
+        .serving(
+            RunPlace(run: 0, generation: generation),
+            ServerProgress(
+                step: step, activity: .waitingForPushes, lateness: lateness,
+                checkpoint: checkpoint))
+    }
 
     /// Every server says that it is at a step of a run.
     mutating func serve(

@@ -64,8 +64,6 @@ enum Fixture {
 
 extension LeafRange {
     init(_ first: Int, _ count: Int) { self.init(firstLeaf: first, leafCount: count) }
-
-    static var none: LeafRange { LeafRange(0, 0) }
 }
 
 extension LeafBits {

@@ -12,12 +12,15 @@ import TrainingPlan
     /// One of each type, with no field at 0.
     static let contents: [FrameContent] = [
         .status(.init(rawValue: Limits.maximumStatementNumber)), .assignment(0x1122_3344_5566),
-        .stepReport(address), .push(address, node: LeafRange(12, 4)),
+        .stepReport(address, elapsed: 0x1234_5678_9abc_def0),
+        .push(address, node: LeafRange(12, 4)),
         .inquiry(address, leaves: LeafRange(SettingLimits.maximumBatchSize - 1, 1)),
-        .weights(address), .held(address, leaves: LeafRange(5, 11)),
+        .weightsRequest(address, wanted: Step(Limits.maximumStep - 1)), .weights(address),
+        .held(address, leaves: LeafRange(5, 11)),
         .datasetRequest(BytePart(offset: UInt64(Limits.maximumDatasetByteCount), byteCount: 1)),
         .datasetPart(part), .snapshotRequest(SnapshotPart(address: address, part: part)),
-        .snapshotPart(SnapshotPart(address: address, part: part)),
+        .snapshotPart(SnapshotPart(address: address, part: part)), .overviewRequest, .overview,
+        .scaleRequest(workers: UInt32(Limits.maximumWorkers)), .scaleReply,
     ]
 
     static func payload(of content: FrameContent) -> [UInt8] {
@@ -100,7 +103,7 @@ import TrainingPlan
 
     @Test func layoutIsLittleEndianAndFixed() {
         let bytes = Self.frame(.push(Self.address, node: LeafRange(12, 4)))
-        #expect(bytes[..<8] == [0x4c, 0x4b, 0x53, 0x54, 4, 0, 67, 0])
+        #expect(bytes[..<8] == [0x4c, 0x4b, 0x53, 0x54, 5, 0, 67, 0])
         #expect(bytes[8..<16] == [0xd4, 0xc3, 0xb2, 0xa1, 4, 3, 2, 1])
         #expect(bytes[16..<24] == [45, 0, 0, 0, 3, 0, 0, 0])
         #expect(bytes[24..<36] == [0xd4, 0xc3, 0xb2, 0xa1, 0, 0, 0, 0, 0, 0, 4, 0])
@@ -159,7 +162,7 @@ import TrainingPlan
     }
 
     /// Of another version only the first eight bytes matter: what is behind may be anything.
-    @Test(arguments: [0, 1, 2, 3, 5, 6, 1_000, .max] as [UInt16])
+    @Test(arguments: [0, 1, 2, 3, 4, 6, 1_000, .max] as [UInt16])
     func otherVersionsAreNamed(version: UInt16) {
         var random = SeededRandom(seed: Int(version))
         for count in [8, 9, 63, 64, 65, 300] {
@@ -206,11 +209,13 @@ import TrainingPlan
             }
         }
         let addressed: [FrameType] = [
-            .stepReport, .weights, .push, .inquiry, .held, .snapshotRequest, .snapshotPart,
+            .stepReport, .weights, .push, .inquiry, .weightsRequest, .held, .snapshotRequest,
+            .snapshotPart,
         ]
         let lastStep = UInt64(Limits.maximumStep)
         check(addressed, at: 28, good: lastStep, bad: [lastStep + 1, 1 << 63, .max])
         check(addressed, at: 36, good: UInt32(63), bad: [64, .max])
+        check([.weightsRequest], at: 40, good: lastStep, bad: [lastStep + 1, 1 << 63, .max])
         let lastNumber = Limits.maximumStatementNumber
         check([.status, .assignment], at: 20, good: lastNumber, bad: [lastNumber + 1, .max])
         let mostLeaves = UInt32(SettingLimits.maximumBatchSize)

@@ -138,15 +138,52 @@ import TrainingPlan
         check(WorkerMachine.self)
     }
 
-    @Test func aSilentCoordinatorIsLostAfterTheLease() {
+    /// It is waited for, and told of as long as it is.
+    @Test func aSilentCoordinatorIsLostAfterTheLeaseAndTheWait() {
         func check<Machine: MemberMachine>(_: Machine.Type) {
             var member = Stage(Machine.joined())
-            #expect(member.ticksToEnd(within: 2 * Self.lease) == Self.lease)
+            _ = member.wait(milliseconds: Self.lease - 20)
+            #expect(member.machine.link.incarnation == Self.incarnation)
+            // Now it is nobody's member, and greets.
+            let lost = member.tick(after: 20)
+            #expect(Machine.notices(lost).count == 1)
+            #expect(Machine.notices(lost).first?.contains("silent for 10 s") == true)
+            Self.expectGreeting(member, Machine.statuses(lost))
+            #expect(member.ticksToEnd(within: 60_000) == CoordinatorStage.waitTimeout)
             #expect(member.end?.exitCode == .lostPeer)
-            #expect(member.end?.text.contains("has been silent for 10 s") == true)
+            #expect(member.end?.text.contains("has been silent for 30 s") == true)
         }
         check(ServerMachine.self)
         check(WorkerMachine.self)
+    }
+
+    @Test func aCoordinatorThatComesBackInTimeIsJoinedAgain() {
+        func check<Machine: MemberMachine>(_: Machine.Type) {
+            var member = Stage(Machine.joined())
+            _ = member.wait(milliseconds: Self.lease + CoordinatorStage.waitTimeout - 100)
+            #expect(member.end == nil)
+            _ = member.assign(1, .wait(Fixture.sessionInfo), session: 8, incarnation: 2)
+            #expect(member.machine.link.incarnation == 2 && member.machine.link.session == 8)
+            // The lease begins anew, and so does the wait.
+            _ = member.wait(milliseconds: Self.lease + CoordinatorStage.waitTimeout - 100)
+            #expect(member.end == nil)
+        }
+        check(ServerMachine.self)
+        check(WorkerMachine.self)
+    }
+
+    /// As a process that nobody knows: what it was given before is void.
+    private static func expectGreeting<Machine: MemberMachine>(
+        _ member: Stage<Machine>, _ statuses: [(number: StatementNumber, status: Status)]
+    ) {
+        let link = member.machine.link
+        #expect(link.incarnation == .none && link.session == .none)
+        #expect(
+            statuses.map(\.status) == [
+                Status(
+                    member: Fixture.member(Machine.role), reached: 0,
+                    phase: .joining(datasetBytes: 0))
+            ])
     }
 
     /// A repeated assignment is a sign of life too.
@@ -255,28 +292,67 @@ import TrainingPlan
     // MARK: Expelled
 
     /// Its incarnation is not known there any more, e.g. because it was silent for too long.
-    @Test func aMemberThatIsNotKnownLeavesWithTheReason() {
+    @Test func aMemberThatIsNotKnownJoinsAgain() {
         func check<Machine: MemberMachine>(_: Machine.Type) {
             var member = Stage(Machine.joined())
-            #expect(member.assign(2, .refused(Self.reason)).isEmpty)
-            #expect(member.end == Self.reason)
+            let told = member.assign(2, .rejoin(Fixture.session))
+            #expect(Machine.notices(told).first?.contains("joining again") == true)
+            Self.expectGreeting(member, Machine.statuses(told))
+            // What was sent to it before comes late.
+            #expect(member.assign(3, .rejoin(Fixture.session)).isEmpty)
+            #expect(member.dropped == .staleIncarnation)
+            _ = member.assign(1, .wait(Fixture.sessionInfo), incarnation: 8)
+            #expect(member.machine.link.incarnation == 8)
+            #expect(member.assign(4, Machine.duty).isEmpty)
+            #expect(member.dropped == .staleIncarnation)
         }
         check(ServerMachine.self)
         check(WorkerMachine.self)
     }
 
     /// A coordinator that was started again has another session, and does not know the member.
-    @Test func aMemberOfAnEarlierSessionLeavesWithTheReason() {
+    @Test func aMemberOfAnEarlierSessionJoinsAgain() {
         func check<Machine: MemberMachine>(_: Machine.Type) {
             var member = Stage(Machine.joined())
             // For another process, which was here before or has not joined.
             for other in [Incarnation.none, 4] {
-                _ = member.assign(2, .refused(Self.reason), session: 8, incarnation: other)
+                _ = member.assign(2, .rejoin(Fixture.session), session: 8, incarnation: other)
                 #expect(member.dropped == .staleIncarnation)
             }
-            #expect(member.end == nil)
-            #expect(member.assign(2, .refused(Self.reason), session: 8).isEmpty)
-            #expect(member.end == Self.reason)
+            // For who has this incarnation in another session.
+            _ = member.assign(2, .rejoin(7), session: 8)
+            #expect(member.dropped == .staleIncarnation)
+            #expect(member.machine.link.incarnation == Self.incarnation)
+            let told = member.assign(2, .rejoin(Fixture.session), session: 8)
+            Self.expectGreeting(member, Machine.statuses(told))
+        }
+        check(ServerMachine.self)
+        check(WorkerMachine.self)
+    }
+
+    /// It lets go of its run, and nobody reaches it as the one that it was.
+    @Test func whoJoinsAgainLetsGoOfItsRun() {
+        func check<Machine: MemberMachine>(_ stage: Stage<Machine>, _ end: Machine.Action)
+        where Machine.Action: Equatable {
+            var member = stage
+            let told = member.assign(90, .rejoin(Fixture.session))
+            #expect(told.first == end)
+            #expect(member.machine.phase == .joining(datasetBytes: 0))
+            // No answer comes: the coordinator that knew it so lately is not there.
+            #expect(member.ticksToEnd(within: 60_000) == CoordinatorStage.waitTimeout)
+            #expect(member.end?.exitCode == .unavailable)
+        }
+        check(ServerStage.serving(), .endRun(0))
+        check(WorkerStage.training(), .endRun(0))
+    }
+
+    /// Whoever departs does not join again.
+    @Test func whoLeavesIsNotKeptFromIt() {
+        func check<Machine: MemberMachine>(_: Machine.Type) {
+            var member = Stage(Machine.joined())
+            _ = member.interrupt()
+            #expect(member.assign(2, .rejoin(Fixture.session)).isEmpty)
+            #expect(member.ticksToEnd(within: 5_000) == Limits.farewellMilliseconds)
         }
         check(ServerMachine.self)
         check(WorkerMachine.self)

@@ -10,6 +10,7 @@ protocol MemberMachine: RoleMachine {
     static func assignment(_ number: StatementNumber, _ assignment: Assignment) -> Inbound
     static func failure(_ reason: StopReason) -> Event
     static func statement(_ action: Action) -> (StatementNumber, Status)?
+    static func notice(_ action: Action) -> String?
     /// What one of its role is there for, and what it is not.
     static var duty: Duty { get }
     static var foreignDuty: Duty { get }
@@ -25,6 +26,8 @@ extension MemberMachine {
         _ = stage.assign(1, .wait(Fixture.sessionInfo))
         return stage.machine
     }
+
+    static func notices(_ actions: [Action]) -> [String] { actions.compactMap { notice($0) } }
 
     static func statuses(
         _ actions: [Action]
@@ -53,6 +56,10 @@ extension ServerMachine: MemberMachine {
 
     static func failure(_ reason: StopReason) -> ServerEvent { .failed(reason) }
 
+    static func notice(_ action: ServerAction) -> String? {
+        if case .notice(let text) = action { text } else { nil }
+    }
+
     static func statement(_ action: ServerAction) -> (StatementNumber, Status)? {
         if case .send(let number, let status) = action { (number, status) } else { nil }
     }
@@ -69,6 +76,10 @@ extension WorkerMachine: MemberMachine {
     }
 
     static func failure(_ reason: StopReason) -> WorkerEvent { .failed(reason) }
+
+    static func notice(_ action: WorkerAction) -> String? {
+        if case .notice(let text) = action { text } else { nil }
+    }
 
     static func statement(_ action: WorkerAction) -> (StatementNumber, Status)? {
         if case .send(let number, let status) = action { (number, status) } else { nil }

@@ -123,6 +123,35 @@ import TrainingPlan
         }
     }
 
+    /// What is missing is what is not covered, in as few ranges as that takes, the first ones first.
+    @Test func missingLeavesAreThoseThatAreNotCovered() {
+        var generator = SeededRandom(seed: 4)
+        for _ in 0..<500 {
+            let leafCount = Int.random(in: 1...20, using: &generator)
+            var coverage = NodeCoverage(maximumLeafCount: 20)
+            coverage.begin(leafCount: leafCount)
+            #expect(coverage.missingLeaves(atMost: 1) == [LeafRange(0, leafCount)])
+            let all = LeafRange(0, leafCount)
+            while !coverage.isComplete {
+                let first = Int.random(in: 0..<leafCount, using: &generator)
+                let leaves = first..<Int.random(in: first...leafCount, using: &generator)
+                for node in ReductionTree(leafCount: leafCount).maximalNodes(covering: leaves) {
+                    _ = coverage.judge(node, checksum: 7, from: 1)
+                }
+                let bits = coverage.coveredLeaves(of: all)
+                let missing = coverage.missingLeaves(atMost: leafCount)
+                #expect(
+                    missing.flatMap { Array($0.firstLeaf..<$0.endLeaf) }
+                        == (0..<leafCount).filter { !bits[$0] })
+                #expect(zip(missing, missing.dropFirst()).allSatisfy { $0.endLeaf < $1.firstLeaf })
+                for count in 0...missing.count {
+                    #expect(coverage.missingLeaves(atMost: count) == Array(missing.prefix(count)))
+                }
+            }
+            #expect(coverage.missingLeaves(atMost: 9).isEmpty)
+        }
+    }
+
     @Test func everyStepBeginsEmpty() {
         var coverage = NodeCoverage(maximumLeafCount: 8)
         for leafCount in [8, 3, 8, 1] {

@@ -32,7 +32,7 @@ extension SeededRandom {
         Incarnation(rawValue: .random(in: 0 ... .max, using: &self))
     }
 
-    private mutating func reason() -> StopReason {
+    mutating func reason() -> StopReason {
         StopReason(element(ExitCode.allCases), text())
     }
 
@@ -59,6 +59,15 @@ extension SeededRandom {
             node: LeafRange(leaves.lowerBound, leaves.count), incarnation(), incarnation())
     }
 
+    private mutating func lateness() -> Lateness {
+        let count = below(10) == 0 ? Limits.maximumLateRanges : below(4)
+        return Lateness(
+            leaves: (0..<count).map { _ in
+                let leaves = leaves()
+                return LeafRange(leaves.lowerBound, leaves.count)
+            }, patienceMilliseconds: Int(UInt32.random(in: 0 ... .max, using: &self)))
+    }
+
     private mutating func phase() -> MemberPhase {
         switch below(7) {
         case 0: .joining(datasetBytes: UInt64(below(Limits.maximumDatasetByteCount + 1)))
@@ -69,7 +78,8 @@ extension SeededRandom {
                 place(),
                 ServerProgress(
                     step: step(), activity: element(ServerProgress.Activity.allCases),
-                    halt: maybe { $0.halt() }))
+                    halt: maybe { $0.halt() }, lateness: maybe { $0.lateness() },
+                    checkpoint: maybe { $0.step() }))
         case 4:
             .working(
                 place(),
@@ -142,7 +152,8 @@ extension SeededRandom {
         return ShardDuty(
             order: order(), shard: ShardIndex(below(shardCount)), shardCount: shardCount,
             workers: (0..<below(40)).map { _ in incarnation() },
-            receipts: Receipts(received: step(), recorded: step(), snapshots: step()))
+            receipts: Receipts(received: step(), recorded: step(), snapshots: step()),
+            checkpoint: maybe { $0.step() })
     }
 
     private mutating func workDuty() -> WorkDuty {
@@ -159,13 +170,37 @@ extension SeededRandom {
     }
 
     mutating func assignment() -> Assignment {
-        switch below(5) {
+        switch below(6) {
         case 0: Assignment(.wait(session()))
         case 1: Assignment(.serve(session(), shardDuty()))
         case 2: Assignment(.work(session(), workDuty()))
         case 3: Assignment(.leave(Farewell(reason: reason(), isHeard: below(2) == 0)))
-        default: Assignment(.refused(reason()))
+        case 4: Assignment(.refused(reason()))
+        default: Assignment(.rejoin(.init(rawValue: .random(in: 0 ... .max, using: &self))))
         }
+    }
+
+    mutating func overview() -> ClusterOverview {
+        ClusterOverview(
+            stage: element(ClusterOverview.Stage.allCases),
+            runCount: .random(in: .min ... .max, using: &self),
+            run: maybe { random in
+                RunOverview(
+                    index: random.place().run, configuration: random.configuration(),
+                    generation: random.place().generation, view: random.place().view,
+                    step: random.step(), totalSteps: .random(in: .min ... .max, using: &random),
+                    checkpoint: random.step())
+            },
+            members: (0..<below(4)).map { _ in
+                MemberOverview(
+                    name: MemberName(
+                        role: element(Role.allCases), incarnation: incarnation(),
+                        host: text(atMost: 63),
+                        processID: .random(in: .min ... .max, using: &self)),
+                    threads: .random(in: .min ... .max, using: &self), phase: phase(),
+                    silentMilliseconds: .random(in: .min ... .max, using: &self),
+                    leafCount: .random(in: .min ... .max, using: &self), isLate: below(2) == 0)
+            })
     }
 }
 
@@ -193,6 +228,7 @@ extension Duty {
         case .work: 2
         case .leave: 3
         case .refused: 4
+        case .rejoin: 5
         }
     }
 }

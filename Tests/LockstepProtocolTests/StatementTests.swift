@@ -33,7 +33,17 @@ import TrainingPlan
             #expect(Self.decode(Assignment.self, assignment.encoded()) == assignment)
             kinds.insert(assignment.duty.kind)
         }
-        #expect(kinds == Set(0...4))
+        #expect(kinds == Set(0...5))
+    }
+
+    @Test func everyOverviewComesBack() {
+        var random = SeededRandom(seed: 3)
+        for _ in 0..<2_000 {
+            let overview = random.overview()
+            #expect(Self.decode(ClusterOverview.self, overview.encoded()) == overview)
+            let reply = ScaleReply(random.reason())
+            #expect(Self.decode(ScaleReply.self, reply.encoded()) == reply)
+        }
     }
 
     @Test func everySettingComesBack() {
@@ -49,17 +59,18 @@ import TrainingPlan
     /// Where a frame's checksums were right all the same: nothing traps.
     @Test func everyTruncationIsRefused() {
         var random = SeededRandom(seed: 4)
+        func check<Content: Statement>(_ content: Content) {
+            let whole = content.encoded()
+            for length in 0..<min(whole.count, 2_000) {
+                #expect(Self.decode(Content.self, whole[..<length]) == nil)
+            }
+            #expect(Self.decode(Content.self, whole + [0]) == nil)
+        }
         for _ in 0..<40 {
-            let status = random.status().encoded()
-            for length in 0..<status.count {
-                #expect(Self.decode(Status.self, status[..<length]) == nil)
-            }
-            #expect(Self.decode(Status.self, status + [0]) == nil)
-            let assignment = random.assignment().encoded()
-            for length in 0..<min(assignment.count, 2_000) {
-                #expect(Self.decode(Assignment.self, assignment[..<length]) == nil)
-            }
-            #expect(Self.decode(Assignment.self, assignment + [0]) == nil)
+            check(random.status())
+            check(random.assignment())
+            check(random.overview())
+            check(ScaleReply(random.reason()))
         }
     }
 
@@ -78,6 +89,8 @@ import TrainingPlan
         for _ in 0..<8 {
             check(random.status())
             check(random.assignment())
+            check(random.overview())
+            check(ScaleReply(random.reason()))
         }
     }
 
@@ -88,6 +101,8 @@ import TrainingPlan
             if !bytes.isEmpty { bytes[0] %= 8 }
             _ = Self.decode(Status.self, bytes)
             _ = Self.decode(Assignment.self, bytes)
+            _ = Self.decode(ClusterOverview.self, bytes)
+            _ = Self.decode(ScaleReply.self, bytes)
         }
         // Whole statements with some other bytes come further.
         for _ in 0..<3_000 {
@@ -176,6 +191,16 @@ import TrainingPlan
             let status = Status(member: Fixture.member(.worker), reached: reached, phase: phase)
             #expect(Self.decode(Status.self, status.encoded()) == nil, "\(phase)")
         }
+        func lateness(_ ranges: Int, _ leaves: LeafRange) -> MemberPhase {
+            .serving(
+                Members.place,
+                ServerProgress(
+                    step: 0, activity: .waitingForPushes,
+                    lateness: Lateness(
+                        leaves: Array(repeating: leaves, count: ranges), patienceMilliseconds: 1)))
+        }
+        check(lateness(Limits.maximumLateRanges + 1, LeafRange(0, 1)))
+        check(lateness(1, LeafRange(1, SettingLimits.maximumBatchSize)))
         let far = Step(Limits.maximumStep + 1)
         check(.serving(Members.place, ServerProgress(step: far, activity: .updating)))
         check(.working(Members.place, WorkerProgress(step: far, activity: .finished)))
@@ -233,5 +258,32 @@ import TrainingPlan
             #expect(bytes.count <= Limits.maximumStatementByteCount)
             #expect(Self.decode(Assignment.self, bytes) != nil)
         }
+    }
+
+    /// Every worker and every server, each of which waits for as many leaves as it may name.
+    @Test func theLargestOverviewFitsItsLimit() {
+        let lateness = Lateness(
+            leaves: Array(repeating: LeafRange(0, 1), count: Limits.maximumLateRanges),
+            patienceMilliseconds: 1)
+        func member(_ role: Role, _ phase: MemberPhase) -> MemberOverview {
+            MemberOverview(
+                name: MemberName(
+                    role: role, incarnation: 1,
+                    host: String(repeating: "h", count: Limits.maximumHostByteCount), processID: 1),
+                threads: 1, phase: phase, silentMilliseconds: 1, leafCount: 1, isLate: false)
+        }
+        let overview = ClusterOverview(
+            stage: .training, runCount: 1,
+            run: RunOverview(
+                index: 0, configuration: .everythingSet, generation: 1, view: 1, step: 1,
+                totalSteps: 1, checkpoint: 1),
+            members: Array(
+                repeating: member(.server, Members.serving(3, lateness: lateness)),
+                count: SettingLimits.maximumServers)
+                + Array(
+                    repeating: member(.worker, Members.working(3)), count: Limits.maximumWorkers))
+        let bytes = overview.encoded()
+        #expect(bytes.count <= Limits.maximumStatementByteCount)
+        #expect(Self.decode(ClusterOverview.self, bytes)?.members.count == overview.members.count)
     }
 }

@@ -21,7 +21,7 @@ import TrainingPlan
         #expect(
             Array(begun.prefix(3)) == [
                 .inquire(Fixture.address(0), leaves: .none),
-                .inquire(Fixture.address(0, shard: 1), leaves: .none), .compute(0),
+                .inquire(Fixture.address(0, shard: 1), leaves: .none), WorkerStage.begins(0),
             ])
         #expect(
             WorkerMachine.statuses(begun).map(\.status.phase)
@@ -65,22 +65,23 @@ import TrainingPlan
 
     @Test func aSteadyStep() {
         var worker = WorkerStage.training()
-        // A node leaves for every server as soon as it is ready.
-        for node in WorkerStage.nodes {
-            #expect(
-                worker.handle(.nodeComputed(0, 0, node)) == [
-                    .push(Fixture.address(0), node), .push(Fixture.address(0, shard: 1), node),
-                ])
-        }
+        // A node leaves for every server as soon as it is ready, and the next one is computed.
+        let nodes = WorkerStage.nodes
+        #expect(
+            worker.handle(.nodeComputed(0, 0, nodes[0]))
+                == WorkerStage.pushes(0, nodes[0]) + [.compute(0, nodes[1])])
+        #expect(
+            worker.handle(.nodeComputed(0, 0, nodes[1])) == WorkerStage.pushes(0, nodes[1]))
         #expect(worker.weights(1, shard: 1) == [.keepWeights(1, 1)])
-        #expect(worker.weights(1, shard: 0) == [.keepWeights(0, 1), .adopt(1), .compute(1)])
+        #expect(
+            worker.weights(1, shard: 0) == [.keepWeights(0, 1), .adopt(1), WorkerStage.begins(1)])
         #expect(
             worker.machine.phase
                 == .working(Self.place, WorkerProgress(step: 1, activity: .computing)))
         for step in (1...3).map({ Step($0) }) {
             _ = worker.compute(step)
             _ = worker.weights(step.next, shard: 0)
-            #expect(worker.weights(step.next, shard: 1).last == .compute(step.next))
+            #expect(worker.weights(step.next, shard: 1).last == WorkerStage.begins(step.next))
         }
         // The epoch's last step is a short one; with its weights the run is over.
         #expect(worker.handle(.nodeComputed(0, 4, LeafRange(1, 1))).count == 2)
@@ -98,7 +99,9 @@ import TrainingPlan
         #expect(worker.handle(.nodeComputed(1, 0, WorkerStage.nodes[0])).isEmpty)
         #expect(worker.handle(.nodeComputed(0, 1, WorkerStage.nodes[0])).isEmpty)
         #expect(worker.handle(.nodeComputed(0, 0, LeafRange(0, 4))).isEmpty)
-        #expect(worker.handle(.nodeComputed(0, 0, WorkerStage.nodes[0])).count == 2)
+        // Not before its turn.
+        #expect(worker.handle(.nodeComputed(0, 0, WorkerStage.nodes[1])).isEmpty)
+        #expect(worker.handle(.nodeComputed(0, 0, WorkerStage.nodes[0])).count == 3)
         #expect(worker.handle(.nodeComputed(0, 0, WorkerStage.nodes[0])).isEmpty)
     }
 
@@ -106,23 +109,27 @@ import TrainingPlan
     @Test func nodesGoOnlyToServersThatStillWaitForThem() {
         var worker = WorkerStage.training()
         #expect(worker.weights(1, shard: 0) == [.keepWeights(0, 1)])
-        for node in WorkerStage.nodes {
-            #expect(
-                worker.handle(.nodeComputed(0, 0, node)) == [
-                    .push(Fixture.address(0, shard: 1), node)
-                ])
-        }
-        #expect(worker.weights(1, shard: 1) == [.keepWeights(1, 1), .adopt(1), .compute(1)])
+        #expect(
+            worker.compute(0) == [
+                .push(Fixture.address(0, shard: 1), WorkerStage.nodes[0]),
+                .compute(0, WorkerStage.nodes[1]),
+                .push(Fixture.address(0, shard: 1), WorkerStage.nodes[1]),
+            ])
+        #expect(
+            worker.weights(1, shard: 1) == [
+                .keepWeights(1, 1), .adopt(1), WorkerStage.begins(1),
+            ])
     }
 
     @Test func theNewestWholeStepIsAdopted() {
         var worker = WorkerStage.training()
-        // Both servers are two steps ahead by the time that the last node is ready.
+        // Others compute these leaves too: both servers are two steps ahead by the time that the first node is
+        // ready, and nobody needs the second one.
         #expect(worker.weights(1, shard: 0) == [.keepWeights(0, 1)])
         #expect(worker.weights(1, shard: 1) == [.keepWeights(1, 1)])
         #expect(worker.weights(2, shard: 1) == [.keepWeights(1, 2)])
         #expect(worker.weights(2, shard: 0) == [.keepWeights(0, 2)])
-        #expect(worker.compute(0) == [.adopt(2), .compute(2)])
+        #expect(worker.compute(0) == [.adopt(2), WorkerStage.begins(2)])
     }
 
     /// A worker whose leaves all belong to others still follows the steps.
@@ -133,7 +140,7 @@ import TrainingPlan
         _ = worker.assign(2, .work(Fixture.sessionInfo, duty))
         let begun = worker.handle(.runBegun(0))
         #expect(begun.first == .inquire(Fixture.address(0), leaves: .none))
-        #expect(!begun.contains(.compute(0)))
+        #expect(WorkerStage.computed(begun).isEmpty)
         #expect(worker.weights(1, shard: 0) == [.keepWeights(0, 1), .adopt(1)])
         #expect(worker.weights(2, shard: 0) == [.keepWeights(0, 2), .adopt(2)])
     }

@@ -22,6 +22,16 @@ extension Stage where Machine == WorkerMachine {
     static let nodes = [LeafRange(3, 1), LeafRange(4, 3)]
     static let leaves = LeafRange(3, 4)
 
+    /// How a step begins: with the first of its nodes.
+    static func begins(_ step: Step) -> WorkerAction {
+        .compute(step, step.index % 5 == 4 ? LeafRange(1, 1) : nodes[0])
+    }
+
+    /// A node goes to both servers.
+    static func pushes(_ step: Step, _ node: LeafRange) -> [WorkerAction] {
+        [.push(Fixture.address(step), node), .push(Fixture.address(step, shard: 1), node)]
+    }
+
     /// A worker that holds the data set.
     static func ready() -> Self {
         var stage = Self(.joined())
@@ -61,6 +71,11 @@ extension Stage where Machine == WorkerMachine {
         var actions: [WorkerAction] = []
         for node in Self.nodes { actions += handle(.nodeComputed(0, step, node)) }
         return actions
+    }
+
+    /// What is to be computed.
+    static func computed(_ actions: [WorkerAction]) -> [LeafRange] {
+        actions.compactMap { if case .compute(_, let node) = $0 { node } else { nil } }
     }
 
     /// The coordinator's heartbeat: nothing new.

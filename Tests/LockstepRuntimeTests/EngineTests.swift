@@ -67,6 +67,8 @@ import ZeroMQ
         let first = try worker.compute(0, servers: 2)
         let wire = Wire(kernels: Exchange.kernels)
         let nodes = try first.map { try wire.header(of: Message(copying: $0.bytes)) }
+        // Also after a new view has given it the others' leaves of the same step.
+        try worker.compute(0, LeafRange(firstLeaf: 0, leafCount: run.schedule.leafCount(of: 0)))
         for header in nodes {
             guard case .push(let address, let node) = header.content else { continue }
             try worker.perform(.push(address, node))
@@ -75,7 +77,7 @@ import ZeroMQ
         #expect(!first.isEmpty && again.map(\.bytes) == first.map(\.bytes))
         #expect(again.map(\.port) == first.map(\.port))
         // Nodes of a step that is over are gone.
-        try worker.perform(.compute(1))
+        try worker.compute(1, LeafRange(firstLeaf: 0, leafCount: 1))
         for header in nodes {
             guard case .push(let address, let node) = header.content else { continue }
             try worker.perform(.push(address, node))
@@ -84,6 +86,24 @@ import ZeroMQ
     }
 
     // MARK: What servers keep
+
+    /// Workers that come to a run may need the weights from before the newest ones.
+    @Test func theNewestWeightsAndThoseBeforeAreSent() throws {
+        let run = DigitsRun(
+            Self.configuration(Self.optimizers[0], batchSize: 64), exampleCount: 281)
+        let team = ThreadTeam(count: 1)
+        defer { team.finish() }
+        let exchange = try Exchange(run, workers: 1, shards: 1, team: team)
+        func sent() -> [Int] {
+            (0...5).filter { step in
+                let message = exchange.shards[0].weightsMessage(of: Step(step))
+                return message != nil
+            }
+        }
+        #expect(sent() == [0])
+        for step in 0..<3 { _ = try exchange.advance(Step(step)) }
+        #expect(sent() == [2, 3])
+    }
 
     @Test func snapshotsAreKeptUntilTheyAreForgotten() throws {
         let run = DigitsRun(

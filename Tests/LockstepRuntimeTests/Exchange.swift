@@ -88,12 +88,10 @@ final class WorkerBench {
     ///
     /// - Returns: the pushes.
     func compute(_ step: Step, servers: Int) throws -> [(port: Port, bytes: [UInt8])] {
-        // The machine has nothing computed where there is nothing to do.
         let leaves = schedule.epochEnds(after: step) ? duty.lastLeaves : duty.leaves
-        if leaves.isEmpty { return [] }
-        try perform(.compute(step))
-        while engine.isBusy { engine.work() }
-        while case .nodeComputed(0, step, let node)? = engine.nextEvent() {
+        let tree = ReductionTree(leafCount: schedule.leafCount(of: step))
+        for node in tree.maximalNodes(covering: leaves) {
+            try compute(step, node)
             for shard in 0..<servers {
                 let address = StepAddress(
                     run: 0, generation: 0, step: step, shard: ShardIndex(shard))
@@ -101,6 +99,16 @@ final class WorkerBench {
             }
         }
         return network.takeSent()
+    }
+
+    func compute(_ step: Step, _ node: LeafRange) throws {
+        try perform(.compute(step, node))
+        while engine.isBusy { engine.work() }
+        let event = engine.nextEvent()
+        guard case .nodeComputed(0, step, node)? = event else {
+            Issue.record("\(node) of step \(step) was not computed: \(String(describing: event))")
+            return
+        }
     }
 
     func keepWeights(_ message: consuming Message, _ shard: Int, _ step: Step) throws {
@@ -205,17 +213,25 @@ final class Exchange {
 
     private func adopt(_ step: Step) throws {
         for (index, shard) in shards.enumerated() {
-            let message = shard.weightsMessage()
+            let message = try newestWeights(of: shard, step)
             let header = try wire.header(of: message)
             let address = StepAddress(
                 run: 0, generation: 0, step: step, shard: ShardIndex(index))
             #expect(header.content == .weights(address))
             copy(try payload(of: message), to: plan.slices[index].lowerBound * 4)
             for worker in workers {
-                try worker.keepWeights(shard.weightsMessage(), index, step)
+                try worker.keepWeights(try newestWeights(of: shard, step), index, step)
             }
         }
         for worker in workers { try worker.perform(.adopt(step)) }
+    }
+
+    private func newestWeights(of shard: ShardEngine, _ step: Step) throws -> Message {
+        guard let message = shard.weightsMessage(of: step) else {
+            Issue.record("no weights of step \(step)")
+            return Message()
+        }
+        return message
     }
 
     private func copy(_ bytes: [UInt8], to offset: Int, of target: FloatBuffer? = nil) {
@@ -266,7 +282,10 @@ final class Exchange {
         }
         let address = StepAddress(
             run: 0, generation: 0, step: step, shard: ShardIndex(shard))
-        #expect(try wire.header(of: message).content == .stepReport(address))
+        guard case .stepReport(address, _) = try wire.header(of: message).content else {
+            Issue.record("this is no report of step \(step)")
+            return []
+        }
         return try payload(of: message)
     }
 

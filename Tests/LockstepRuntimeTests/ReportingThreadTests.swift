@@ -18,7 +18,8 @@ import ZeroMQ
 
     /// A cluster of one engine: tells what it computes in the order in which a coordinator does.
     private func report(
-        _ run: PlannedRun, until end: Int, checkpointAt: Int? = nil, isEarly: Bool = false
+        _ run: PlannedRun, from start: Int = 0, until end: Int, checkpointAt: Int? = nil,
+        isEarly: Bool = false
     ) throws -> (outcomes: [RunOutcome], failure: StopReason?) {
         let train = SmallDigits.dataset.train
         let schedule = RunSchedule(configuration, trainingExampleCount: train.count)
@@ -35,6 +36,7 @@ import ZeroMQ
         for index in 0..<end {
             let step = Step(index)
             #expect(engine.advance(step) == nil)
+            if index < start { continue }
             var report = StepReport(rowCount: rows)
             report.metrics = engine.metrics
             reporting.post(.committed(step, report))
@@ -88,15 +90,16 @@ import ZeroMQ
         #expect(try planned("run").start == nil)
     }
 
-    /// A cluster that begins at step 0 begins its log, too.
-    @Test func aStartThatIsNotUsedIsDropped() throws {
-        _ = try report(try planned("run"), until: 150, checkpointAt: 128)
+    /// A cluster that goes on from a checkpoint goes on with its log, whose lines are those of one that was never ended.
+    @Test(arguments: [40, 64, 128])
+    func aClusterGoesOnFromACheckpoint(step: Int) throws {
+        _ = try report(try planned("whole"), until: 150)
+        _ = try report(try planned("run"), until: 140, checkpointAt: step)
         let run = try planned("run")
-        #expect(run.start != nil)
-        let (outcomes, failure) = try report(run, until: 70)
-        #expect(failure == nil && outcomes.first?.epochs.count == 1)
-        #expect(try runs.lines("run").count == 3)
-        #expect(try planned("run").start == nil)
+        #expect(run.start?.step == step)
+        let (outcomes, failure) = try report(run, from: step, until: 150)
+        #expect(failure == nil && outcomes.first?.epochs.count == 2)
+        #expect(try runs.lines("run") == runs.lines("whole"))
     }
 
     /// Reports that come in a burst after a pause have taken no time, and no rate is made of that.

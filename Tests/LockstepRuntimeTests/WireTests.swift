@@ -69,12 +69,14 @@ import ZeroMQ
 
     /// One frame of each type, with a payload where it may have one.
     static let contents: [FrameContent] = [
-        .status(8), .assignment(9), .stepReport(address),
+        .status(8), .assignment(9), .stepReport(address, elapsed: 3),
         .push(address, node: LeafRange(firstLeaf: 4, leafCount: 2)),
-        .inquiry(address, leaves: LeafRange(firstLeaf: 4, leafCount: 9)), .weights(address),
+        .inquiry(address, leaves: LeafRange(firstLeaf: 4, leafCount: 9)),
+        .weightsRequest(address, wanted: 5), .weights(address),
         .held(address, leaves: LeafRange(firstLeaf: 4, leafCount: 9)), .datasetRequest(part),
         .datasetPart(part), .snapshotRequest(SnapshotPart(address: address, part: part)),
-        .snapshotPart(SnapshotPart(address: address, part: part)),
+        .snapshotPart(SnapshotPart(address: address, part: part)), .overviewRequest, .overview,
+        .scaleRequest(workers: 3), .scaleReply,
     ]
 
     private static func frame(_ content: FrameContent, _ wire: Wire) -> [UInt8] {

@@ -15,6 +15,10 @@ enum PlantedFault: String, CaseIterable, Sendable {
     case tellsItsStatusOnce
     case asksForThePartsOfADatasetOnce
     case skipsPartsOfTheDataset
+    case computesWithItsInitialWeights
+    case keepsItsFirstLeaves
+    case skipsTheFirstNodeOfANewView
+    case asksForWeightsOnce
     // The server's.
     case answersWhereAWorkerWasFirst
     case answersNoInquiry
@@ -23,6 +27,8 @@ enum PlantedFault: String, CaseIterable, Sendable {
     case forgetsSnapshotsAtOnce
     case takesOldPushesForNewOnes
     case sendsNoSnapshot
+    case saysNothingOfLateLeaves
+    case hasOnlyTheNewestWeights
     // The coordinator's.
     case assignsOnce
     case neverAcknowledgesSnapshots
@@ -30,9 +36,22 @@ enum PlantedFault: String, CaseIterable, Sendable {
     case asksForASnapshotOnce
     case losesAPartOfASnapshot
     case leavesWithoutAWord
+    case forgetsALeaf
+    case tellsNoServerOfNewWorkers
     case recordsAStepTwice
     case recordsNotEveryStep
     case recordsAnEvaluationTooLate
+    // Of generations and checkpoints.
+    case staysInItsGeneration
+    case beginsWithItsInitialState
+    case keepsItsStateTooLate
+    case beginsAtTheWrongStep
+    case keepsAnOlderCheckpoint
+    case sendsNoState
+    case goesOnWithRecordsThatWereNotCutBack
+    case savesBeforeItEvaluates
+    case savesBeforeItRecords
+    case makesNoCheckpointDurable
 
     func distortions() -> Distortions {
         var distortions = Distortions()
@@ -40,6 +59,7 @@ enum PlantedFault: String, CaseIterable, Sendable {
         distortServer(&distortions.server)
         distortCoordinator(&distortions.coordinator)
         distortReporting(&distortions.reporting)
+        if self == .makesNoCheckpointDurable { distortions.disk = { ForgetfulDisk($0) } }
         return distortions
     }
 
@@ -88,6 +108,51 @@ enum PlantedFault: String, CaseIterable, Sendable {
             worker.actions = { action in
                 if case .storePart(let part) = action, part.offset > 0 { [] } else { [action] }
             }
+        default: distortElasticWorker(&worker)
+        }
+    }
+
+    /// Of workers that come to a run under way, and whose leaves change.
+    private func distortElasticWorker(_ worker: inout Distortion<WorkerMachine>) {
+        switch self {
+        case .computesWithItsInitialWeights:
+            var isNew = false
+            worker.actions = { action in
+                switch action {
+                case .requestWeights: isNew = true
+                case .adopt where isNew:
+                    isNew = false
+                    return []
+                default: break
+                }
+                return [action]
+            }
+        case .keepsItsFirstLeaves:
+            worker.inbound = { message in
+                guard case .assignment(let number, let assignment) = message,
+                    case .work(let session, var duty) = assignment.duty
+                else { return message }
+                duty.view = 0
+                return .assignment(number, Assignment(.work(session, duty)))
+            }
+        case .skipsTheFirstNodeOfANewView:
+            var isNew = false
+            worker.actions = { action in
+                switch action {
+                case .changeView: isNew = true
+                case .compute where isNew:
+                    isNew = false
+                    return []
+                default: isNew = false
+                }
+                return [action]
+            }
+        case .asksForWeightsOnce:
+            let once = Once<StepAddress>()
+            worker.actions = { action in
+                guard case .requestWeights(let address, _) = action else { return [action] }
+                return once.isFirst(address) ? [action] : []
+            }
         default: break
         }
     }
@@ -107,8 +172,10 @@ enum PlantedFault: String, CaseIterable, Sendable {
                 return known.contains(peer) || !isFirst ? [action] : []
             }
         case .answersNoInquiry:
+            // Without weights alone a worker is done without; who has lost a push needs to be told.
             let once = Once<[UInt64]>()
             server.actions = { action in
+                if case .sendHeld = action { return [] }
                 guard case .sendWeights(let peer, let address) = action else { return [action] }
                 let key = [
                     UInt64(peer.rawValue), UInt64(address.run.rawValue), address.step.rawValue,
@@ -146,6 +213,20 @@ enum PlantedFault: String, CaseIterable, Sendable {
                 address.step = current
                 return .push(address, node, checksum: checksum)
             }
+        case .saysNothingOfLateLeaves:
+            server.actions = { action in
+                guard case .send(let number, var status) = action,
+                    case .serving(let place, var progress) = status.phase
+                else { return [action] }
+                progress.lateness = nil
+                status.phase = .serving(place, progress)
+                return [.send(number, status)]
+            }
+        case .hasOnlyTheNewestWeights:
+            server.inbound = { message in
+                guard case .weightsRequest(let address, _) = message else { return message }
+                return .weightsRequest(address, wanted: Step(Limits.maximumStep))
+            }
         case .sendsNoSnapshot:
             var count = 0
             server.actions = { action in
@@ -153,7 +234,7 @@ enum PlantedFault: String, CaseIterable, Sendable {
                 count += 1
                 return count > 3 ? [] : [action]
             }
-        default: break
+        default: distortServerOfAGeneration(&server)
         }
     }
 
@@ -170,9 +251,11 @@ enum PlantedFault: String, CaseIterable, Sendable {
                 return once.isFirst([incarnation.index, assignment.duty.kind]) ? [action] : []
             }
         case .neverAcknowledgesSnapshots:
-            coordinator.actions = Self.receipts { $0.snapshots = 0 }
+            coordinator.actions = Self.shardDuties { $0.receipts.snapshots = 0 }
         case .acknowledgesReportsItHasNot:
-            coordinator.actions = Self.receipts { $0.received = Step($0.received.index + 3) }
+            coordinator.actions = Self.shardDuties {
+                $0.receipts.received = Step($0.receipts.received.index + 3)
+            }
         case .asksForASnapshotOnce:
             let once = Once<SnapshotPart>()
             coordinator.actions = { action in
@@ -195,18 +278,32 @@ enum PlantedFault: String, CaseIterable, Sendable {
                     [action]
                 }
             }
-        default: break
+        case .forgetsALeaf:
+            coordinator.actions = { action in
+                guard case .send(let peer, let number, let incarnation, let assignment) = action,
+                    case .work(let session, var duty) = assignment.duty, duty.view > 0
+                else { return [action] }
+                duty.leaves = duty.leaves.dropLast()
+                return [.send(peer, number, incarnation, Assignment(.work(session, duty)))]
+            }
+        case .tellsNoServerOfNewWorkers:
+            var first: [RunIndex: [Incarnation]] = [:]
+            coordinator.actions = Self.shardDuties { duty in
+                duty.workers = first[duty.order.run, default: duty.workers]
+                first[duty.order.run] = duty.workers
+            }
+        default: distortCoordinatorOfAGeneration(&coordinator)
         }
     }
 
-    private static func receipts(
-        _ change: @escaping (inout Receipts) -> Void
+    static func shardDuties(
+        _ change: @escaping (inout ShardDuty) -> Void
     ) -> (CoordinatorAction) -> [CoordinatorAction] {
         { action in
             guard case .send(let peer, let number, let incarnation, let assignment) = action,
                 case .serve(let session, var duty) = assignment.duty
             else { return [action] }
-            change(&duty.receipts)
+            change(&duty)
             return [.send(peer, number, incarnation, Assignment(.serve(session, duty)))]
         }
     }
@@ -231,13 +328,13 @@ enum PlantedFault: String, CaseIterable, Sendable {
                 defer { held = [] }
                 return [event] + held
             }
-        default: break
+        default: distortRecords(&reporting)
         }
     }
 }
 
 /// Tells the first of several equal things.
-private final class Once<Key: Hashable> {
+final class Once<Key: Hashable> {
     private var seen: Set<Key> = []
 
     func isFirst(_ key: Key) -> Bool { seen.insert(key).inserted }
@@ -265,6 +362,7 @@ extension Duty {
         case .work: 2
         case .leave: 3
         case .refused: 4
+        case .rejoin: 5
         }
     }
 }

@@ -16,9 +16,9 @@ import Testing
 
     @Test(arguments: PlantedFault.allCases)
     func aPlantedFaultIsFound(fault: PlantedFault) {
-        let summary = Campaign(seeds: 1...400, threads: 2)
+        let summary = Campaign(seeds: 1...2_000, threads: 2)
             .run(distortions: { fault.distortions() }, stopsAtFailure: true)
-        #expect(summary.failureCount > 0, "\(fault) stays hidden for 400 seeds")
+        #expect(summary.failureCount > 0, "\(fault) stays hidden for 2,000 seeds")
     }
 
     @Test func aSeedReplaysExactly() {

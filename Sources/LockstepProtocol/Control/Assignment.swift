@@ -16,8 +16,11 @@ package enum Duty: Hashable, Sendable {
     indirect case work(Session, WorkDuty)
     /// The session is over: leave, with this reason.
     case leave(Farewell)
-    /// May not join, or is a member no longer.
+    /// May not join.
     case refused(StopReason)
+    /// Is no member: was silent for too long, or the coordinator was started again. It joins anew.
+    /// With the session that it takes itself for a member of.
+    case rejoin(SessionID)
 }
 
 /// What a session trains on.
@@ -61,7 +64,8 @@ package struct RunOrder: Hashable, Sendable {
     package var run: RunIndex
     package var configuration: RunConfiguration
     package var generation: Generation
-    /// The step that the generation begins with.
+    /// The step that the generation begins with: with the initial weights if it is 0, else with a checkpoint that
+    /// the coordinator has.
     package var firstStep: Step
 
     package init(
@@ -73,6 +77,11 @@ package struct RunOrder: Hashable, Sendable {
         self.generation = generation
         self.firstStep = firstStep
     }
+
+    /// Whether `other` is a later placement, or of a later run.
+    func isOlder(than other: RunOrder) -> Bool {
+        (run, generation) < (other.run, other.generation)
+    }
 }
 
 /// Serves a shard.
@@ -81,19 +90,22 @@ package struct ShardDuty: Hashable, Sendable {
     package var shard: ShardIndex
     /// With the layout this gives the whole ``ShardPlan``.
     package var shardCount: Int
-    /// Whose pushes count, ascending.
+    /// Whose pushes count, ascending. Views are for workers: a push is judged by who it comes from.
     package var workers: [Incarnation]
     package var receipts: Receipts
+    /// The step whose whole state is wanted for a checkpoint, if one is. It is kept while it is wanted.
+    package var checkpoint: Step?
 
     package init(
         order: RunOrder, shard: ShardIndex, shardCount: Int, workers: [Incarnation],
-        receipts: Receipts
+        receipts: Receipts, checkpoint: Step? = nil
     ) {
         self.order = order
         self.shard = shard
         self.shardCount = shardCount
         self.workers = workers
         self.receipts = receipts
+        self.checkpoint = checkpoint
     }
 }
 
@@ -138,6 +150,13 @@ package struct WorkDuty: Hashable, Sendable {
         self.workerCount = workerCount
         self.workersOnHost = workersOnHost
     }
+
+    var place: RunPlace {
+        RunPlace(run: order.run, generation: order.generation, view: view)
+    }
+
+    /// Whether nothing was trained before: the weights are the initial ones.
+    var isFirst: Bool { view == 0 && order.generation == 0 && order.firstStep == 0 }
 }
 
 /// Where a shard is served, and by which incarnation.

@@ -8,6 +8,8 @@ package struct MemberLink: Sendable {
     /// What is due now.
     enum Due: Hashable {
         case status
+        /// The coordinator is lost: the member lets go of all that it did for it, and greets anew.
+        case rejoin
         case stop(StopReason)
     }
 
@@ -16,6 +18,8 @@ package struct MemberLink: Sendable {
         case duty(Duty)
         /// The member departs, and says so in a status.
         case depart
+        /// It is no member any more: it lets go of all that it did as one, and greets anew.
+        case rejoin
         case stop(StopReason)
         case drop(DropReason)
     }
@@ -23,7 +27,8 @@ package struct MemberLink: Sendable {
     private enum State: Hashable {
         /// With the reason, after it was open.
         case closed(StopReason?)
-        case greeting(since: Instant)
+        /// With what to say if nobody answers, where there was a coordinator before.
+        case greeting(since: Instant, lost: StopReason?)
         case joined
         /// Failed, or told or wanting to leave: waits until that has been heard.
         case departing(MemberPhase, StopReason, since: Instant)
@@ -35,6 +40,8 @@ package struct MemberLink: Sendable {
     package let waitTimeoutMilliseconds: Int
     package private(set) var session = SessionID.none
     package private(set) var incarnation = Incarnation.none
+    /// What it was before it joined anew.
+    private var former = (session: SessionID.none, incarnation: Incarnation.none)
     private var state = State.closed(nil)
     private var lastNumber: StatementNumber = 0
     private var reached: StatementNumber = 0
@@ -64,7 +71,7 @@ package struct MemberLink: Sendable {
         if case .departing(let phase, _, _) = state { phase } else { nil }
     }
 
-    mutating func open(now: Instant) { state = .greeting(since: now) }
+    mutating func open(now: Instant) { state = .greeting(since: now, lost: nil) }
 
     /// The first reason counts.
     mutating func close(_ reason: StopReason) {
@@ -108,11 +115,23 @@ package struct MemberLink: Sendable {
         incarnation receiver: Incarnation, now: Instant
     ) -> Reception {
         if case .closed = state { return .drop(.staleSession) }
-        if case .refused(let reason) = assignment.duty {
-            // Also by a coordinator that was started again, whose session is another one.
+        // Also by a coordinator that was started again, whose session is another one.
+        switch assignment.duty {
+        case .refused(let reason):
             return receiver == incarnation ? .stop(reason) : .drop(.staleIncarnation)
+        case .rejoin(let refused):
+            guard refused == session, receiver == incarnation, state == .joined else {
+                return .drop(.staleIncarnation)
+            }
+            greetAnew(now: now)
+            return .rejoin
+        case .wait, .serve, .work, .leave: break
         }
         if case .greeting = state {
+            // What was sent to it as the member that it is no longer comes too late.
+            if itsSession == former.session, receiver == former.incarnation {
+                return .drop(.staleIncarnation)
+            }
             session = itsSession
             incarnation = receiver
             state = .joined
@@ -131,22 +150,18 @@ package struct MemberLink: Sendable {
         return .depart
     }
 
-    /// - Parameters:
-    ///   - phase: where the member stands, for the message of a lost coordinator.
-    ///   - isUrgent: the member waits for an answer.
-    mutating func tick(now: Instant, phase: MemberPhase, isUrgent: Bool = false) -> Due? {
+    /// - Parameter isUrgent: the member waits for an answer.
+    mutating func tick(now: Instant, isUrgent: Bool = false) -> Due? {
         let silence = now.milliseconds(since: lastHeard)
         var isAnswered = false
         switch state {
         case .closed: return nil
-        case .greeting(let since):
+        case .greeting(let since, let lost):
             if now.milliseconds(since: since) >= waitTimeoutMilliseconds {
-                return .stop(noAnswer)
+                return .stop(lost ?? noAnswer)
             }
         case .joined:
-            if silence >= Limits.peerLeaseMilliseconds {
-                return .stop(lostCoordinator(silenceMilliseconds: silence, phase))
-            }
+            if silence >= Limits.peerLeaseMilliseconds { return .rejoin }
             isAnswered = silence < 2 * Limits.heartbeatIntervalMilliseconds && !isUrgent
         case .departing(_, let reason, let since):
             if now.milliseconds(since: since) >= Limits.farewellMilliseconds {
@@ -187,12 +202,41 @@ package struct MemberLink: Sendable {
                 + "longer with --wait-timeout")
     }
 
-    private func lostCoordinator(silenceMilliseconds: Int, _ phase: MemberPhase) -> StopReason {
+    /// The coordinator is silent for too long.
+    ///
+    /// - Parameter phase: where the member stands, for the message if it stays lost.
+    mutating func loseCoordinator(at phase: MemberPhase, now: Instant) {
+        greetAnew(now: now, lost: lostCoordinator(phase))
+    }
+
+    /// The same process, as a member that is new: what it was given as the old one is void.
+    private mutating func greetAnew(now: Instant, lost: StopReason? = nil) {
+        former = (session, incarnation)
+        session = .none
+        incarnation = .none
+        reached = 0
+        state = .greeting(since: now, lost: lost)
+    }
+
+    /// What to tell of a member that greets anew.
+    var lostText: String {
+        if case .greeting(_, .some) = state {
+            return "the coordinator at \(coordinatorAddress) has been silent for "
+                + "\(seconds(Limits.peerLeaseMilliseconds)) s: waiting for it for "
+                + "\(seconds(waitTimeoutMilliseconds)) s"
+        }
+        return
+            "the coordinator at \(coordinatorAddress) does not know this process any more: joining "
+            + "again"
+    }
+
+    private func lostCoordinator(_ phase: MemberPhase) -> StopReason {
         StopReason(
             .lostPeer,
             "the coordinator at \(coordinatorAddress) has been silent for "
-                + "\(seconds(silenceMilliseconds)) s; this \(member.role.rawValue) was \(phase): look "
-                + "at the coordinator's log and start again")
+                + "\(seconds(Limits.peerLeaseMilliseconds + waitTimeoutMilliseconds)) s; this "
+                + "\(member.role.rawValue) was \(phase): look at the coordinator's log and start again"
+        )
     }
 }
 

@@ -30,6 +30,10 @@ package enum MemberPhase: Hashable, Sendable {
     case leaving(StopReason)
 }
 
+extension MemberPhase {
+    var isJoining: Bool { if case .joining = self { true } else { false } }
+}
+
 /// A run, with the generation and the view that the member knows of it.
 package struct RunPlace: Hashable, Sendable {
     package var run: RunIndex
@@ -41,6 +45,11 @@ package struct RunPlace: Hashable, Sendable {
         self.run = run
         self.generation = generation
         self.view = view
+    }
+
+    /// Whether the servers are the same.
+    func isSamePlacement(as other: RunPlace) -> Bool {
+        run == other.run && generation == other.generation
     }
 }
 
@@ -54,11 +63,33 @@ package struct ServerProgress: Hashable, Sendable {
     package var activity: Activity
     /// Why it commits nothing more, if it does not.
     package var halt: Halt?
+    /// What it has waited for longer than a step takes.
+    package var lateness: Lateness?
+    /// The step whose whole state it keeps, or will keep when it comes to it.
+    package var checkpoint: Step?
 
-    package init(step: Step, activity: Activity, halt: Halt? = nil) {
+    package init(
+        step: Step, activity: Activity, halt: Halt? = nil, lateness: Lateness? = nil,
+        checkpoint: Step? = nil
+    ) {
         self.step = step
         self.activity = activity
         self.halt = halt
+        self.lateness = lateness
+        self.checkpoint = checkpoint
+    }
+}
+
+/// Leaves of the current step that have not come in the time that steps take: their workers may be lost.
+package struct Lateness: Hashable, Sendable {
+    /// The first ones, ascending.
+    package var leaves: [LeafRange]
+    /// How long the server has waited before it called them late, since the step began.
+    package var patienceMilliseconds: Int
+
+    package init(leaves: [LeafRange], patienceMilliseconds: Int) {
+        self.leaves = leaves
+        self.patienceMilliseconds = patienceMilliseconds
     }
 }
 

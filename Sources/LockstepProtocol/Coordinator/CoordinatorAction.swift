@@ -9,36 +9,52 @@ package struct SessionPlan: Hashable, Sendable {
     /// Trained one after the other; each is valid for the data set.
     package var runs: [RunConfiguration]
     /// A run starts when so many workers are ready, with all that are ready by then.
+    package var startingWorkers: Int
+    /// With fewer a run that has started waits.
     package var minimumWorkers: Int
+    package var maximumWorkers: Int
     package var servers: Int
     package var waitTimeoutMilliseconds: Int
+    /// The step of the checkpoint that each run goes on from, by run; 0 to begin anew.
+    package var firstSteps: [Step]
+    /// The time between checkpoints; 0 for none.
+    package var checkpointMilliseconds: Int
 
     package init(
         session: SessionID, dataset: DatasetDescription, dataEndpoint: String,
-        runs: [RunConfiguration], minimumWorkers: Int, servers: Int, waitTimeoutMilliseconds: Int
+        runs: [RunConfiguration], startingWorkers: Int, minimumWorkers: Int = 1,
+        maximumWorkers: Int = Limits.maximumWorkers, servers: Int, waitTimeoutMilliseconds: Int,
+        firstSteps: [Step]? = nil, checkpointMilliseconds: Int = 0
     ) {
+        self.firstSteps = firstSteps ?? runs.map { _ in 0 }
+        self.checkpointMilliseconds = checkpointMilliseconds
         self.session = session
         self.dataset = dataset
         self.dataEndpoint = dataEndpoint
         self.runs = runs
+        self.startingWorkers = startingWorkers
         self.minimumWorkers = minimumWorkers
+        self.maximumWorkers = maximumWorkers
         self.servers = servers
         self.waitTimeoutMilliseconds = waitTimeoutMilliseconds
     }
 }
 
-/// A run that begins: what its engine needs to know.
+/// A run that begins, or goes on with other servers: what its engine needs to know.
 package struct RunStart: Hashable, Sendable {
     package var run: RunIndex
+    package var generation: Generation
     package var workers: [MemberName]
     package var servers: [MemberName]
     /// Where each shard is served, by shard.
     package var addresses: [ServerAddress]
 
     package init(
-        run: RunIndex, workers: [MemberName], servers: [MemberName], addresses: [ServerAddress]
+        run: RunIndex, generation: Generation = 0, workers: [MemberName], servers: [MemberName],
+        addresses: [ServerAddress]
     ) {
         self.run = run
+        self.generation = generation
         self.workers = workers
         self.servers = servers
         self.addresses = addresses
@@ -70,8 +86,16 @@ package enum CoordinatorNotice: Hashable, Sendable {
     case joined(MemberName, threads: Int)
     case ready(MemberName)
     case refused(MemberDescription, StopReason)
-    /// Left or was lost while no run needed it.
+    /// Left or was lost; whatever it had to do, others do.
     case left(MemberName, reason: String)
+    /// Leaves of this step did not come in time, and are given to others.
+    case late([MemberName], Step)
+    /// A worker that was late, or has just come, takes its share.
+    case entered(MemberName, Step)
+    /// A server is lost: the run goes on from this step, that of the newest checkpoint.
+    case fallsBack(RunIndex, to: Step)
+    /// So many workers are there, fewer than a run needs to go on.
+    case tooFewWorkers(RunIndex, count: Int)
     case malformed(PeerHandle, FrameError)
     /// More workers than leaves: so many have nothing to do.
     case idleWorkers(RunIndex, count: Int)
@@ -97,12 +121,23 @@ package enum CoordinatorAction: Hashable, Sendable {
     case requestPart(SnapshotPart)
     /// The payload in hand is this part of a shard's weights.
     case keepPart(SnapshotPart)
+    indirect case sendOverview(PeerHandle, ClusterOverview)
+    /// Start or retire workers of this host until there are so many, and answer.
+    case scale(PeerHandle, toWorkers: Int)
+    /// The payload in hand is this part of a shard's whole state.
+    case keepStatePart(SnapshotPart)
+    /// Every shard's state of this step is there, and all steps before it are recorded: it is the checkpoint that a
+    /// generation may begin with from now on. Write it, in the order of these actions.
+    case checkpoint(RunIndex, Step)
+    /// Send a part of the checkpoint to the server that takes a shard of it.
+    case sendStatePart(PeerHandle, SnapshotPart, shardCount: Int)
     /// Close the data connection to the shard's server and make a new one.
     case reconnect(ShardIndex)
     /// Every shard's weights of this step are there. Evaluate them, in the order of these actions,
     /// and say `evaluated`. Keep them until that has been answered.
     case evaluate(RunIndex, Step)
-    /// Connect to the servers, and make room for what they send.
+    /// Connect to the servers, and make room for what they send; for a later generation of the run that is open, what
+    /// has been recorded and evaluated stays.
     indirect case beginRun(RunStart)
     indirect case endRun(RunEnd)
     indirect case notice(CoordinatorNotice)
@@ -113,8 +148,9 @@ package enum CoordinatorEvent: Hashable, Sendable {
     /// Reports of the steps before this one have been recorded for good.
     case recorded(RunIndex, before: Step)
     case evaluated(RunIndex, Step, reachedTarget: Bool)
-    /// A process is known to be gone, e.g. a child of this one that has exited.
-    indirect case lost(processID: Int32, host: String, cause: String)
+    /// A process is known to be gone, e.g. a child of this one that has exited. With a failure nobody comes in its
+    /// place: where the session cannot do without, it ends with that.
+    indirect case lost(processID: Int32, host: String, cause: String, failure: StopReason?)
     /// It cannot go on, e.g. cannot write its log.
     indirect case failed(StopReason)
 }
@@ -125,4 +161,8 @@ package enum CoordinatorInbound: Hashable, Sendable {
     case report(StepAddress)
     case datasetRequest(BytePart)
     case snapshotPart(SnapshotPart)
+    case overviewRequest
+    case scaleRequest(workers: Int)
+    /// A server wants a part of the checkpoint that its generation begins with.
+    case snapshotRequest(SnapshotPart)
 }

@@ -13,9 +13,20 @@ extension CoordinatorMachine {
                 into: &actions)
         }
         let name = member.name
-        guard incarnation == .none || (session == plan.session && incarnation == name.incarnation)
-        else { return .staleIncarnation }
         guard number > member.lastNumber else { return .staleStatement }
+        guard incarnation == .none || (session == plan.session && incarnation == name.incarnation)
+        else {
+            // It takes itself for a member that it is no longer.
+            answer(.rejoin(session), to: status, incarnation, peer, into: &actions)
+            return .staleIncarnation
+        }
+        if incarnation == .none, !member.phase.isJoining {
+            // It has lost this coordinator for a while, has let go of all, and greets anew.
+            remove(member, "has lost the coordinator, and joins again", now: now, into: &actions)
+            return greet(
+                status, number, from: peer, session: session, incarnation: incarnation, now: now,
+                into: &actions)
+        }
         let hasMissed = status.reached < member.assigned || peer != member.peer
         membership.update(name.incarnation) { member in
             member.lastNumber = number
@@ -25,6 +36,12 @@ extension CoordinatorMachine {
         }
         if status.phase != member.phase {
             changed(member, to: status.phase, now: now, into: &actions)
+        }
+        if case .serving(let place, let progress) = status.phase {
+            if let lateness = progress.lateness {
+                late(lateness, place, progress.step, now: now, into: &actions)
+            }
+            noteCheckpoint(place, progress, of: name.incarnation, now: now, into: &actions)
         }
         // It has not got the newest assignment, and may have been waiting for it: once more, unless
         // that one is on its way.
@@ -43,34 +60,47 @@ extension CoordinatorMachine {
         _ status: Status, _ number: StatementNumber, from peer: PeerHandle, session: SessionID,
         incarnation: Incarnation, now: Instant, into actions: inout [CoordinatorAction]
     ) -> DropReason? {
-        func answer(_ duty: Duty) {
-            // Newer than what it says it has, which may be any number.
-            let number = min(status.reached.rawValue + 1, Limits.maximumStatementNumber)
-            actions.append(
-                .send(
-                    peer, StatementNumber(rawValue: number), incarnation, Assignment(duty)))
-        }
         switch status.phase {
         case .leaving(let reason), .failed(let reason):
             // It has left already, and did not hear that this was heard.
-            answer(.leave(Farewell(reason: reason, isHeard: true)))
+            let farewell = Farewell(reason: reason, isHeard: true)
+            answer(.leave(farewell), to: status, incarnation, peer, into: &actions)
             return nil
         case .joining, .ready, .preparing, .serving, .working: break
         }
         guard incarnation == .none else {
-            answer(.refused(expelled))
+            answer(.rejoin(session), to: status, incarnation, peer, into: &actions)
             return session == plan.session ? .staleIncarnation : .staleSession
         }
         if let reason = refusal(of: status.member) {
-            answer(.refused(reason))
+            answer(.refused(reason), to: status, incarnation, peer, into: &actions)
             actions.append(.notice(.refused(status.member, reason)))
             return nil
+        }
+        if let old = membership.server(at: status.member.dataEndpoint) {
+            // A port has one holder: the process before is gone.
+            remove(old, "was started again", now: now, into: &actions)
         }
         let member = membership.add(status, number, peer: peer, now: now)
         assign(member.name.incarnation, now: now, into: &actions)
         actions.append(.notice(.joined(member.name, threads: status.member.threads)))
+        // Its pushes count before it makes any.
+        if let run, status.member.role == .worker {
+            for server in run.servers { assign(server, now: now, into: &actions) }
+        }
         advance(now: now, into: &actions)
         return nil
+    }
+
+    /// Tells a process that is no member, or not the one that it takes itself for.
+    private func answer(
+        _ duty: Duty, to status: Status, _ incarnation: Incarnation, _ peer: PeerHandle,
+        into actions: inout [CoordinatorAction]
+    ) {
+        // Newer than what it says it has, which may be any number.
+        let number = min(status.reached.rawValue + 1, Limits.maximumStatementNumber)
+        actions.append(
+            .send(peer, StatementNumber(rawValue: number), incarnation, Assignment(duty)))
     }
 
     private func refusal(of member: MemberDescription) -> StopReason? {
@@ -95,28 +125,22 @@ extension CoordinatorMachine {
             if member.dataEndpoint == nil {
                 return StopReason(.mismatch, "a server has to say where workers reach it")
             }
-            if membership.serverCount >= plan.servers {
-                return StopReason(
-                    .mismatch,
-                    "the session has its \(plan.servers) servers already: start the "
-                        + "coordinator with more --servers")
-            }
-        case .worker:
-            if membership.workerCount >= Limits.maximumWorkers {
+            // More than the session needs stand by, and take the place of those that are lost.
+            if membership.serverCount >= SettingLimits.maximumServers {
                 return StopReason(
                     .unavailable,
-                    "the session has \(Limits.maximumWorkers) workers already, which is the "
+                    "the session has \(SettingLimits.maximumServers) servers already, which is the "
                         + "most")
+            }
+        case .worker:
+            if membership.workerCount >= plan.maximumWorkers {
+                return StopReason(
+                    .unavailable,
+                    "the session has \(plan.maximumWorkers) workers already, which is the most "
+                        + "that it takes: start the coordinator with more --max-workers")
             }
         }
         return nil
-    }
-
-    private var expelled: StopReason {
-        StopReason(
-            .lostPeer,
-            "the coordinator does not know this process: it was silent for too long, or the "
-                + "coordinator was started again; start this one again too")
     }
 
     /// A member's status says something new.
@@ -126,11 +150,15 @@ extension CoordinatorMachine {
     ) {
         let incarnation = member.name.incarnation
         switch phase {
-        case .joining, .preparing, .working: break
+        case .joining, .preparing: break
         case .ready:
             if case .joining = member.phase, member.name.role == .worker {
                 actions.append(.notice(.ready(member.name)))
+                // It learns of a run that goes on.
+                assign(incarnation, now: now, into: &actions)
             }
+        case .working:
+            if let run, !run.view.includes(incarnation) { rebalance(now: now, into: &actions) }
         case .serving(let place, let progress):
             if let halt = progress.halt {
                 halted(halt, place, progress.step, incarnation, now: now, into: &actions)
@@ -145,39 +173,33 @@ extension CoordinatorMachine {
         advance(now: now, into: &actions)
     }
 
-    /// A member that cannot go on takes the session with it if the run needs it.
     private mutating func failed(
         _ member: Member, _ reason: StopReason, now: Instant,
         into actions: inout [CoordinatorAction]
     ) {
-        if run?.includes(member.name.incarnation) == true, !isClosing {
-            membership.remove(member.name.incarnation)
+        remove(member, "cannot go on: \(reason.text)", now: now, into: &actions)
+        // Nobody is left, and whoever comes would fail alike.
+        if member.name.role == .worker, membership.workerCount == 0 {
             let text = "\(member.name) cannot go on: \(reason.text)"
             endSession(.failed, StopReason(reason.exitCode, text), now: now, into: &actions)
-        } else {
-            remove(member, "cannot go on: \(reason.text)", now: now, into: &actions)
         }
     }
 
-    /// Takes a member out; if the run needs it, that is the session's end.
+    /// Takes a member out: others compute a worker's leaves, and take a server's shard.
     mutating func remove(
         _ member: Member, _ cause: String, now: Instant, into actions: inout [CoordinatorAction]
     ) {
         membership.remove(member.name.incarnation)
         if isClosing { return }
-        guard let run, run.includes(member.name.incarnation) else {
+        guard let run, run.shard(of: member.name.incarnation) != nil else {
             actions.append(.notice(.left(member.name, reason: cause)))
+            if let run, run.view.includes(member.name.incarnation) {
+                rebalance(now: now, into: &actions)
+            }
             return
         }
-        let last =
-            run.step == run.order.firstStep
-            ? "before the first step was committed"
-            : "after step \(run.step.rawValue - 1) was committed"
-        let reason = StopReason(
-            .lostPeer,
-            "\(member.name) \(cause), in \(run.name) \(last), last known \(member.phase): look at "
-                + "its log and start again")
-        endSession(.failed, reason, now: now, into: &actions)
+        actions.append(.notice(.left(member.name, reason: cause)))
+        fallBack(run, now: now, into: &actions)
     }
 
     // MARK: What each is told
@@ -219,19 +241,22 @@ extension CoordinatorMachine {
     private func duty(of member: Member) -> Duty {
         let incarnation = member.name.incarnation
         switch state {
-        case .gathering, .changing, .ended: break
+        case .gathering, .changing, .bereft, .ended: break
         case .preparing(let run, _):
             if let shard = run.shard(of: incarnation) {
-                return .serve(session, run.shardDuty(of: shard))
+                return .serve(session, run.shardDuty(of: shard, workers: membership.workers))
             }
         case .running(let run):
             if let shard = run.shard(of: incarnation) {
-                return .serve(session, run.shardDuty(of: shard))
+                return .serve(session, run.shardDuty(of: shard, workers: membership.workers))
             }
-            let work = run.workDuty(
-                of: incarnation, servers: addresses(of: run),
-                workersOnHost: run.workersByHost[member.name.host] ?? 1)
-            if let work { return .work(session, work) }
+            if member.name.role == .worker {
+                return .work(
+                    session,
+                    run.workDuty(
+                        of: incarnation, servers: addresses(of: run),
+                        workersOnHost: workersByHost[member.name.host] ?? 1))
+            }
         case .closing(let closing):
             return .leave(Farewell(reason: closing.farewell, isHeard: false))
         }

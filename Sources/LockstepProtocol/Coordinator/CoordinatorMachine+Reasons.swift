@@ -9,7 +9,7 @@ extension CoordinatorMachine {
         return StopReason(
             .unavailable,
             "after \(seconds(milliseconds)) s, \(membership.readyWorkerCount) of "
-                + "\(plan.minimumWorkers) workers are ready\(preparing) and "
+                + "\(plan.startingWorkers) workers are ready\(preparing) and "
                 + "\(membership.serverCount) of \(plan.servers) servers have joined: start the "
                 + "rest, check their --coordinator address, or wait longer with --wait-timeout")
     }
@@ -33,8 +33,10 @@ extension CoordinatorMachine {
             case .joining, .ready, .preparing, .failed, .leaving: 0
             }
         }
-        let slowest = membership.members.filter { run.includes($0.name.incarnation) }
-            .min { step($0) < step($1) }
+        let slowest = membership.members.filter {
+            run.view.includes($0.name.incarnation) || run.shard(of: $0.name.incarnation) != nil
+        }
+        .min { step($0) < step($1) }
         let hint = slowest.map { "; furthest behind is \($0.name), \($0.phase)" } ?? ""
         return StopReason(
             .lostPeer,
@@ -42,14 +44,24 @@ extension CoordinatorMachine {
                 + "step \(run.step)\(hint): look at its log and start again")
     }
 
-    func silent(_ shard: ShardIndex, _ run: CoordinatorRun) -> StopReason {
-        let server = run.servers[shard.index]
-        let name = membership[server]?.name.description ?? "server \(server)"
-        return StopReason(
+    func tooFewToGoOn(_ run: CoordinatorRun) -> StopReason {
+        StopReason(
             .lostPeer,
-            "\(name) has sent no weights to be evaluated for "
-                + "\(seconds(Limits.transferStallMilliseconds)) s, in \(run.name): check the network "
-                + "between its data port and the coordinator, and start again")
+            "\(run.name) has waited for \(seconds(plan.waitTimeoutMilliseconds)) s at step "
+                + "\(run.step) with \(membership.workerCount) of at least \(plan.minimumWorkers) "
+                + "workers: start workers, or wait longer with --wait-timeout")
+    }
+
+    var silence: String {
+        "has sent no weights for \(seconds(Limits.transferStallMilliseconds)) s"
+    }
+
+    func noServer(_ run: CoordinatorRun) -> StopReason {
+        StopReason(
+            .lostPeer,
+            "\(run.name) has lost its servers, and none has come within "
+                + "\(seconds(plan.waitTimeoutMilliseconds)) s: start servers, or wait longer with "
+                + "--wait-timeout; the same command goes on from step \(run.checkpoints.held)")
     }
 
     func conflict(

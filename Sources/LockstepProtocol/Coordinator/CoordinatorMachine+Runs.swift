@@ -5,18 +5,20 @@ extension CoordinatorMachine {
     /// Goes on to whatever is possible by now.
     mutating func advance(now: Instant, into actions: inout [CoordinatorAction]) {
         switch state {
-        case .gathering:
+        case .gathering(let gathering):
             if runIndex.index >= plan.runs.count {
                 let reason = StopReason(.success, "all runs are done")
                 return endSession(.completed, reason, now: now, into: &actions)
             }
             if membership.serverCount >= plan.servers,
-                membership.readyWorkerCount >= plan.minimumWorkers
+                hasWorkersToStart(since: gathering.since, now: now)
             {
                 prepareRun(now: now, into: &actions)
             }
         case .preparing(let run, let since):
-            if run.servers.allSatisfy({ isServing($0, run) }) {
+            if let end = run.end {
+                finishRun(end, now: now, into: &actions)
+            } else if run.servers.allSatisfy({ isServing($0, run) }) {
                 startRun(run, now: now, into: &actions)
             } else if now.milliseconds(since: since) >= plan.waitTimeoutMilliseconds {
                 endSession(.failed, notPrepared(run), now: now, into: &actions)
@@ -25,15 +27,29 @@ extension CoordinatorMachine {
             state = .changing
             let stuck = run.advancePull(now: now, into: &actions)
             let unacknowledged = run.takeUnacknowledged()
+            let checkpoint = run.advanceCheckpoint(
+                interval: plan.checkpointMilliseconds, now: now, into: &actions)
             state = .running(run)
+            var silentShard = stuck
+            switch checkpoint {
+            case .nothing: break
+            case .ask: for server in run.servers { assign(server, now: now, into: &actions) }
+            case .silent(let shard): silentShard = shard
+            }
             for shard in unacknowledged {
                 assign(run.servers[shard.index], now: now, into: &actions)
             }
             if let end = run.end {
                 finishRun(end, now: now, into: &actions)
-            } else if let stuck {
-                endSession(.failed, silent(stuck, run), now: now, into: &actions)
-            } else if run.isStalled(now: now) {
+            } else if let stop, isDue(stop, run, now: now) {
+                endSession(.interrupted, stop.reason, now: now, into: &actions)
+            } else if let shard = silentShard, let server = membership[run.servers[shard.index]] {
+                remove(server, silence, now: now, into: &actions)
+            } else if let since = run.waitingSince,
+                now.milliseconds(since: since) >= plan.waitTimeoutMilliseconds
+            {
+                endSession(.failed, tooFewToGoOn(run), now: now, into: &actions)
+            } else if run.waitingSince == nil, run.isStalled(now: now) {
                 endSession(.failed, stalled(run), now: now, into: &actions)
             }
         case .closing(let closing):
@@ -45,7 +61,38 @@ extension CoordinatorMachine {
                 }
                 state = .ended(closing.reason)
             }
+        case .bereft(let run, let since):
+            if let end = run.end {
+                finishRun(end, now: now, into: &actions)
+            } else {
+                replaceServers(run, since: since, now: now, into: &actions)
+            }
         case .changing, .ended: break
+        }
+    }
+
+    /// A checkpoint that was made for the end is there, or takes too long.
+    private func isDue(_ stop: Stop, _ run: CoordinatorRun, now: Instant) -> Bool {
+        run.checkpoints.held > stop.held
+            || now.milliseconds(since: stop.since) >= Limits.lastCheckpointMilliseconds
+    }
+
+    /// A session begins with as many workers as were asked for. Its later runs begin with those who are left, and so does
+    /// a run that goes on, after a while.
+    private func hasWorkersToStart(since: Instant, now: Instant) -> Bool {
+        let ready = membership.readyWorkerCount
+        if ready >= plan.startingWorkers { return true }
+        guard ready >= plan.minimumWorkers else { return false }
+        if runIndex > 0 { return !membership.members.contains { endsRun($0, now: now) } }
+        return plan.firstSteps.first ?? 0 > 0
+            && now.milliseconds(since: since) >= Limits.replacementMilliseconds
+    }
+
+    /// Whether a worker has not heard yet that a run is over, and will.
+    private func endsRun(_ member: Member, now: Instant) -> Bool {
+        switch member.phase {
+        case .preparing, .working: !isSilent(member.name.incarnation, now: now)
+        case .joining, .ready, .serving, .failed, .leaving: false
         }
     }
 
@@ -87,9 +134,12 @@ extension CoordinatorMachine {
             return endSession(.failed, reason, now: now, into: &actions)
         }
         let run = CoordinatorRun(
-            RunOrder(run: runIndex, configuration: configuration), shards,
+            RunOrder(
+                run: runIndex, configuration: configuration,
+                firstStep: plan.firstSteps[runIndex.index]), shards,
             trainingExampleCount: plan.dataset.trainingExampleCount,
-            servers: servers.map(\.name.incarnation), workers: workers.map(\.name), now: now)
+            servers: servers.map(\.name.incarnation), workers: workers.map(\.name.incarnation),
+            now: now)
         state = .preparing(run, since: now)
         let idle = workers.count - run.schedule.leafCounts.full
         if idle > 0 { actions.append(.notice(.idleWorkers(runIndex, count: idle))) }
@@ -98,16 +148,26 @@ extension CoordinatorMachine {
 
     /// Servers know the run before any worker pushes.
     private mutating func startRun(
-        _ run: CoordinatorRun, now: Instant, into actions: inout [CoordinatorAction]
+        _ prepared: CoordinatorRun, now: Instant, into actions: inout [CoordinatorAction]
     ) {
+        var run = prepared
+        // Some may have left meanwhile.
+        let able = run.view.workers.filter { membership[$0] != nil }
+        let workers = able.count >= plan.minimumWorkers ? able : []
+        if workers != run.view.workers || workers.isEmpty { run.changeView(to: workers, now: now) }
         state = .running(run)
+        countWorkersByHost(of: run.view)
         actions.append(
             .beginRun(
                 RunStart(
-                    run: runIndex, workers: run.workers.compactMap { membership[$0]?.name },
+                    run: runIndex, generation: run.order.generation,
+                    workers: run.view.workers.compactMap { membership[$0]?.name },
                     servers: run.servers.compactMap { membership[$0]?.name },
                     addresses: addresses(of: run))))
-        for worker in run.workers { assign(worker, now: now, into: &actions) }
+        for worker in membership.workers { assign(worker, now: now, into: &actions) }
+        if workers.isEmpty {
+            actions.append(.notice(.tooFewWorkers(runIndex, count: able.count)))
+        }
     }
 
     private mutating func finishRun(
@@ -116,6 +176,9 @@ extension CoordinatorMachine {
         actions.append(.endRun(end))
         runIndex = runIndex.next
         state = .gathering(Gathering(since: now))
+        if let stop, runIndex.index < plan.runs.count {
+            return endSession(.interrupted, stop.reason, now: now, into: &actions)
+        }
         if runIndex.index < plan.runs.count { assignAll(now: now, into: &actions) }
         advance(now: now, into: &actions)
     }
@@ -141,6 +204,9 @@ extension CoordinatorMachine {
             // Weights that are to be evaluated can be fetched now.
             if run.schedule.evaluationFollows(address.step) { advance(now: now, into: &actions) }
             return nil
+        case .known:
+            if run.schedule.evaluationFollows(address.step) { advance(now: now, into: &actions) }
+            return nil
         case .repeated: return .upToDate
         case .gap:
             // The server learns at once what is missing.
@@ -160,16 +226,27 @@ extension CoordinatorMachine {
         guard case .running(var run) = state, part.address.run == run.order.run else {
             return .staleRun
         }
+        guard part.address.generation == run.order.generation else { return .staleGeneration }
         guard run.shard(of: server) == part.address.shard else { return .wrongShard }
         state = .changing
+        if let isWhole = run.receiveState(part, now: now) {
+            state = .running(run)
+            actions.append(.keepStatePart(part))
+            if isWhole {
+                recordSteps(into: &actions)
+                // They need not keep it any longer.
+                for server in run.servers { assign(server, now: now, into: &actions) }
+            }
+            advance(now: now, into: &actions)
+            return nil
+        }
         let arrival = run.receive(part, now: now)
         state = .running(run)
         switch arrival {
         case .unwanted: return .upToDate
         case .kept: actions.append(.keepPart(part))
-        case .whole(let step, let isEvaluated):
+        case .whole:
             actions.append(.keepPart(part))
-            if isEvaluated { actions.append(.evaluate(runIndex, step)) }
             recordSteps(into: &actions)
             // Servers may wait for room for another snapshot.
             for server in run.servers { assign(server, now: now, into: &actions) }
@@ -178,10 +255,16 @@ extension CoordinatorMachine {
         return nil
     }
 
-    private mutating func recordSteps(into actions: inout [CoordinatorAction]) {
+    mutating func recordSteps(into actions: inout [CoordinatorAction]) {
         guard case .running(var run) = state else { return }
         state = .changing
-        while let step = run.takeStepToRecord() { actions.append(.recordStep(runIndex, step)) }
+        while let record = run.takeRecord() {
+            switch record {
+            case .evaluation(let step): actions.append(.evaluate(runIndex, step))
+            case .checkpoint(let step): actions.append(.checkpoint(runIndex, step))
+            case .step(let step): actions.append(.recordStep(runIndex, step))
+            }
+        }
         state = .running(run)
     }
 

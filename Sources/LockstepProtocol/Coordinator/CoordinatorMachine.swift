@@ -5,20 +5,26 @@ import TrainingPlan
 /// The steady step allocates nothing: `receive(report)` → `keepReport` from each shard, and
 /// `recordStep` after the last.
 ///
-/// Membership is fixed during a run: a member of the run that is lost or leaves ends the session.
-/// Whoever joins meanwhile waits, and takes part from the next run on.
+/// Workers come and go during a run: see ``View``. Where a server is lost, a new generation goes on from the newest
+/// checkpoint with those that are left.
 package struct CoordinatorMachine: RoleMachine {
     package let plan: SessionPlan
     package private(set) var drops = DropLog()
     var membership = Membership()
     var state = State.gathering(Gathering(since: 0))
     var runIndex: RunIndex = 0
+    /// The end that was asked for, once there is a checkpoint.
+    var stop: Stop?
+    /// The workers of the current view.
+    var workersByHost: [String: Int] = [:]
 
     enum State: Sendable {
         case gathering(Gathering)
         /// Servers make room for the run.
         case preparing(CoordinatorRun, since: Instant)
         case running(CoordinatorRun)
+        /// A server was lost, and there is none to take its place.
+        case bereft(CoordinatorRun, since: Instant)
         /// Waits for members to leave; then this is the coordinator's own end.
         case closing(Closing)
         /// For a moment, while the run that is going on has no other owner.
@@ -39,6 +45,13 @@ package struct CoordinatorMachine: RoleMachine {
         }
     }
 
+    struct Stop: Sendable {
+        let reason: StopReason
+        let since: Instant
+        /// The checkpoint of before.
+        let held: Step
+    }
+
     struct Closing: Sendable {
         var since: Instant
         var reason: StopReason
@@ -55,7 +68,7 @@ package struct CoordinatorMachine: RoleMachine {
 
     var isClosing: Bool {
         switch state {
-        case .gathering, .preparing, .running: false
+        case .gathering, .preparing, .running, .bereft: false
         case .closing, .changing, .ended: true
         }
     }
@@ -63,8 +76,17 @@ package struct CoordinatorMachine: RoleMachine {
     /// The run that is being prepared or is going on.
     var run: CoordinatorRun? {
         switch state {
-        case .preparing(let run, _), .running(let run): run
+        case .preparing(let run, _), .running(let run), .bereft(let run, _): run
         case .gathering, .closing, .changing, .ended: nil
+        }
+    }
+
+    /// Whether the first run was started.
+    private var hasBegun: Bool {
+        switch state {
+        case .running, .bereft: true
+        case .preparing(let run, _): runIndex > 0 || run.order.generation > 0
+        case .gathering, .closing, .changing, .ended: runIndex > 0
         }
     }
 
@@ -91,6 +113,7 @@ package struct CoordinatorMachine: RoleMachine {
             remove(member, "has been silent for \(silence) s", now: now, into: &actions)
         }
         watchGathering(now: now, into: &actions)
+        if run?.hasProbations == true { rebalance(now: now, into: &actions) }
         advance(now: now, into: &actions)
     }
 
@@ -118,6 +141,14 @@ package struct CoordinatorMachine: RoleMachine {
                 ?? receive(report: address, from: incarnation, now: now, into: &actions)
         case .datasetRequest(let part):
             reason = fence(session, incarnation) ?? send(part, to: peer, into: &actions)
+        case .overviewRequest:
+            reason = nil
+            if let peer { actions.append(.sendOverview(peer, overview(now: now))) }
+        case .scaleRequest(let workers):
+            reason = nil
+            if let peer { actions.append(.scale(peer, toWorkers: workers)) }
+        case .snapshotRequest(let request):
+            reason = fence(session, incarnation) ?? sendState(request, to: peer, into: &actions)
         case .snapshotPart(let part):
             reason =
                 fence(session, incarnation)
@@ -139,6 +170,18 @@ package struct CoordinatorMachine: RoleMachine {
             UInt64(part.byteCount) <= plan.dataset.byteCount - part.offset
         else { return .outOfRange }
         actions.append(.sendDatasetPart(peer, part))
+        return nil
+    }
+
+    private func sendState(
+        _ request: SnapshotPart, to peer: PeerHandle?, into actions: inout [CoordinatorAction]
+    ) -> DropReason? {
+        guard let peer, let run, request.address.run == run.order.run else { return .staleRun }
+        guard request.address.generation == run.order.generation else { return .staleGeneration }
+        guard request.address.step == run.order.firstStep,
+            run.servers.indices.contains(request.address.shard.index)
+        else { return .outOfRange }
+        actions.append(.sendStatePart(peer, request, shardCount: run.servers.count))
         return nil
     }
 
@@ -164,28 +207,42 @@ package struct CoordinatorMachine: RoleMachine {
             withRun(run, now: now, into: &actions) { run, _ in
                 run.evaluated(step, reachedTarget: reachedTarget, now: now)
             }
-        case .lost(let processID, let host, let cause):
+        case .lost(let processID, let host, let cause, let failure):
             let member = membership.members.first {
                 $0.name.processID == processID && $0.name.host == host
                     && $0.name.role == .worker
             }
-            guard let member else { return }
-            remove(member, cause, now: now, into: &actions)
-            advance(now: now, into: &actions)
+            if let member { remove(member, cause, now: now, into: &actions) }
+            if let failure, !hasBegun || membership.workerCount == 0 {
+                endSession(.failed, failure, now: now, into: &actions)
+            }
+            if member != nil { advance(now: now, into: &actions) }
         case .failed(let reason): endSession(.failed, reason, now: now, into: &actions)
         }
     }
 
-    /// Changes the run that is going on, and then does what has become possible.
+    /// Changes the run that is going on or waits for servers, and then does what has become possible.
     mutating func withRun(
         _ index: RunIndex, now: Instant, into actions: inout [CoordinatorAction],
         _ change: (inout CoordinatorRun, inout [CoordinatorAction]) -> Void
     ) {
-        guard case .running(var run) = state, run.order.run == index else { return }
+        guard run?.order.run == index else { return }
         // The run has one owner while it changes: no copies of its arrays.
-        state = .changing
-        change(&run, &actions)
-        state = .running(run)
+        switch state {
+        case .running(var run):
+            state = .changing
+            change(&run, &actions)
+            state = .running(run)
+        case .preparing(var run, let since):
+            state = .changing
+            change(&run, &actions)
+            state = .preparing(run, since: since)
+        case .bereft(var run, let since):
+            state = .changing
+            change(&run, &actions)
+            state = .bereft(run, since: since)
+        case .gathering, .closing, .changing, .ended: return
+        }
         advance(now: now, into: &actions)
     }
 
@@ -197,6 +254,13 @@ package struct CoordinatorMachine: RoleMachine {
         if case .closing(var closing) = state {
             closing.patienceMilliseconds = Limits.interruptedFarewellMilliseconds
             state = .closing(closing)
+        }
+        if case .running(var run) = state, plan.checkpointMilliseconds > 0, stop == nil {
+            // A checkpoint first, so that nothing is lost; a second time it is not waited for.
+            stop = Stop(reason: reason, since: now, held: run.checkpoints.held)
+            run.wantCheckpointNow(now: now)
+            state = .running(run)
+            return advance(now: now, into: &actions)
         }
         endSession(.interrupted, reason, now: now, into: &actions)
     }

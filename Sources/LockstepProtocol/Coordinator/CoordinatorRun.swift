@@ -8,12 +8,11 @@ struct CoordinatorRun: Sendable {
     let plan: ShardPlan
     /// By shard.
     let servers: [Incarnation]
-    /// In the order of their leaves.
-    let workers: [Incarnation]
-    let workersByHost: [String: Int]
-    private let places: [Incarnation: Int]
-    private let leaves: LeafAssignment
-    private let lastLeaves: LeafAssignment
+    private(set) var view: View
+    /// Workers that were late.
+    private var probations: [Incarnation: Probation] = [:]
+    /// Since when there are too few workers to go on, if so.
+    private(set) var waitingSince: Instant?
     /// By shard: the step whose report is wanted next.
     private var reported: [Step]
     /// By shard: what it was told of its reports last.
@@ -25,36 +24,66 @@ struct CoordinatorRun: Sendable {
     /// The newest weights that came whole; nil before any.
     private var lastSnapshot: Step?
     private var lastEvaluated: Step
+    /// The newest evaluation that is in the records, or on its way there.
+    private var lastPosted: Step
     private var divergence: (step: Step, finding: DivergenceFinding)?
     private var target: Step?
     private var lastProgress: Instant
+    private(set) var checkpoints: CheckpointPlan
+
+    /// A worker that was late gets leaves again once it is heard with the weights of that step, and not at once.
+    private struct Probation {
+        var step: Step
+        var since: Instant
+        var until: Instant
+        var lengthMilliseconds: Int
+    }
 
     init(
         _ order: RunOrder, _ plan: ShardPlan, trainingExampleCount: Int, servers: [Incarnation],
-        workers: [MemberName], now: Instant
+        workers: [Incarnation], now: Instant
     ) {
         self.order = order
         self.plan = plan
         schedule = RunSchedule(order.configuration, trainingExampleCount: trainingExampleCount)
         self.servers = servers
-        self.workers = workers.map(\.incarnation)
-        places = Dictionary(
-            zip(self.workers, workers.indices), uniquingKeysWith: { first, _ in first })
-        workersByHost = Dictionary(grouping: workers, by: \.host).mapValues(\.count)
-        let leafCounts = schedule.leafCounts
-        leaves = LeafAssignment(leafCount: leafCounts.full, workerCount: workers.count)
-        lastLeaves = LeafAssignment(leafCount: leafCounts.last, workerCount: workers.count)
+        view = View(0, workers: workers, leafCounts: schedule.leafCounts, now: now)
+        checkpoints = CheckpointPlan(held: order.firstStep, shardCount: servers.count, now: now)
         let first = order.firstStep
         reported = Array(repeating: first, count: servers.count)
         acknowledged = reported
         toRecord = first
         recorded = first
         lastEvaluated = first
+        lastPosted = first
         lastProgress = now
     }
 
-    func includes(_ incarnation: Incarnation) -> Bool {
-        places[incarnation] != nil || servers.contains(incarnation)
+    /// The run goes on with other servers from its newest checkpoint: what is recorded and evaluated stays so, and
+    /// steps that are computed again are not recorded again.
+    init(
+        continuing run: CoordinatorRun, _ plan: ShardPlan, servers: [Incarnation],
+        workers: [Incarnation], now: Instant
+    ) {
+        var order = run.order
+        order.generation = order.generation.next
+        order.firstStep = run.checkpoints.held
+        self.order = order
+        self.plan = plan
+        schedule = run.schedule
+        self.servers = servers
+        view = View(
+            run.view.number.next, workers: workers, leafCounts: schedule.leafCounts, now: now)
+        checkpoints = CheckpointPlan(held: order.firstStep, shardCount: servers.count, now: now)
+        reported = Array(repeating: order.firstStep, count: servers.count)
+        acknowledged = reported
+        toRecord = run.toRecord
+        recorded = run.recorded
+        lastSnapshot = run.lastSnapshot
+        lastEvaluated = run.lastEvaluated
+        lastPosted = run.lastPosted
+        target = run.target
+        lastProgress = now
     }
 
     func shard(of server: Incarnation) -> ShardIndex? {
@@ -70,34 +99,80 @@ struct CoordinatorRun: Sendable {
 
     // MARK: Duties
 
-    func shardDuty(of shard: ShardIndex) -> ShardDuty {
+    /// - Parameter workers: whose pushes count, ascending.
+    func shardDuty(of shard: ShardIndex, workers: [Incarnation]) -> ShardDuty {
         ShardDuty(
             order: order, shard: shard, shardCount: servers.count, workers: workers,
             receipts: Receipts(
-                received: reported[shard.index], recorded: recorded, snapshots: lastSnapshot ?? 0))
+                received: reported[shard.index], recorded: recorded(of: shard.index),
+                snapshots: lastSnapshot ?? 0), checkpoint: checkpoints.wanted)
     }
 
-    /// Nil for a process that does not work in this run.
+    /// One without leaves is for a worker that is not in the view: it gets the weights all the same.
     func workDuty(
         of worker: Incarnation, servers: [ServerAddress], workersOnHost: Int
-    ) -> WorkDuty? {
-        guard let place = places[worker] else { return nil }
+    ) -> WorkDuty {
+        let leaves = view.leaves(of: worker)
         return WorkDuty(
-            order: order, view: 0, leaves: leaves.ranges[place],
-            lastLeaves: lastLeaves.ranges[place], servers: servers, workerCount: workers.count,
-            workersOnHost: workersOnHost)
+            order: order, view: view.number, leaves: leaves.full, lastLeaves: leaves.last,
+            servers: servers, workerCount: max(view.workers.count, 1), workersOnHost: workersOnHost)
     }
+
+    // MARK: Views
+
+    mutating func changeView(to workers: [Incarnation], now: Instant) {
+        view = View(
+            view.number.next, workers: workers, leafCounts: schedule.leafCounts, now: now)
+        if workers.isEmpty {
+            waitingSince = waitingSince ?? now
+        } else if waitingSince != nil {
+            // What nobody could do was not done too slowly.
+            waitingSince = nil
+            lastProgress = now
+        }
+    }
+
+    /// Whether time alone may change who can compute.
+    var hasProbations: Bool { !probations.isEmpty }
+
+    func hasProbation(_ worker: Incarnation) -> Bool { probations[worker] != nil }
+
+    /// Whether a worker may have leaves, whose newest status is of this step and came at `heard`.
+    func isTrusted(_ worker: Incarnation, at step: Step, heard: Instant, now: Instant) -> Bool {
+        guard let probation = probations[worker] else { return true }
+        return step >= probation.step && heard > probation.since && now >= probation.until
+    }
+
+    /// A worker's leaves of a step are late.
+    mutating func distrust(_ worker: Incarnation, at step: Step, now: Instant) {
+        let length = min(
+            2
+                * (probations[worker]?.lengthMilliseconds ?? Limits.shortestProbationMilliseconds
+                    / 2),
+            Limits.longestProbationMilliseconds)
+        probations[worker] = Probation(
+            step: step, since: now, until: now.advanced(byMilliseconds: length),
+            lengthMilliseconds: length)
+    }
+
+    /// Workers that were late and have caught up need not wait any longer: there is nobody else.
+    mutating func shortenProbations(now: Instant) {
+        for worker in probations.keys { probations[worker]?.until = now }
+    }
+
+    /// What a shard may let go of: an earlier generation may have recorded more than it has reported.
+    private func recorded(of shard: Int) -> Step { min(recorded, reported[shard]) }
 
     /// Shards that have to be told what was recorded, before they run out of room.
     mutating func takeUnacknowledged() -> [ShardIndex] {
         let due = servers.indices.filter { shard in
             let room = Limits.unrecordedReports(
                 reportByteCount: plan.reportByteCount(of: ShardIndex(shard)))
-            return recorded.index - acknowledged[shard].index >= room / 4
+            return recorded(of: shard).index - acknowledged[shard].index >= room / 4
         }
         // Nearly always: nothing is changed then, so nothing is copied.
         if due.isEmpty { return [] }
-        for shard in due { acknowledged[shard] = recorded }
+        for shard in due { acknowledged[shard] = recorded(of: shard) }
         return due.map { ShardIndex($0) }
     }
 
@@ -105,6 +180,8 @@ struct CoordinatorRun: Sendable {
 
     enum Report {
         case taken
+        /// Of a step that an earlier generation has recorded.
+        case known
         case repeated
         /// An earlier one is missing.
         case gap
@@ -116,22 +193,33 @@ struct CoordinatorRun: Sendable {
         if step > wanted || step >= schedule.endStep { return .gap }
         reported[shard.index] = step.next
         lastProgress = now
-        return .taken
+        return step < toRecord ? .known : .taken
     }
 
-    /// The next step to record, if every shard has reported it. Records follow one order, however frames
-    /// come: an evaluation of a step's weights before the step.
-    mutating func takeStepToRecord() -> Step? {
-        guard toRecord < step else { return nil }
-        let isEvaluatedFirst =
-            toRecord > order.firstStep && schedule.evaluation(atOrAfter: toRecord) == toRecord
-        if isEvaluatedFirst, (lastSnapshot ?? 0) < toRecord { return nil }
-        defer { toRecord = toRecord.next }
-        return toRecord
+    /// What the records hold next: of one step the evaluation of its weights, then the checkpoint, then what was
+    /// measured in it. They follow this one order, however frames come.
+    enum Record {
+        case evaluation(Step)
+        case checkpoint(Step)
+        case step(Step)
+    }
+
+    mutating func takeRecord() -> Record? {
+        let next = toRecord
+        if next > lastPosted, schedule.evaluation(atOrAfter: next) == next {
+            guard (lastSnapshot ?? 0) >= next else { return nil }
+            lastPosted = next
+            return .evaluation(next)
+        }
+        if checkpoints.precedes(next) { return nil }
+        if checkpoints.take(next) { return .checkpoint(next) }
+        guard next < step else { return nil }
+        toRecord = next.next
+        return .step(next)
     }
 
     mutating func recorded(_ step: Step) {
-        if step > recorded, step <= self.step { recorded = step }
+        if step > recorded, step <= toRecord { recorded = step }
     }
 
     // MARK: Weights
@@ -189,8 +277,8 @@ struct CoordinatorRun: Sendable {
     enum PartArrival {
         case unwanted
         case kept
-        /// The last part: all weights of this step are there.
-        case whole(Step, isEvaluated: Bool)
+        /// The last part: all weights of its step are there.
+        case whole
     }
 
     mutating func receive(_ part: SnapshotPart, now: Instant) -> PartArrival {
@@ -199,10 +287,38 @@ struct CoordinatorRun: Sendable {
         guard let current = pull, current.isComplete else { return .kept }
         pull = nil
         lastSnapshot = current.step
-        return .whole(
-            current.step,
-            isEvaluated: current.step > 0
-                && schedule.evaluation(atOrAfter: current.step) == current.step)
+        return .whole
+    }
+
+    // MARK: Checkpoints
+
+    mutating func advanceCheckpoint(
+        interval: Int, now: Instant, into actions: inout [CoordinatorAction]
+    ) -> CheckpointPlan.Advance {
+        checkpoints.advance(
+            interval: interval, step: step, notBefore: toRecord, endStep: schedule.endStep, now: now
+        ) {
+            SnapshotPull(
+                $0, of: order,
+                byteCounts: servers.indices.map {
+                    plan.stateByteCount(of: ShardIndex($0), order.configuration)
+                }, now: now)
+        } into: {
+            actions.append($0)
+        }
+    }
+
+    mutating func wantCheckpointNow(now: Instant) { checkpoints.hurry(now: now) }
+
+    mutating func noteCheckpoint(of shard: ShardIndex, _ progress: ServerProgress) {
+        checkpoints.note(progress, of: shard)
+    }
+
+    /// A part of a checkpoint; nil if it is none. True after the last one.
+    mutating func receiveState(_ part: SnapshotPart, now: Instant) -> Bool? {
+        guard let isWhole = checkpoints.receive(part, now: now) else { return nil }
+        lastProgress = now
+        return isWhole
     }
 
     // MARK: The end

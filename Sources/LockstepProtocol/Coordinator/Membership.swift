@@ -31,8 +31,22 @@ struct Membership: Sendable {
     /// Ascending by incarnation, which is the order in which they came.
     var members: [Member] { slots.compactMap(\.self) }
 
+    /// Ascending.
+    var workers: [Incarnation] {
+        slots.compactMap { $0?.name.role == .worker ? $0?.name.incarnation : nil }
+    }
+
     subscript(_ incarnation: Incarnation) -> Member? {
         place(of: incarnation).flatMap { slots[$0] }
+    }
+
+    /// The server with this data port; nil for none, and for no port.
+    func server(at dataEndpoint: String?) -> Member? {
+        guard let dataEndpoint else { return nil }
+        for case .some(let member) in slots where member.description.dataEndpoint == dataEndpoint {
+            return member
+        }
+        return nil
     }
 
     func member(nonce: UInt64) -> Member? { incarnations[nonce].flatMap { self[$0] } }

@@ -8,8 +8,18 @@ package enum FrameContent: Hashable, Sendable {
     case status(StatementNumber)
     /// Coordinator → member: an ``Assignment``.
     case assignment(StatementNumber)
-    /// Server → coordinator: what the shard measured of a step that it has committed.
-    case stepReport(StepAddress)
+    /// Server → coordinator: what the shard measured of a step that it has committed, so many nanoseconds after it began
+    /// to serve the run's generation.
+    case stepReport(StepAddress, elapsed: UInt64)
+
+    /// A person's command → coordinator: wants a ``ClusterOverview``. No payload.
+    case overviewRequest
+    /// The answer.
+    case overview
+    /// A person's command → coordinator: wants so many workers beside it. No payload.
+    case scaleRequest(workers: UInt32)
+    /// The answer: a ``ScaleReply``.
+    case scaleReply
 
     // MARK: Data ports
 
@@ -18,6 +28,9 @@ package enum FrameContent: Hashable, Sendable {
     /// Worker → server: waits for the weights after this step. Which of these leaves, all pushed,
     /// are held? No leaves: the worker has just come.
     case inquiry(StepAddress, leaves: LeafRange)
+    /// Worker → server: wants the shard's weights of a certain step, while it trains with those of its own. The
+    /// newest are sent where the wanted ones are not kept. No payload.
+    case weightsRequest(StepAddress, wanted: Step)
     /// Server → worker: the shard's weights of the step.
     case weights(StepAddress)
     /// Server → worker, in answer to an inquiry: a bit for each of the leaves, 1 where it is covered.
@@ -83,17 +96,24 @@ package enum FrameType: UInt8, CaseIterable, Sendable {
     case datasetPart = 72
     case snapshotRequest = 73
     case snapshotPart = 74
+    case weightsRequest = 75
+    case overviewRequest = 76
+    case overview = 77
+    case scaleRequest = 78
+    case scaleReply = 79
 
     /// The longest payload that any configuration allows, in bytes. Where a configuration is known
     /// the exact length follows from it, and is checked by whoever reads the payload.
     package var maximumPayloadByteCount: Int {
         switch self {
-        case .inquiry, .datasetRequest, .snapshotRequest: 0
+        case .inquiry, .weightsRequest, .datasetRequest, .snapshotRequest, .overviewRequest,
+            .scaleRequest:
+            0
         case .push, .weights: Limits.maximumDataPayloadByteCount
         case .stepReport: Limits.maximumReportByteCount
         case .held: SettingLimits.maximumBatchSize / 8
         case .datasetPart, .snapshotPart: Limits.partByteCount
-        case .status, .assignment: Limits.maximumStatementByteCount
+        case .status, .assignment, .overview, .scaleReply: Limits.maximumStatementByteCount
         }
     }
 }
@@ -106,6 +126,11 @@ extension FrameContent {
         case .stepReport: .stepReport
         case .push: .push
         case .inquiry: .inquiry
+        case .weightsRequest: .weightsRequest
+        case .overviewRequest: .overviewRequest
+        case .overview: .overview
+        case .scaleRequest: .scaleRequest
+        case .scaleReply: .scaleReply
         case .weights: .weights
         case .held: .held
         case .datasetRequest: .datasetRequest

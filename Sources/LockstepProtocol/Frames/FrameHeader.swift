@@ -18,10 +18,14 @@
 /// | type | fields |
 /// | --- | --- |
 /// | status, assignment | 20: number (8) |
-/// | stepReport, weights | 20: run (4), 24: generation (4), 28: step (8), 36: shard (4) |
+/// | overviewRequest, overview, scaleReply | none |
+/// | scaleRequest | 20: workers (4) |
+/// | weights | 20: run (4), 24: generation (4), 28: step (8), 36: shard (4) |
+/// | stepReport | the same, 40: elapsed nanoseconds (8) |
 /// | push, inquiry, held | the same, 40: first leaf (4), 44: leaf count (4) |
+/// | weightsRequest | the same, 40: wanted step (8) |
 /// | datasetRequest, datasetPart | 20: offset (8), 28: byte count (4) |
-/// | snapshotRequest, snapshotPart | as stepReport, 40: offset (4), 44: byte count (4) |
+/// | snapshotRequest, snapshotPart | as weights, 40: offset (4), 44: byte count (4) |
 package struct FrameHeader: Hashable, Sendable {
     package static let byteCount = 64
     package static let magic: UInt32 = 0x5453_4b4c
@@ -47,5 +51,5 @@ package struct FrameHeader: Hashable, Sendable {
 }
 
 /// The version of the frames and of what they mean: it changes when either does, and processes of
-/// different versions never train together. 1 to 3 were those of separate frame layouts.
-package let protocolVersion: UInt16 = 4
+/// different versions never train together. 1 to 3 had other frame layouts, 4 a fixed membership.
+package let protocolVersion: UInt16 = 5

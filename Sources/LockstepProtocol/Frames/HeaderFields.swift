@@ -19,12 +19,20 @@ import TrainingPlan
         switch content {
         case .status(let number), .assignment(let number):
             unsafe store(number.rawValue, at: 20)
-        case .stepReport(let address), .weights(let address): unsafe store(address)
+        case .overviewRequest, .overview, .scaleReply: break
+        case .scaleRequest(let workers): unsafe store(workers, at: 20)
+        case .weights(let address): unsafe store(address)
+        case .stepReport(let address, let elapsed):
+            unsafe store(address)
+            unsafe store(elapsed, at: 40)
         case .push(let address, let leaves), .inquiry(let address, let leaves),
             .held(let address, let leaves):
             unsafe store(address)
             unsafe store(UInt32(leaves.firstLeaf), at: 40)
             unsafe store(UInt32(leaves.leafCount), at: 44)
+        case .weightsRequest(let address, let wanted):
+            unsafe store(address)
+            unsafe store(wanted.rawValue, at: 40)
         case .datasetRequest(let request), .datasetPart(let request):
             unsafe store(request.offset, at: 20)
             unsafe store(request.byteCount, at: 28)
@@ -58,11 +66,21 @@ import TrainingPlan
         switch type {
         case .status: return unsafe number.map { .status($0) }
         case .assignment: return unsafe number.map { .assignment($0) }
-        case .stepReport: return unsafe address.map { .stepReport($0) }
+        case .stepReport:
+            return unsafe address.map { .stepReport($0, elapsed: unsafe load(UInt64.self, at: 40)) }
         case .weights: return unsafe address.map { .weights($0) }
         case .push: return unsafe withLeaves { $1.leafCount == 0 ? nil : .push($0, node: $1) }
         case .inquiry: return unsafe withLeaves { .inquiry($0, leaves: $1) }
         case .held: return unsafe withLeaves { .held($0, leaves: $1) }
+        case .overviewRequest: return .overviewRequest
+        case .overview: return .overview
+        case .scaleRequest: return .scaleRequest(workers: unsafe load(UInt32.self, at: 20))
+        case .scaleReply: return .scaleReply
+        case .weightsRequest:
+            guard let address = unsafe address else { return nil }
+            let wanted = unsafe load(UInt64.self, at: 40)
+            guard wanted <= UInt64(Limits.maximumStep) else { return nil }
+            return .weightsRequest(address, wanted: Step(rawValue: wanted))
         case .datasetRequest: return unsafe datasetPart.map { .datasetRequest($0) }
         case .datasetPart: return unsafe datasetPart.map { .datasetPart($0) }
         case .snapshotRequest: return unsafe snapshotPart.map { .snapshotRequest($0) }

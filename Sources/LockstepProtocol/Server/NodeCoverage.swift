@@ -96,6 +96,22 @@ package struct NodeCoverage: Sendable {
         }
     }
 
+    /// The first leaves that are not covered, as ranges, ascending.
+    package func missingLeaves(atMost maximumCount: Int) -> [LeafRange] {
+        var missing: [LeafRange] = []
+        for leaf in 0..<tree.leafCount
+        where !isCovered(LeafRange(firstLeaf: leaf, leafCount: 1)) {
+            if let last = missing.last, last.endLeaf == leaf {
+                missing[missing.count - 1].leafCount += 1
+            } else if missing.count == maximumCount {
+                break
+            } else {
+                missing.append(LeafRange(firstLeaf: leaf, leafCount: 1))
+            }
+        }
+        return missing
+    }
+
     private func isCovered(_ node: LeafRange) -> Bool {
         var candidate = tree.root
         while !covered[number(of: candidate)] {

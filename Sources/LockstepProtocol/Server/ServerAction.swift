@@ -8,7 +8,7 @@ package enum ServerAction: Hashable, Sendable {
     /// Fold the slots by ``ServerMachine/foldSchedule``, take the mean over the step's examples,
     /// update, and say `applied` or `diverged`. The weights of `step` stay; the slots are free after.
     case apply(Step)
-    /// Send the newest weights, those of `step`. If the peer's queue is full, leave it: it asks.
+    /// Send the weights of `step`, the newest or those before. If the peer's queue is full, leave it: it asks.
     case sendWeights(to: PeerHandle, StepAddress)
     /// Send what the shard measured of a step to the coordinator, for the first time or again.
     case sendReport(StepAddress)
@@ -17,12 +17,22 @@ package enum ServerAction: Hashable, Sendable {
     /// Keep the weights of this step, the newest, for the coordinator.
     case keepSnapshot(Step)
     case forgetSnapshot(Step)
+    /// Copy the whole state of this step, the newest, for a checkpoint; there is one at a time.
+    case keepState(Step)
+    case forgetState
     indirect case sendHeld(to: PeerHandle, StepAddress, LeafRange, LeafBits)
     /// Send a part of the shard's weights of a step that is kept.
     indirect case sendPart(to: PeerHandle, SnapshotPart)
     indirect case send(StatementNumber, Status)
     /// Make room for the run, fill in the initial weights, and say `prepared`.
     indirect case prepare(ShardDuty)
+    /// Connect to where the checkpoint is to be had that the generation begins with, anew if there is a connection.
+    case connectCheckpoint(endpoint: String)
+    case requestState(SnapshotPart)
+    /// The payload in hand is this part of the shard's state.
+    case storeState(SnapshotPart)
+    /// All parts are there: the weights are those of this step.
+    case adoptState(Step)
     /// The engine may let go of the run.
     case endRun(RunIndex)
     indirect case notice(String)
@@ -50,5 +60,7 @@ package enum ServerInbound: Hashable, Sendable {
     /// The checksum is that of the payload.
     case push(StepAddress, LeafRange, checksum: UInt64)
     case inquiry(StepAddress, leaves: LeafRange)
+    case weightsRequest(StepAddress, wanted: Step)
     case snapshotRequest(SnapshotPart)
+    case snapshotPart(SnapshotPart)
 }

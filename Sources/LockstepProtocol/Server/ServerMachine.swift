@@ -7,15 +7,17 @@ import TrainingPlan
 /// A steady step: `receive(push)` → `keep` for each node that is needed, and `apply` after the last;
 /// `applied` → `sendWeights` to each worker, `sendReport`, and `keepSnapshot` where an evaluation
 /// follows.
-package struct ServerMachine: RoleMachine {
-    package private(set) var link: MemberLink
+package struct ServerMachine: MemberMachine {
+    package internal(set) var link: MemberLink
     package private(set) var drops = DropLog()
-    private var state = State.joining
+    var state = State.joining
 
-    private enum State: Sendable {
+    enum State: Sendable {
         case joining
-        case ready(finished: RunIndex?)
-        case preparing(Session, ShardDuty)
+        /// With the run, and its generation, that is over.
+        case ready(finished: RunOrder?)
+        /// The engine makes room; after that the checkpoint comes that the generation begins with.
+        case preparing(Session, ShardDuty, StateDownload?)
         case serving(ServerRun)
         case ended
     }
@@ -33,36 +35,44 @@ package struct ServerMachine: RoleMachine {
         switch state {
         case .joining: .joining(datasetBytes: 0)
         case .ready, .ended: .ready
-        case .preparing(_, let duty):
+        case .preparing(_, let duty, _):
             .preparing(RunPlace(run: duty.order.run, generation: duty.order.generation))
         case .serving(let run): .serving(run.place, run.progress)
         }
     }
 
-    package mutating func start(now: Instant, into actions: inout [ServerAction]) {
-        link.open(now: now)
-        report(now: now, into: &actions)
-    }
-
     /// Time passes: call it every ``Limits`` tick or so.
     package mutating func tick(now: Instant, into actions: inout [ServerAction]) {
-        switch link.tick(now: now, phase: phase, isUrgent: isHalted) {
+        watch(now: now, into: &actions)
+        load(now: now, into: &actions)
+        switch link.tick(now: now, isUrgent: isStuck) {
         case .status: report(now: now, into: &actions)
+        case .rejoin: loseCoordinator(now: now, into: &actions)
         case .stop(let reason): return link.close(reason)
         case nil: break
         }
         if let text = drops.due(now: now) { actions.append(.notice("dropped frames: \(text)")) }
     }
 
-    /// A run that halts goes on, or ends, only when the coordinator knows.
-    private var isHalted: Bool {
-        if case .serving(let run) = state { run.halt != nil } else { false }
+    /// A run that halts, or waits for a worker that is lost, goes on only when the coordinator knows.
+    private var isStuck: Bool {
+        if case .serving(let run) = state { run.halt != nil || run.lateness != nil } else { false }
     }
 
-    private mutating func report(now: Instant, into actions: inout [ServerAction]) {
-        let (number, status) = link.status(phase, now: now)
-        actions.append(.send(number, status))
+    /// Tells the coordinator at once of leaves that are late.
+    private mutating func watch(now: Instant, into actions: inout [ServerAction]) {
+        guard case .serving(var run) = state else { return }
+        state = .joining
+        let isNews = run.watch(now: now)
+        state = .serving(run)
+        if isNews { report(now: now, into: &actions) }
     }
+
+    static func send(_ number: StatementNumber, _ status: Status) -> ServerAction {
+        .send(number, status)
+    }
+
+    static func notice(_ text: String) -> ServerAction { .notice(text) }
 
     // MARK: From others
 
@@ -89,6 +99,12 @@ package struct ServerMachine: RoleMachine {
                 run.inquiry(
                     address, leaves: leaves, from: incarnation, peer, now: now, into: &actions)
             }
+        case .weightsRequest(let address, let wanted):
+            reason = withRun(session, peer, now: now, into: &actions) { run, peer, actions in
+                run.weightsRequest(
+                    address, wanted: wanted, from: incarnation, peer, now: now, into: &actions)
+            }
+        case .snapshotPart(let part): reason = receive(part, session, now: now, into: &actions)
         case .snapshotRequest(let request):
             reason = withRun(session, peer, now: now, into: &actions) { run, peer, actions in
                 run.snapshotRequest(request, from: peer, into: &actions)
@@ -147,11 +163,12 @@ package struct ServerMachine: RoleMachine {
         case .drop(let reason): return reason
         case .stop(let reason): link.close(reason)
         case .depart: depart(now: now, into: &actions)
+        case .rejoin: rejoin(now: now, into: &actions)
         case .duty(.wait): wait(now: now, into: &actions)
         case .duty(.serve(let session, let duty)):
             serve(session, duty, now: now, into: &actions)
         // Leaves are for workers; the link deals with the others.
-        case .duty(.work), .duty(.leave), .duty(.refused): return .wrongType
+        case .duty(.work), .duty(.leave), .duty(.refused), .duty(.rejoin): return .wrongType
         }
         return nil
     }
@@ -159,35 +176,40 @@ package struct ServerMachine: RoleMachine {
     private mutating func wait(now: Instant, into actions: inout [ServerAction]) {
         switch state {
         case .joining: state = .ready(finished: nil)
-        case .preparing(_, let duty): endRun(duty.order.run, into: &actions)
-        case .serving(let run): endRun(run.duty.order.run, into: &actions)
+        case .preparing(_, let duty, _): endRun(duty.order, into: &actions)
+        case .serving(let run): endRun(run.duty.order, into: &actions)
         case .ready, .ended: return
         }
         report(now: now, into: &actions)
     }
 
-    private mutating func endRun(_ run: RunIndex, into actions: inout [ServerAction]) {
-        state = .ready(finished: run)
-        actions.append(.endRun(run))
+    private mutating func endRun(_ order: RunOrder, into actions: inout [ServerAction]) {
+        state = .ready(finished: order)
+        actions.append(.endRun(order.run))
     }
 
     private mutating func serve(
         _ session: Session, _ duty: ShardDuty, now: Instant, into actions: inout [ServerAction]
     ) {
-        let run = duty.order.run
         switch state {
         case .joining: break
         case .ready(let finished):
-            if let finished, run <= finished { return }
-        case .preparing(_, let current):
-            if run <= current.order.run { return }
+            if let finished, !finished.isOlder(than: duty.order) { return }
+        case .preparing(_, let current, let download):
+            guard current.order.isOlder(than: duty.order) else {
+                if duty.order == current.order { state = .preparing(session, duty, download) }
+                return
+            }
             actions.append(.endRun(current.order.run))
         case .serving(var current):
-            if run < current.duty.order.run { return }
-            if run == current.duty.order.run {
+            if duty.order.isOlder(than: current.duty.order) { return }
+            guard current.duty.order.isOlder(than: duty.order) else {
                 state = .joining
-                current.acknowledge(duty.receipts, now: now, into: &actions)
+                let wanted = current.duty.checkpoint
+                current.take(duty, now: now, into: &actions)
                 state = .serving(current)
+                // The coordinator waits for a word, whether it is kept or was passed.
+                if duty.checkpoint != wanted { report(now: now, into: &actions) }
                 return
             }
             actions.append(.endRun(current.duty.order.run))
@@ -207,7 +229,7 @@ package struct ServerMachine: RoleMachine {
             let reason = StopReason(.mismatch, "run \(duty.order.run): \(error)")
             return failed(reason, now: now, into: &actions)
         }
-        state = .preparing(session, duty)
+        state = .preparing(session, duty, nil)
         actions.append(.prepare(duty))
     }
 
@@ -233,9 +255,22 @@ package struct ServerMachine: RoleMachine {
     private mutating func prepared(
         _ index: RunIndex, reportByteCount: Int, now: Instant, into actions: inout [ServerAction]
     ) {
-        guard case .preparing(let session, let duty) = state, duty.order.run == index else {
+        guard case .preparing(let session, let duty, nil) = state, duty.order.run == index else {
             return
         }
+        guard duty.order.firstStep > 0 else {
+            return serve(duty, session, reportByteCount: reportByteCount, now: now, into: &actions)
+        }
+        actions.append(.connectCheckpoint(endpoint: session.dataEndpoint))
+        state = .preparing(
+            session, duty, StateDownload(duty, reportByteCount: reportByteCount, now: now))
+        load(now: now, into: &actions)
+    }
+
+    mutating func serve(
+        _ duty: ShardDuty, _ session: Session, reportByteCount: Int, now: Instant,
+        into actions: inout [ServerAction]
+    ) {
         let schedule = RunSchedule(
             duty.order.configuration,
             trainingExampleCount: session.dataset.trainingExampleCount)
@@ -265,35 +300,23 @@ package struct ServerMachine: RoleMachine {
         report(now: now, into: &actions)
     }
 
-    /// The engine cannot go on.
-    private mutating func failed(
-        _ reason: StopReason, now: Instant, into actions: inout [ServerAction]
-    ) {
-        if link.fail(reason, now: now) { depart(now: now, into: &actions) }
-    }
-
     // MARK: The end
 
-    /// The person or the system asks it to leave.
-    package mutating func interrupt(
-        _ reason: StopReason, now: Instant, into actions: inout [ServerAction]
-    ) {
-        if link.departure != nil { return }
-        if link.leave(reason, now: now) {
-            depart(now: now, into: &actions)
-        } else {
-            link.close(reason)
-        }
+    mutating func end(into actions: inout [ServerAction]) {
+        letGo(into: &actions)
+        state = .ended
     }
 
-    /// Lets go of the run and says goodbye; the link waits until that has been heard.
-    private mutating func depart(now: Instant, into actions: inout [ServerAction]) {
+    mutating func beginAnew(into actions: inout [ServerAction]) {
+        letGo(into: &actions)
+        state = .joining
+    }
+
+    private func letGo(into actions: inout [ServerAction]) {
         switch state {
-        case .preparing(_, let duty): actions.append(.endRun(duty.order.run))
+        case .preparing(_, let duty, _): actions.append(.endRun(duty.order.run))
         case .serving(let run): actions.append(.endRun(run.duty.order.run))
         case .joining, .ready, .ended: break
         }
-        state = .ended
-        report(now: now, into: &actions)
     }
 }

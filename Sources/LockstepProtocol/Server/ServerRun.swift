@@ -2,7 +2,7 @@ import TrainingPlan
 
 /// One shard of one run: judges what comes, and decides when a step is complete.
 struct ServerRun: Sendable {
-    let duty: ShardDuty
+    private(set) var duty: ShardDuty
     let schedule: RunSchedule
     private(set) var coverage: NodeCoverage
     /// The step that is being gathered or applied; at the run's end, the end step.
@@ -13,10 +13,20 @@ struct ServerRun: Sendable {
     /// Steps whose weights are kept for the coordinator, ascending.
     private var snapshots: [Step] = []
     private var snapshotsHeld: Step
+    /// The step whose whole state is kept, or will be.
+    private var checkpoint: Step?
     private var ties: [WorkerTie]
     /// Where in `ties` a worker is.
-    private let places: [Incarnation: Int]
-    private let repeatPatience: Int
+    private var places: [Incarnation: Int]
+    private var repeatPatience: Int
+    /// How long steps take to gather.
+    private var gathering = RepeatTimer(
+        first: Limits.firstLatenessMilliseconds,
+        bounds: Limits.shortestLatenessMilliseconds...Limits.longestLatenessMilliseconds)
+    private var gatheringSince: Instant
+    /// When the newest node was kept.
+    private var keptAt: Instant
+    private(set) var lateness: Lateness?
 
     /// Where a worker was last heard, and what was sent there.
     private struct WorkerTie {
@@ -37,13 +47,24 @@ struct ServerRun: Sendable {
         coverage.begin(leafCount: schedule.leafCount(of: step))
         reports = ReportOutbox(from: step, reportByteCount: reportByteCount, now: now)
         snapshotsHeld = step
-        ties = Array(repeating: WorkerTie(), count: duty.workers.count)
-        places = Dictionary(
-            zip(duty.workers, duty.workers.indices), uniquingKeysWith: { first, _ in first })
+        gatheringSince = now
+        keptAt = now
+        ties = []
+        places = [:]
+        repeatPatience = 0
+        admit(duty.workers)
+    }
+
+    /// Whose pushes count from now on; those who stay are reached where they were.
+    private mutating func admit(_ workers: [Incarnation]) {
+        let before = (ties: ties, places: places)
+        ties = workers.map { worker in before.places[worker].map { before.ties[$0] } ?? WorkerTie()
+        }
+        places = Dictionary(zip(workers, workers.indices), uniquingKeysWith: { first, _ in first })
         let byteCount = duty.order.configuration.layout.parameterCount * 4 / duty.shardCount
         repeatPatience =
             Limits.repeatedWeightsMilliseconds
-            + Limits.slowLinkMilliseconds(byteCount: byteCount * duty.workers.count)
+            + Limits.slowLinkMilliseconds(byteCount: byteCount * workers.count)
     }
 
     var place: RunPlace {
@@ -58,7 +79,9 @@ struct ServerRun: Sendable {
             ? .finished
             : isApplying
                 ? .updating : coverage.isComplete ? .waitingForCoordinator : .waitingForPushes
-        return ServerProgress(step: step, activity: activity, halt: halt)
+        return ServerProgress(
+            step: step, activity: activity, halt: halt, lateness: lateness,
+            checkpoint: checkpoint)
     }
 
     private func address(_ step: Step) -> StepAddress {
@@ -93,7 +116,14 @@ struct ServerRun: Sendable {
         switch coverage.judge(node, checksum: checksum, from: sender) {
         case .kept(let slot):
             actions.append(.keep(slot: slot))
-            applyIfComplete(into: &actions)
+            keptAt = now
+            if coverage.isComplete {
+                noteGathered(now: now)
+                applyIfComplete(into: &actions)
+            } else if lateness != nil {
+                // Whoever has brought this is not late any more.
+                lateness?.leaves = coverage.missingLeaves(atMost: Limits.maximumLateRanges)
+            }
             return nil
         case .covered: return .covered
         case .notANode: return .notANode
@@ -123,6 +153,23 @@ struct ServerRun: Sendable {
             : LeafBits(count: leaves.leafCount) { _ in true }
         actions.append(.sendHeld(to: peer, address, leaves, isHeld))
         return nil
+    }
+
+    mutating func weightsRequest(
+        _ address: StepAddress, wanted: Step, from sender: Incarnation, _ peer: PeerHandle,
+        now: Instant, into actions: inout [ServerAction]
+    ) -> DropReason? {
+        if let reason = judge(address) { return reason }
+        switch hear(sender, at: address.step, from: peer) {
+        case .worker(let worker):
+            if wanted.next == step, wanted >= duty.order.firstStep {
+                actions.append(.sendWeights(to: peer, self.address(wanted)))
+            } else {
+                answer(worker, now: now, into: &actions)
+            }
+            return nil
+        case .drop(let reason): return reason
+        }
     }
 
     private enum Hearing {
@@ -175,10 +222,15 @@ struct ServerRun: Sendable {
 
     // MARK: Steps
 
+    /// The coordinator may have the weights from an earlier generation.
+    private func isSnapshotWanted(after step: Step) -> Bool {
+        schedule.evaluationFollows(step) && step.next > duty.receipts.snapshots
+    }
+
     /// Applies a complete step, if its report and its snapshot will have room.
     private mutating func applyIfComplete(into actions: inout [ServerAction]) {
         guard coverage.isComplete, !isApplying, halt == nil, reports.hasRoom,
-            snapshots.count < Limits.maximumSnapshots || !schedule.evaluationFollows(step)
+            snapshots.count < Limits.maximumSnapshots || !isSnapshotWanted(after: step)
         else { return }
         isApplying = true
         actions.append(.apply(step))
@@ -194,11 +246,40 @@ struct ServerRun: Sendable {
         for worker in ties.indices { send(to: worker, now: now, into: &actions) }
         reports.append(now: now)
         actions.append(.sendReport(address(appliedStep)))
-        if schedule.evaluationFollows(appliedStep) {
+        if step == checkpoint { actions.append(.keepState(step)) }
+        if isSnapshotWanted(after: appliedStep) {
             snapshots.append(step)
             actions.append(.keepSnapshot(step))
         }
         coverage.begin(leafCount: isFinished ? 1 : schedule.leafCount(of: step))
+        gatheringSince = now
+        keptAt = now
+    }
+
+    /// Looks whether leaves are late: by the times of earlier steps, and by those that have come.
+    ///
+    /// - Returns: whether there is something new to tell.
+    mutating func watch(now: Instant) -> Bool {
+        guard !isApplying, !isFinished, halt == nil, !coverage.isComplete else { return false }
+        let patience = max(gathering.interval, 2 * keptAt.milliseconds(since: gatheringSince))
+        guard now.milliseconds(since: gatheringSince) >= patience else { return false }
+        let late = Lateness(
+            leaves: coverage.missingLeaves(atMost: Limits.maximumLateRanges),
+            patienceMilliseconds: patience)
+        defer { lateness = late }
+        return lateness?.leaves != late.leaves
+    }
+
+    /// All leaves of a step have come: how long that took tells what is late in the next one, unless a worker
+    /// was lost in this.
+    private mutating func noteGathered(now: Instant) {
+        let elapsed = now.milliseconds(since: gatheringSince)
+        if lateness == nil {
+            gathering.observe(milliseconds: elapsed)
+        } else {
+            gathering.observeRepeated(interval: 2 * elapsed)
+        }
+        lateness = nil
     }
 
     mutating func diverged(_ divergedStep: Step, _ finding: DivergenceFinding) {
@@ -209,9 +290,14 @@ struct ServerRun: Sendable {
 
     // MARK: From the coordinator
 
-    mutating func acknowledge(
-        _ receipts: Receipts, now: Instant, into actions: inout [ServerAction]
+    /// The newest duty of this run and generation.
+    mutating func take(
+        _ duty: ShardDuty, now: Instant, into actions: inout [ServerAction]
     ) {
+        if duty.workers != self.duty.workers { admit(duty.workers) }
+        self.duty = duty
+        promise(duty.checkpoint, into: &actions)
+        let receipts = duty.receipts
         for step in reports.acknowledge(receipts, now: now) {
             actions.append(.sendReport(address(Step(step))))
         }
@@ -220,6 +306,14 @@ struct ServerRun: Sendable {
             actions.append(.forgetSnapshot(first))
         }
         applyIfComplete(into: &actions)
+    }
+
+    /// A checkpoint is wanted: its state can be kept if the step has not been passed yet.
+    private mutating func promise(_ wanted: Step?, into actions: inout [ServerAction]) {
+        guard wanted != checkpoint else { return }
+        if checkpoint != nil { actions.append(.forgetState) }
+        checkpoint = wanted.flatMap { $0 > step || ($0 == step && !isApplying) ? $0 : nil }
+        if checkpoint == step { actions.append(.keepState(step)) }
     }
 
     mutating func snapshotRequest(
@@ -234,5 +328,6 @@ struct ServerRun: Sendable {
     /// The engine keeps the weights of the current step and of the one before, and snapshots.
     private func keepsWeights(of wanted: Step) -> Bool {
         wanted == step || wanted.next == step || snapshots.contains(wanted)
+            || wanted == checkpoint && wanted <= step
     }
 }

@@ -3,10 +3,11 @@ package import TrainingPlan
 /// What a worker has to do next; done in order.
 package enum WorkerAction: Hashable, Sendable {
     // Steady step.
-    /// Compute the worker's nodes of this step with the adopted weights; say ``WorkerEvent/nodeComputed(_:_:_:)`` of each.
-    case compute(Step)
-    /// Send the shard's slice of a computed node. The node's buffer lives until the next `compute`
-    /// of a step, or longer where libzmq still holds it.
+    /// Compute a node of this step, the one whose weights were adopted last, and say
+    /// ``WorkerEvent/nodeComputed(_:_:_:)``.
+    case compute(Step, LeafRange)
+    /// Send the shard's slice of a computed node. The node's buffer lives until a `compute` of a later step, or
+    /// longer where libzmq still holds it.
     case push(StepAddress, LeafRange)
     /// Keep the payload in hand in the slot of (shard, step modulo 2).
     case keepWeights(ShardIndex, Step)
@@ -16,6 +17,8 @@ package enum WorkerAction: Hashable, Sendable {
     // Now and then.
     /// Ask the shard's server for the weights after this step, or which of these leaves it holds.
     case inquire(StepAddress, leaves: LeafRange)
+    /// Ask the shard's server for the weights of a step.
+    case requestWeights(StepAddress, wanted: Step)
     /// Close the data connection to the shard's server and make a new one.
     case reconnect(ShardIndex)
     indirect case send(StatementNumber, Status)
@@ -30,6 +33,8 @@ package enum WorkerAction: Hashable, Sendable {
     case verifyDataset
     /// Make room for the run, fill in the initial weights, connect to the servers, and say `runBegun`.
     indirect case beginRun(WorkDuty)
+    /// The run goes on with other leaves, or among other workers.
+    indirect case changeView(WorkDuty)
     /// Stop computing for this run and close its data connections.
     case endRun(RunIndex)
     indirect case notice(String)

@@ -6,15 +6,16 @@ package import TrainingPlan
 ///
 /// A steady step: `nodeComputed` → `push` to each server; `receive(weights)` → `keepWeights`, and
 /// after the last shard's `adopt` and `compute`.
-package struct WorkerMachine: RoleMachine {
-    package private(set) var link: MemberLink
+package struct WorkerMachine: MemberMachine {
+    package internal(set) var link: MemberLink
     package private(set) var drops = DropLog()
     private var state = State.joining
 
     private enum State: Sendable {
         case joining
         case fetching(DatasetFetch)
-        case ready(Session, finished: RunIndex?)
+        /// With the run, and its generation, that is over.
+        case ready(Session, finished: RunOrder?)
         case opening(Session, WorkDuty)
         case training(Session, WorkerRun)
         case ended
@@ -34,23 +35,17 @@ package struct WorkerMachine: RoleMachine {
         case .joining: .joining(datasetBytes: 0)
         case .fetching(let fetch): .joining(datasetBytes: fetch.receivedByteCount)
         case .ready, .ended: .ready
-        case .opening(_, let duty):
-            .preparing(
-                RunPlace(
-                    run: duty.order.run, generation: duty.order.generation, view: duty.view))
-        case .training(_, let run): .working(run.place, run.progress)
+        case .opening(_, let duty): .preparing(duty.place)
+        case .training(_, let run):
+            run.hasWeights ? .working(run.place, run.progress) : .preparing(run.place)
         }
-    }
-
-    package mutating func start(now: Instant, into actions: inout [WorkerAction]) {
-        link.open(now: now)
-        report(now: now, into: &actions)
     }
 
     /// Time passes: call it every ``Limits`` tick or so.
     package mutating func tick(now: Instant, into actions: inout [WorkerAction]) {
-        switch link.tick(now: now, phase: phase) {
+        switch link.tick(now: now) {
         case .status: report(now: now, into: &actions)
+        case .rejoin: loseCoordinator(now: now, into: &actions)
         case .stop(let reason): return link.close(reason)
         case nil: break
         }
@@ -70,10 +65,11 @@ package struct WorkerMachine: RoleMachine {
         }
     }
 
-    private mutating func report(now: Instant, into actions: inout [WorkerAction]) {
-        let (number, status) = link.status(phase, now: now)
-        actions.append(.send(number, status))
+    static func send(_ number: StatementNumber, _ status: Status) -> WorkerAction {
+        .send(number, status)
     }
+
+    static func notice(_ text: String) -> WorkerAction { .notice(text) }
 
     // MARK: From others
 
@@ -90,11 +86,11 @@ package struct WorkerMachine: RoleMachine {
                 assignment, number, session: session, incarnation: incarnation, now: now,
                 into: &actions)
         case .weights(let address):
-            reason = withRun(session) { run in
+            reason = withRun(session, now: now, into: &actions) { run, actions in
                 run.weights(address, from: incarnation, now: now, into: &actions)
             }
         case .held(let address, let leaves, let isHeld):
-            reason = withRun(session) { run in
+            reason = withRun(session, now: now, into: &actions) { run, actions in
                 run.held(
                     address, leaves: leaves, isHeld, from: incarnation, now: now, into: &actions)
             }
@@ -104,15 +100,20 @@ package struct WorkerMachine: RoleMachine {
         if let reason { drops.add(reason) }
     }
 
+    /// Lets the run judge a frame of a server, and reports at once if that gives it its first weights.
     private mutating func withRun(
-        _ session: SessionID, _ body: (inout WorkerRun) -> DropReason?
+        _ session: SessionID, now: Instant, into actions: inout [WorkerAction],
+        _ body: (inout WorkerRun, inout [WorkerAction]) -> DropReason?
     ) -> DropReason? {
         guard session == link.session else { return .staleSession }
         guard case .training(let own, var run) = state else { return .noRun }
+        let hadWeights = run.hasWeights
         // The run has one owner while it changes: no copies of its arrays.
         state = .joining
-        defer { state = .training(own, run) }
-        return body(&run)
+        let reason = body(&run, &actions)
+        state = .training(own, run)
+        if !hadWeights, run.hasWeights { report(now: now, into: &actions) }
+        return reason
     }
 
     /// A frame that is not ours, or does not belong here.
@@ -138,11 +139,12 @@ package struct WorkerMachine: RoleMachine {
         case .drop(let reason): return reason
         case .stop(let reason): link.close(reason)
         case .depart: depart(now: now, into: &actions)
+        case .rejoin: rejoin(now: now, into: &actions)
         case .duty(.wait(let session)): wait(session, now: now, into: &actions)
         case .duty(.work(let session, let duty)):
             work(session, duty, now: now, into: &actions)
         // A shard is for servers; the link deals with the others.
-        case .duty(.serve), .duty(.leave), .duty(.refused): return .wrongType
+        case .duty(.serve), .duty(.leave), .duty(.refused), .duty(.rejoin): return .wrongType
         }
         return nil
     }
@@ -154,18 +156,17 @@ package struct WorkerMachine: RoleMachine {
         case .joining:
             state = .fetching(DatasetFetch(session))
             actions.append(.findDataset(session.dataset))
-        case .opening(_, let duty): endRun(session, duty.order.run, now: now, into: &actions)
-        case .training(_, let run):
-            endRun(session, run.duty.order.run, now: now, into: &actions)
+        case .opening(_, let duty): endRun(session, duty.order, now: now, into: &actions)
+        case .training(_, let run): endRun(session, run.duty.order, now: now, into: &actions)
         case .fetching, .ready, .ended: break
         }
     }
 
     private mutating func endRun(
-        _ session: Session, _ run: RunIndex, now: Instant, into actions: inout [WorkerAction]
+        _ session: Session, _ order: RunOrder, now: Instant, into actions: inout [WorkerAction]
     ) {
-        state = .ready(session, finished: run)
-        actions.append(.endRun(run))
+        state = .ready(session, finished: order)
+        actions.append(.endRun(order.run))
         report(now: now, into: &actions)
     }
 
@@ -173,18 +174,30 @@ package struct WorkerMachine: RoleMachine {
         _ session: Session, _ duty: WorkDuty, now: Instant, into actions: inout [WorkerAction]
     ) {
         switch state {
-        case .joining: wait(session, now: now, into: &actions)
+        case .joining: return wait(session, now: now, into: &actions)
         case .ready(_, let finished):
-            if let finished, duty.order.run <= finished { return }
-            open(session, duty, now: now, into: &actions)
-        case .opening(_, let current) where current.order.run < duty.order.run:
+            if let finished, !finished.isOlder(than: duty.order) { return }
+        case .opening(_, let current):
+            if duty.order.isOlder(than: current.order) { return }
+            if !current.order.isOlder(than: duty.order) {
+                if duty.view > current.view { state = .opening(session, duty) }
+                return
+            }
             actions.append(.endRun(current.order.run))
-            open(session, duty, now: now, into: &actions)
-        case .training(_, let run) where run.duty.order.run < duty.order.run:
+        case .training(_, var run):
+            if duty.order.isOlder(than: run.duty.order) { return }
+            if !run.duty.order.isOlder(than: duty.order) {
+                guard duty.view > run.duty.view else { return }
+                state = .joining
+                actions.append(.changeView(duty))
+                run.change(to: duty, now: now, into: &actions)
+                state = .training(session, run)
+                return
+            }
             actions.append(.endRun(run.duty.order.run))
-            open(session, duty, now: now, into: &actions)
-        case .opening, .training, .fetching, .ended: break
+        case .fetching, .ended: return
         }
+        open(session, duty, now: now, into: &actions)
     }
 
     private mutating func open(
@@ -285,6 +298,7 @@ package struct WorkerMachine: RoleMachine {
         var run = WorkerRun(duty, schedule, now: now)
         run.begin(now: now, into: &actions)
         state = .training(session, run)
+        actions.append(.changeView(duty))
         report(now: now, into: &actions)
     }
 
@@ -300,35 +314,23 @@ package struct WorkerMachine: RoleMachine {
         state = .training(session, run)
     }
 
-    /// The engine cannot go on, or the data cannot be stored.
-    private mutating func failed(
-        _ reason: StopReason, now: Instant, into actions: inout [WorkerAction]
-    ) {
-        if link.fail(reason, now: now) { depart(now: now, into: &actions) }
-    }
-
     // MARK: The end
 
-    /// The person or the system asks it to leave.
-    package mutating func interrupt(
-        _ reason: StopReason, now: Instant, into actions: inout [WorkerAction]
-    ) {
-        if link.departure != nil { return }
-        if link.leave(reason, now: now) {
-            depart(now: now, into: &actions)
-        } else {
-            link.close(reason)
-        }
+    mutating func end(into actions: inout [WorkerAction]) {
+        letGo(into: &actions)
+        state = .ended
     }
 
-    /// Lets go of the run and says goodbye; the link waits until that has been heard.
-    private mutating func depart(now: Instant, into actions: inout [WorkerAction]) {
+    mutating func beginAnew(into actions: inout [WorkerAction]) {
+        letGo(into: &actions)
+        state = .joining
+    }
+
+    private func letGo(into actions: inout [WorkerAction]) {
         switch state {
         case .opening(_, let duty): actions.append(.endRun(duty.order.run))
         case .training(_, let run): actions.append(.endRun(run.duty.order.run))
         case .joining, .fetching, .ready, .ended: break
         }
-        state = .ended
-        report(now: now, into: &actions)
     }
 }

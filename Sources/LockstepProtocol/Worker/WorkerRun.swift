@@ -2,16 +2,19 @@ import TrainingPlan
 
 /// A worker's part in one run: what it pushes, which weights it holds, and when it asks again.
 struct WorkerRun: Sendable {
-    let duty: WorkDuty
+    private(set) var duty: WorkDuty
     let schedule: RunSchedule
     /// The step whose weights are in use.
-    private(set) var step: Step
+    private(set) var step: Step = 0
+    /// Whether those are the run's: one that comes to a run under way waits for the newest.
+    private(set) var hasWeights: Bool
     /// The worker's nodes of a full step, and of an epoch's last one.
-    private let fullNodes: [LeafRange]
-    private let lastNodes: [LeafRange]
-    /// By node of the current step.
-    private var isComputed: [Bool] = []
-    private var computedCount = 0
+    private var fullNodes: [LeafRange] = []
+    private var lastNodes: [LeafRange] = []
+    /// Of the current step: those of earlier views, too.
+    private var computed: [LeafRange] = []
+    /// The node of the current step that the engine has been given to compute.
+    private var inWork: LeafRange?
     /// The steps of the kept slices, two of each shard: even ones, then odd ones.
     private var kept: [Step?]
     private var servers: [ServerTie]
@@ -25,7 +28,7 @@ struct WorkerRun: Sendable {
     private var inquiryInterval = 0
     private var inquireAt: Instant = 0
     /// Before this a silent server may be busy with frames that are on their way.
-    private let reconnectPatience: Int
+    private var reconnectPatience = 0
 
     /// When one shard's server was heard, and how long it may then be silent.
     private struct ServerTie {
@@ -36,12 +39,20 @@ struct WorkerRun: Sendable {
     init(_ duty: WorkDuty, _ schedule: RunSchedule, now: Instant) {
         self.duty = duty
         self.schedule = schedule
-        step = duty.order.firstStep
-        fullNodes = ReductionTree(leafCount: schedule.leafCounts.full)
-            .maximalNodes(covering: duty.leaves)
-        lastNodes = ReductionTree(leafCount: schedule.leafCounts.last)
-            .maximalNodes(covering: duty.lastLeaves)
-        isComputed.reserveCapacity(max(fullNodes.count, lastNodes.count))
+        hasWeights = duty.isFirst
+        servers = []
+        kept = Array(repeating: nil, count: 2 * duty.servers.count)
+        take(duty)
+        let tie = ServerTie(lastHeard: now, reconnectAfter: reconnectPatience)
+        servers = Array(repeating: tie, count: duty.servers.count)
+    }
+
+    private mutating func take(_ duty: WorkDuty) {
+        self.duty = duty
+        let counts = schedule.leafCounts
+        fullNodes = ReductionTree(leafCount: counts.full).maximalNodes(covering: duty.leaves)
+        lastNodes = ReductionTree(leafCount: counts.last).maximalNodes(covering: duty.lastLeaves)
+        computed.reserveCapacity(max(fullNodes.count, lastNodes.count))
         let byteCount = duty.order.configuration.layout.parameterCount * 4
         // Everyone's pushes and weights may have to pass one link before an answer.
         reconnectPatience = min(
@@ -49,9 +60,6 @@ struct WorkerRun: Sendable {
                 + Limits.slowLinkMilliseconds(
                     byteCount: byteCount * duty.workerCount * (1 + fullNodes.count)),
             Limits.longestReconnectMilliseconds)
-        let tie = ServerTie(lastHeard: now, reconnectAfter: reconnectPatience)
-        servers = Array(repeating: tie, count: duty.servers.count)
-        kept = Array(repeating: nil, count: 2 * duty.servers.count)
     }
 
     var place: RunPlace {
@@ -62,20 +70,22 @@ struct WorkerRun: Sendable {
     var progress: WorkerProgress {
         WorkerProgress(
             step: step,
-            activity: isFinished ? .finished : isComputing ? .computing : .waitingForWeights)
+            activity: isFinished
+                ? .finished : inWork != nil ? .computing : .waitingForWeights)
     }
 
     var isFinished: Bool { step == schedule.endStep }
 
     /// The worker's nodes of a step, ascending.
-    func nodes(of step: Step) -> [LeafRange] {
+    private func nodes(of step: Step) -> [LeafRange] {
         schedule.epochEnds(after: step) ? lastNodes : fullNodes
     }
 
-    private var isComputing: Bool { computedCount < isComputed.count }
-
-    private func leaves(of step: Step) -> Range<Int> {
-        schedule.epochEnds(after: step) ? duty.lastLeaves : duty.leaves
+    /// The leaves from the first to the last that was computed; none before the first.
+    private var computedLeaves: LeafRange {
+        let first = computed.lazy.map(\.firstLeaf).min() ?? 0
+        let end = computed.lazy.map(\.endLeaf).max() ?? 0
+        return LeafRange(firstLeaf: first, leafCount: end - first)
     }
 
     private func address(_ shard: Int) -> StepAddress {
@@ -84,31 +94,56 @@ struct WorkerRun: Sendable {
             shard: ShardIndex(shard))
     }
 
-    /// Servers learn where the worker is reached; then the first step begins.
+    /// Servers learn where the worker is reached; then the first step begins, or the newest weights come.
     mutating func begin(now: Instant, into actions: inout [WorkerAction]) {
-        for shard in servers.indices {
-            actions.append(
-                .inquire(address(shard), leaves: LeafRange(firstLeaf: 0, leafCount: 0)))
+        if hasWeights {
+            for shard in servers.indices {
+                actions.append(.inquire(address(shard), leaves: .none))
+            }
+            beginStep(now: now, into: &actions)
+        } else {
+            for shard in servers.indices {
+                actions.append(.requestWeights(address(shard), wanted: 0))
+            }
+            startWaiting(now: now)
         }
-        beginStep(now: now, into: &actions)
+    }
+
+    /// A new view: other leaves, in the step that is going on already. What was pushed of it stays pushed.
+    mutating func change(
+        to duty: WorkDuty, now: Instant, into actions: inout [WorkerAction]
+    ) {
+        guard duty.view > self.duty.view else { return }
+        take(duty)
+        if hasWeights, inWork == nil, let node = nextNode { compute(node, into: &actions) }
     }
 
     /// A node is ready: it goes to every server that still waits for this step.
     mutating func nodeComputed(
         _ node: LeafRange, _ computedStep: Step, now: Instant, into actions: inout [WorkerAction]
     ) {
-        guard computedStep == step, !isFinished,
-            let index = nodes(of: step).firstIndex(of: node), !isComputed[index]
-        else { return }
-        isComputed[index] = true
-        computedCount += 1
+        guard node == inWork, computedStep == step else { return }
+        inWork = nil
+        computed.append(node)
         for shard in servers.indices where !isAhead(shard) {
             actions.append(.push(address(shard), node))
         }
-        if !isComputing {
-            startWaiting(now: now)
-            adoptNewest(now: now, into: &actions)
-        }
+        let next = nextNode
+        if next == nil { startWaiting(now: now) } else { isMeasured = false }
+        // Others may have computed what is left, and the next step goes on already.
+        if adoptNewest(now: now, into: &actions) { return }
+        if let next { compute(next, into: &actions) }
+    }
+
+    /// The first of the worker's nodes that it has not computed in this step.
+    private var nextNode: LeafRange? {
+        if isFinished { return nil }
+        return nodes(of: step).first { node in !computed.contains { $0.contains(node) } }
+    }
+
+    private mutating func compute(_ node: LeafRange, into actions: inout [WorkerAction]) {
+        inWork = node
+        actions.append(.compute(step, node))
     }
 
     /// Weights have come; nil if they are kept.
@@ -118,12 +153,12 @@ struct WorkerRun: Sendable {
     ) -> DropReason? {
         if let reason = judge(address, from: sender, now: now) { return reason }
         guard address.step <= schedule.endStep else { return .futureStep }
-        if address.step <= step { return .olderStep }
+        if hasWeights, address.step <= step { return .olderStep }
         let slot = 2 * address.shard.index + Int(address.step.rawValue & 1)
         if let held = kept[slot], address.step <= held { return .upToDate }
         kept[slot] = address.step
         actions.append(.keepWeights(address.shard, address.step))
-        if !isComputing { adoptNewest(now: now, into: &actions) }
+        if inWork == nil { adoptNewest(now: now, into: &actions) }
         return nil
     }
 
@@ -133,10 +168,11 @@ struct WorkerRun: Sendable {
         now: Instant, into actions: inout [WorkerAction]
     ) -> DropReason? {
         if let reason = judge(address, from: sender, now: now) { return reason }
-        guard address.step == step, !isFinished, !isComputing, !isAhead(address.shard.index)
+        guard address.step == step, hasWeights, !isFinished, inWork == nil,
+            !isAhead(address.shard.index)
         else { return .upToDate }
         var isLost = false
-        for node in nodes(of: step) where leaves.contains(node) {
+        for node in computed where leaves.contains(node) {
             let first = node.firstLeaf - leaves.firstLeaf
             if !(first..<first + node.leafCount).allSatisfy({ isHeld[$0] }) {
                 actions.append(.push(address, node))
@@ -165,15 +201,15 @@ struct WorkerRun: Sendable {
 
     /// While weights do not come: inquires, and where nothing answers makes a new connection.
     mutating func tick(now: Instant, into actions: inout [WorkerAction]) {
-        guard !isComputing, !isFinished, now >= inquireAt else { return }
+        guard inWork == nil, !isFinished, now >= inquireAt else { return }
         isMeasured = false
         inquiryInterval = timer.doubled(inquiryInterval)
         inquireAt = now.advanced(byMilliseconds: inquiryInterval)
         // Also a shard whose weights are newer than those in use, but older than another shard's:
         // the missing ones were lost on the way.
         let newestOfAll = servers.indices.lazy.map(newest).reduce(step.next) { max($0, $1) }
-        let leaves = leaves(of: step)
-        for shard in servers.indices where newest(shard) < newestOfAll {
+        let common = servers.indices.lazy.map(newest).min() ?? 0
+        for shard in servers.indices where newest(shard) < newestOfAll || misses(common, shard) {
             let silentSince = max(servers[shard].lastHeard, waitingSince)
             if now.milliseconds(since: silentSince) >= servers[shard].reconnectAfter {
                 servers[shard].lastHeard = now
@@ -181,20 +217,22 @@ struct WorkerRun: Sendable {
                     2 * servers[shard].reconnectAfter, Limits.longestReconnectMilliseconds)
                 actions.append(.reconnect(ShardIndex(shard)))
             }
-            actions.append(
-                .inquire(
-                    address(shard),
-                    leaves: LeafRange(firstLeaf: leaves.lowerBound, leafCount: leaves.count)))
+            if misses(common, shard) {
+                actions.append(.requestWeights(address(shard), wanted: common))
+            } else if hasWeights {
+                actions.append(.inquire(address(shard), leaves: computedLeaves))
+            } else {
+                actions.append(.requestWeights(address(shard), wanted: newest(shard).next))
+            }
         }
     }
 
+    private func isNews(_ candidate: Step) -> Bool { !hasWeights || candidate > step }
+
     private mutating func beginStep(now: Instant, into actions: inout [WorkerAction]) {
-        isComputed.removeAll(keepingCapacity: true)
-        computedCount = 0
-        guard !isFinished else { return }
-        for _ in nodes(of: step) { isComputed.append(false) }
-        if isComputing {
-            actions.append(.compute(step))
+        computed.removeAll(keepingCapacity: true)
+        if let node = nextNode {
+            compute(node, into: &actions)
         } else {
             startWaiting(now: now)
         }
@@ -210,6 +248,13 @@ struct WorkerRun: Sendable {
     /// True if the shard's server has committed the current step.
     private func isAhead(_ shard: Int) -> Bool { newest(shard) > step }
 
+    /// Whether a shard is ahead of another, which cannot go on before workers hold this step whole, and the
+    /// weights of this step were lost on the way.
+    private func misses(_ common: Step, _ shard: Int) -> Bool {
+        newest(shard) > common && (common > step || !hasWeights)
+            && kept[2 * shard + Int(common.rawValue & 1)] != common
+    }
+
     /// The newest kept weights of a shard; 0 if there are none.
     private func newest(_ shard: Int) -> Step {
         max(kept[2 * shard] ?? 0, kept[2 * shard + 1] ?? 0)
@@ -217,18 +262,27 @@ struct WorkerRun: Sendable {
 
     /// Adopts the newest step whose slices are all held. Servers are one step apart at most, so two
     /// slots a shard always hold a common step.
-    private mutating func adoptNewest(now: Instant, into actions: inout [WorkerAction]) {
+    ///
+    /// - Returns: whether there was one.
+    @discardableResult
+    private mutating func adoptNewest(
+        now: Instant, into actions: inout [WorkerAction]
+    ) -> Bool {
         var whole: Step?
         for parity in 0..<2 {
-            guard let candidate = kept[parity], candidate > (whole ?? step),
+            guard let candidate = kept[parity], whole.map({ candidate > $0 }) ?? isNews(candidate),
                 servers.indices.allSatisfy({ kept[2 * $0 + parity] == candidate })
             else { continue }
             whole = candidate
         }
-        guard let whole else { return }
-        if isMeasured { timer.observe(milliseconds: now.milliseconds(since: waitingSince)) }
+        guard let whole else { return false }
+        if isMeasured, hasWeights {
+            timer.observe(milliseconds: now.milliseconds(since: waitingSince))
+        }
         step = whole
+        hasWeights = true
         actions.append(.adopt(whole))
         beginStep(now: now, into: &actions)
+        return true
     }
 }

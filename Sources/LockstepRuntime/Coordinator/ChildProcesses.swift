@@ -13,16 +13,21 @@ package final class ChildProcesses: Sendable {
         package let cause: String
         package let exitCode: ExitCode
         package let wasNeeded: Bool
+        /// Whether another in its place would fail alike.
+        package let isHopeless: Bool
     }
 
     private struct Child {
         let process: Process
         let standardInput: Pipe
+        /// It was asked to leave.
+        var isRetired = false
     }
 
     private struct State {
         var children: [Child] = []
         var exited: [Exited] = []
+        var replacements: [Date] = []
         var isStopping = false
     }
 
@@ -55,21 +60,64 @@ package final class ChildProcesses: Sendable {
     private func ended(_ process: Process) {
         let status = process.terminationStatus
         let isSignal = process.terminationReason == .uncaughtSignal
+        let exitCode = isSignal ? .lostPeer : ExitCode(rawValue: status) ?? .lostPeer
         state.withLock { state in
+            let isRetired = state.children.contains {
+                $0.process.processIdentifier == process.processIdentifier && $0.isRetired
+            }
             state.exited.append(
                 Exited(
                     processID: process.processIdentifier,
                     cause: isSignal
                         ? "was killed by signal \(status)" : "exited with code \(status)",
-                    exitCode: isSignal ? .lostPeer : ExitCode(rawValue: status) ?? .lostPeer,
-                    wasNeeded: !state.isStopping && (isSignal || status != 0)))
+                    exitCode: exitCode,
+                    wasNeeded: !state.isStopping && !isRetired && (isSignal || status != 0),
+                    isHopeless: exitCode != .lostPeer && exitCode != .unavailable))
         }
         wakeUp.signal()
     }
 
+    /// Those that have not been asked to leave.
+    package var count: Int { state.withLock { $0.children.count { !$0.isRetired } } }
+
+    /// Asks the newest to leave.
+    package func retire(_ count: Int) {
+        state.withLock { state in
+            let active = state.children.indices.filter { !state.children[$0].isRetired }
+            for index in active.suffix(count) {
+                state.children[index].isRetired = true
+                kill(state.children[index].process.processIdentifier, SIGTERM)
+            }
+        }
+    }
+
+    /// Starts another in the place of one that was lost; a machine that loses one after the other gets no more.
+    ///
+    /// - Returns: whether there is one.
+    package func replace(_ command: [String]) throws -> Bool {
+        let now = Date()
+        let mayReplace = state.withLock { state in
+            state.replacements.removeAll { now.timeIntervalSince($0) > Self.replacementSeconds }
+            guard !state.isStopping, state.replacements.count < Self.maximumReplacements else {
+                return false
+            }
+            state.replacements.append(now)
+            return true
+        }
+        if mayReplace { try start(command) }
+        return mayReplace
+    }
+
+    /// More in so many seconds are no accident.
+    private static let maximumReplacements = 20
+    private static let replacementSeconds = 60.0
+
     package func takeExited() -> [Exited] {
         state.withLock { state in
             defer { state.exited = [] }
+            state.children.removeAll { child in
+                state.exited.contains { $0.processID == child.process.processIdentifier }
+            }
             return state.exited
         }
     }

@@ -12,13 +12,23 @@ package final class CoordinatorEngine: RoleEngine {
     private let datasetPart: (BytePart) -> RawBytes
     private let lostChildren: () -> CoordinatorEvent?
     private let notice: (String) -> Void
+    /// The checkpoint that a run goes on from, if it does.
+    private let firstState: (RunIndex) -> WholeState?
+    /// Starts or retires workers of this host, and says what it has done.
+    private let scale: (Int) -> StopReason
     /// The run that is open.
     private var run: OpenRun?
+    /// When the open run's generation began, in nanoseconds of this process.
+    private var begun: UInt64 = 0
 
     /// What has come of a run, and not from all shards yet.
     private struct OpenRun {
-        let start: RunStart
-        let plan: ShardPlan
+        var start: RunStart
+        var plan: ShardPlan
+        /// What a generation begins with; nil for the initial weights.
+        var checkpoint: WholeState?
+        /// A later one, of which parts have come.
+        var incoming: WholeState?
         var committed: Step = 0
         /// By step. Servers run ahead no further than ``Limits`` lets them keep reports.
         var reports: [Step: StepReport] = [:]
@@ -33,8 +43,12 @@ package final class CoordinatorEngine: RoleEngine {
         wire: Wire, runs: [RunConfiguration], reporting: any Reporting,
         datasetPart: @escaping (BytePart) -> RawBytes,
         lostChildren: @escaping () -> CoordinatorEvent? = { nil },
+        firstState: @escaping (RunIndex) -> WholeState? = { _ in nil },
+        scale: @escaping (Int) -> StopReason = { _ in StopReason(.mismatch, "no workers here") },
         notice: @escaping (String) -> Void
     ) {
+        self.firstState = firstState
+        self.scale = scale
         self.wire = wire
         self.runs = runs
         self.reporting = reporting
@@ -56,7 +70,7 @@ package final class CoordinatorEngine: RoleEngine {
         switch (header.content, port) {
         case (.status(let number), .controlPeer):
             return (.status(number, try wire.statement(message, header)), header)
-        case (.stepReport(let address), .controlPeer):
+        case (.stepReport(let address, _), .controlPeer):
             if isOurs {
                 try wire.verify(
                     message, header,
@@ -65,6 +79,11 @@ package final class CoordinatorEngine: RoleEngine {
             return (.report(address), header)
         case (.datasetRequest(let part), .dataPeer):
             return (.datasetRequest(part), header)
+        case (.overviewRequest, .controlPeer): return (.overviewRequest, header)
+        case (.scaleRequest(let workers), .controlPeer):
+            return (.scaleRequest(workers: Int(workers)), header)
+        case (.snapshotRequest(let request), .dataPeer):
+            return (.snapshotRequest(request), header)
         case (.snapshotPart(let request), .shard(let shard))
         where request.address.shard == shard:
             if isOurs { try wire.verify(message, header, byteCount: Int(request.part.byteCount)) }
@@ -123,6 +142,28 @@ package final class CoordinatorEngine: RoleEngine {
                 .snapshotRequest(request), session: machine.plan.session, incarnation: .none)
             _ = try network.send(wire.message(header), to: .shard(request.address.shard))
         case .keepPart(let part): keepPart(inHand, part)
+        case .keepStatePart(let part): keepStatePart(inHand, part)
+        case .checkpoint(let index, let step):
+            guard let state = run?.incoming else { return }
+            run?.checkpoint = state
+            run?.incoming = nil
+            reporting.post(
+                .checkpoint(index, step, weights: state.weights, state: state.optimizer))
+        case .sendOverview(let peer, let overview):
+            let message = wire.message(
+                .overview, overview, session: machine.plan.session, incarnation: .none)
+            _ = try network.send(message, to: .controlPeer(peer))
+        case .scale(let peer, let workers):
+            let message = wire.message(
+                .scaleReply, ScaleReply(scale(workers)), session: machine.plan.session,
+                incarnation: .none)
+            _ = try network.send(message, to: .controlPeer(peer))
+        case .sendStatePart(let peer, let part, let shardCount):
+            guard let bytes = bytes(of: part, shardCount: shardCount) else { return }
+            let header = FrameHeader(
+                .snapshotPart(part), session: machine.plan.session, incarnation: .none)
+            _ = try unsafe network.send(
+                wire.message(header, copying: bytes.span.bytes), to: .dataPeer(peer))
         case .reconnect(let shard): try connect(shard, network)
         case .evaluate(let index, let step):
             if let weights = run?.snapshots[step] {
@@ -139,10 +180,21 @@ package final class CoordinatorEngine: RoleEngine {
         guard
             let plan = try? ShardPlan(runs[start.run.index], shardCount: start.servers.count)
         else { return }
-        run = OpenRun(start: start, plan: plan)
+        if let open = run, open.start.run == start.run {
+            for shard in open.start.addresses.indices {
+                network.disconnect(.shard(ShardIndex(shard)))
+            }
+            run?.start = start
+            run?.plan = plan
+            run?.incoming = nil
+            run?.reports = [:]
+        } else {
+            run = OpenRun(start: start, plan: plan, checkpoint: firstState(start.run))
+            reporting.post(
+                .begin(start.run, workers: start.workers.count, servers: start.servers.count))
+        }
+        begun = SystemClock.nanoseconds
         for shard in start.addresses.indices { try connect(ShardIndex(shard), network) }
-        reporting.post(
-            .begin(start.run, workers: start.workers.count, servers: start.servers.count))
     }
 
     private func connect(_ shard: ShardIndex, _ network: any Transport) throws {
@@ -157,7 +209,10 @@ package final class CoordinatorEngine: RoleEngine {
         let rows = plan.rows(of: shard)
         var report =
             run?.reports[step] ?? StepReport(rowCount: plan.gradientRows.count)
-        report.nanoseconds = SystemClock.nanoseconds
+        // When it was done, not when it came: after a pause many come at once.
+        if case .stepReport(_, let elapsed) = try? wire.header(of: message).content {
+            report.nanoseconds = max(report.nanoseconds, begun &+ elapsed)
+        }
         unsafe message.withUnsafeBytes { frame in
             let payload = unsafe FrameCodec.payload(of: frame)
             let target = unsafe UnsafeMutableRawBufferPointer(
@@ -169,6 +224,24 @@ package final class CoordinatorEngine: RoleEngine {
             }
         }
         run?.reports[step] = report
+    }
+
+    private func keepStatePart(_ message: borrowing Message, _ part: SnapshotPart) {
+        guard let run else { return }
+        let state =
+            run.incoming
+            ?? WholeState(runs[run.start.run.index], parameterCount: run.plan.layout.parameterCount)
+        self.run?.incoming = state
+        state.store(message, part, run.plan)
+    }
+
+    /// Of the checkpoint that a generation begins with. The servers of a run have it before the run is open here.
+    private func bytes(of part: SnapshotPart, shardCount: Int) -> [UInt8]? {
+        let index = part.address.run
+        let state = run?.start.run == index ? run?.checkpoint : firstState(index)
+        guard let state, let plan = try? ShardPlan(runs[index.index], shardCount: shardCount)
+        else { return nil }
+        return state.bytes(of: part, plan)
     }
 
     private func keepPart(_ message: borrowing Message, _ part: SnapshotPart) {
@@ -232,6 +305,14 @@ extension CoordinatorNotice: CustomStringConvertible {
             "\(member.role.rawValue) process \(member.processID) of host \(member.host) was refused: "
                 + reason.text
         case .left(let member, let reason): "\(member) left: \(reason)"
+        case .late(let members, let step):
+            members.map { "\($0)" }.joined(separator: ", ")
+                + (members.count == 1 ? " is" : " are")
+                + " late with step \(step): others compute instead"
+        case .entered(let member, let step): "\(member) takes its share from step \(step) on"
+        case .fallsBack(_, let step): "a server is lost: going on from step \(step)"
+        case .tooFewWorkers(_, let count):
+            "\(count) workers are there, too few to go on: waiting for more"
         case .malformed(let peer, let error):
             "connection \(peer) sent a frame that was ignored: \(error)"
         case .idleWorkers(_, let count):

@@ -51,7 +51,8 @@ final class CoordinatorRole {
         var reason: StopReason
         do {
             try startHosted(servers, children, bound, inproc, context)
-            reason = try coordinate(network, data, reporting, children, servers, wakeUp)
+            reason = try coordinate(
+                network, bound, data, reporting, children, servers, wakeUp)
         } catch {
             _ = reporting.finish()
             servers.stop(StopReason(.internalError, "\(error)"))
@@ -86,13 +87,75 @@ final class CoordinatorRole {
                 place, request, context: context, notice: { [observer] in observer.notice($0) },
                 dropped: options.dropped)
         }
-        for _ in 0..<options.localWorkers {
-            try children.start(options.workerCommand + ["--coordinator", bound.text])
+        for _ in 0..<options.localWorkers { try children.start(workerCommand(bound)) }
+    }
+
+    private func workerCommand(_ bound: Endpoint) -> [String] {
+        options.workerCommand + ["--coordinator", bound.text]
+    }
+
+    /// What the loss of a child means for the session: another takes its place, where one may.
+    private func event(
+        of child: ChildProcesses.Exited, _ children: ChildProcesses, _ bound: Endpoint
+    ) -> CoordinatorEvent {
+        .lost(
+            processID: child.processID, host: hostName, cause: child.cause,
+            failure: child.wasNeeded ? failure(of: child, children, bound) : nil)
+    }
+
+    /// Nil where another takes its place.
+    private func failure(
+        of child: ChildProcesses.Exited, _ children: ChildProcesses, _ bound: Endpoint
+    ) -> StopReason? {
+        let text = "worker process \(child.processID) \(child.cause) before the session ended"
+        let failure = StopReason(child.exitCode, "\(text): see its messages above")
+        if child.isHopeless { return failure }
+        do {
+            guard try children.replace(workerCommand(bound)) else {
+                observer.notice("\(text), as many before it: no other is started")
+                return failure
+            }
+            observer.notice("\(text): another one takes its place")
+            return nil
+        } catch {
+            observer.notice("\(text), and no other can be started: \(error)")
+            return failure
         }
     }
 
+    /// Starts or retires workers of this host, as a person has asked.
+    private func scale(
+        to count: Int, _ children: ChildProcesses, _ bound: Endpoint
+    ) -> StopReason {
+        guard !options.workerCommand.isEmpty else {
+            return StopReason(
+                .mismatch,
+                "the workers of this coordinator were started apart: start more with lockstep worker "
+                    + "--coordinator \(bound.text), or stop one with Ctrl-C in its terminal")
+        }
+        guard (1...Self.maximumLocalWorkers).contains(count) else {
+            return StopReason(
+                .usage,
+                "--workers \(count): this host takes 1 to \(Self.maximumLocalWorkers); Ctrl-C in the "
+                    + "coordinator's terminal ends the run")
+        }
+        let before = children.count
+        do {
+            for _ in before..<max(count, before) { try children.start(workerCommand(bound)) }
+        } catch {
+            return StopReason(.internalError, "no worker can be started: \(error)")
+        }
+        children.retire(max(before - count, 0))
+        observer.notice("scaled from \(before) to \(count) workers")
+        return StopReason(.success, "from \(before) to \(count) workers")
+    }
+
+    /// Processes of one host.
+    private static let maximumLocalWorkers = 256
+
     private func coordinate(
-        _ network: SocketTransport, _ data: Endpoint, _ reporting: ReportingThread,
+        _ network: SocketTransport, _ bound: Endpoint, _ data: Endpoint,
+        _ reporting: ReportingThread,
         _ children: ChildProcesses, _ servers: HostedServers, _ wakeUp: WakeUp
     ) throws -> StopReason {
         interruption.register(wakeUp)
@@ -107,9 +170,13 @@ final class CoordinatorRole {
                     name: dataset.name, sha256: "\(dataset.sha256)",
                     byteCount: UInt64(dataset.payloadByteCount),
                     trainingExampleCount: dataset.train.count), dataEndpoint: advertised.text,
-                runs: request.runs.map(\.configuration), minimumWorkers: request.placement.workers,
+                runs: request.runs.map(\.configuration),
+                startingWorkers: request.placement.workers,
+                minimumWorkers: request.minimumWorkers, maximumWorkers: request.maximumWorkers,
                 servers: request.placement.servers,
-                waitTimeoutMilliseconds: request.waitTimeoutMilliseconds))
+                waitTimeoutMilliseconds: request.waitTimeoutMilliseconds,
+                firstSteps: request.runs.map { Step($0.start?.step ?? 0) },
+                checkpointMilliseconds: request.runs.first?.checkpoints.milliseconds ?? 0))
         var lost: [CoordinatorEvent] = []
         let engine = CoordinatorEngine(
             wire: Wire(kernels: KernelSet(request.kernels)),
@@ -118,10 +185,12 @@ final class CoordinatorRole {
                 dataset.payloadChunk(offset: Int($0.offset), byteCount: Int($0.byteCount))
             },
             lostChildren: {
-                lost += children.takeExited().flatMap(\.events)
+                lost += children.takeExited().map { self.event(of: $0, children, bound) }
                 if let reason = servers.takeFailure() { lost.append(.failed(reason)) }
                 return lost.isEmpty ? nil : lost.removeFirst()
-            }, notice: { [observer] in observer.notice($0) })
+            }, firstState: { [runs = request.runs] in runs[$0.index].start.map(WholeState.init) },
+            scale: { self.scale(to: $0, children, bound) },
+            notice: { [observer] in observer.notice($0) })
         var loop = RoleLoop(
             machine, engine, network, clock: SystemClock(), dropped: options.dropped)
         let reason = try loop.run(interruption, waitingAt: network)
@@ -141,17 +210,5 @@ final class CoordinatorRole {
                     + "above 65535; give a lower port")
         }
         return endpoint
-    }
-}
-
-extension ChildProcesses.Exited {
-    /// What it means for the session. One that never joined is unknown to the machine.
-    fileprivate var events: [CoordinatorEvent] {
-        let lost = CoordinatorEvent.lost(processID: processID, host: hostName, cause: cause)
-        guard wasNeeded else { return [lost] }
-        let reason = StopReason(
-            exitCode,
-            "worker process \(processID) \(cause) before the session ended: see its messages above")
-        return [lost, .failed(reason)]
     }
 }

@@ -43,7 +43,7 @@ package struct StepReport: Sendable {
     package var metrics: StepMetrics?
     /// Of the gradient's sum, by row.
     package let squaredNorms: FloatBuffer
-    /// When the last part of it came.
+    /// When the step was done, in nanoseconds of the coordinator's process.
     package var nanoseconds: UInt64 = 0
 
     package init(rowCount: Int) { squaredNorms = FloatBuffer(count: rowCount) }

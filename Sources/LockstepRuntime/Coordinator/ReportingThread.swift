@@ -137,7 +137,7 @@ package final class ReportingThread: Reporting, Sendable {
     ) throws {
         switch event {
         case .begin(let index, let workers, let servers):
-            let run = try request.clusterRun(index) { observer.notice($0) }
+            let run = request.runs[index.index]
             let placement = Placement(
                 workers: workers, threads: request.placement.threads, servers: servers)
             recording = Recording(

@@ -152,8 +152,15 @@ extension RoleLoop {
         isAwake: () -> Bool = { false }
     ) throws -> StopReason {
         try start()
+        var interruptions = 0
         while true {
-            if let reason = interruption.reason { try interrupt(reason) }
+            // Once for each request: a machine takes another one for impatience.
+            if let reason = interruption.reason, case let count = interruption.count,
+                count > interruptions
+            {
+                interruptions = count
+                try interrupt(reason)
+            }
             let wasBusy = engine.isBusy
             if let end = try turn() { return end }
             // What has come in this turn is worked on at once.

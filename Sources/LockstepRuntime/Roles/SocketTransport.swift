@@ -176,7 +176,7 @@ package final class SocketTransport: Transport {
         switch port {
         case .controlPeer(let peer): try send(message, to: peer, of: .control)
         case .dataPeer(let peer): try send(message, to: peer, of: .data)
-        case .coordinator, .dataset, .shard:
+        case .coordinator, .coordinatorData, .shard:
             try send(message, of: .connection(port))
         }
     }

@@ -9,7 +9,7 @@ package enum Port: Hashable, Sendable {
     case dataPeer(PeerHandle)
     /// This process' connection to the coordinator's control port, or to its data port.
     case coordinator
-    case dataset
+    case coordinatorData
     /// This process' connection to the data port of a shard's server.
     case shard(ShardIndex)
 
@@ -17,7 +17,7 @@ package enum Port: Hashable, Sendable {
     package var peer: PeerHandle? {
         switch self {
         case .controlPeer(let peer), .dataPeer(let peer): peer
-        case .coordinator, .dataset, .shard: nil
+        case .coordinator, .coordinatorData, .shard: nil
         }
     }
 }

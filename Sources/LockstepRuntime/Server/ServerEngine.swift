@@ -9,6 +9,8 @@ package final class ServerEngine: RoleEngine {
     private let bench: Workbench<DivergenceFinding?>
     /// What is being computed on the bench.
     private var update: (shard: ShardEngine, ShardEngine.Update)?
+    /// The generation that is to be made room for when the bench is free: it still computes for the one before.
+    private var waiting: (duty: ShardDuty, SessionID, Incarnation)?
     private let notice: (String) -> Void
     /// Of the coordinator's name, until it is answered.
     private var lookup: NameLookup?
@@ -43,6 +45,13 @@ package final class ServerEngine: RoleEngine {
             return (.push(address, node, checksum: header.payloadChecksum), header)
         case (.inquiry(let address, let leaves), .dataPeer):
             return (.inquiry(address, leaves: leaves), header)
+        case (.weightsRequest(let address, let wanted), .dataPeer):
+            return (.weightsRequest(address, wanted: wanted), header)
+        case (.snapshotPart(let part), .coordinatorData):
+            if header.session == machine.link.session {
+                try wire.verify(message, header, byteCount: Int(part.part.byteCount))
+            }
+            return (.snapshotPart(part), header)
         case (.snapshotRequest(let request), .dataPeer):
             return (.snapshotRequest(request), header)
         default: throw .wrongDirection(header.type)
@@ -61,10 +70,18 @@ package final class ServerEngine: RoleEngine {
     package func nextEvent() -> ServerEvent? {
         if !events.isEmpty { return events.removeFirst() }
         if let lookup, let event = answer(lookup) { return event }
-        guard let finding = bench.takeAnswer(), let (shard, update) = update else { return nil }
+        guard let finding = bench.takeAnswer(), let (computed, update) = update else { return nil }
         self.update = nil
-        shard.finish(update, finding)
-        return event(finding, shard, update.step)
+        if computed === shard {
+            computed.finish(update, finding)
+            return event(finding, computed, update.step)
+        }
+        // Of a generation that is over.
+        if let (duty, session, incarnation) = waiting {
+            waiting = nil
+            prepare(duty, session, incarnation)
+        }
+        return events.isEmpty ? nil : events.removeFirst()
     }
 
     private func answer(_ lookup: NameLookup) -> ServerEvent? {
@@ -80,9 +97,9 @@ package final class ServerEngine: RoleEngine {
         switch action {
         case .keep(let slot): shard?.keep(&inHand, slot: slot)
         case .apply(let step): apply(step, machine.foldSchedule)
-        case .sendWeights(let peer, _):
-            guard let shard else { return }
-            if case .unreachable = try network.send(shard.weightsMessage(), to: .dataPeer(peer)) {
+        case .sendWeights(let peer, let address):
+            guard let message = shard?.weightsMessage(of: address.step) else { return }
+            if case .unreachable = try network.send(message, to: .dataPeer(peer)) {
                 events.append(.unreachable(peer))
             }
         case .sendReport(let address):
@@ -91,6 +108,21 @@ package final class ServerEngine: RoleEngine {
             }
         case .keepSnapshot(let step): shard?.keepSnapshot(step)
         case .forgetSnapshot(let step): shard?.forgetSnapshot(step)
+        case .keepState(let step): shard?.keepState(step)
+        case .forgetState: shard?.forgetState()
+        case .connectCheckpoint(let endpoint):
+            try network.connect(
+                .coordinatorData, to: endpoint,
+                maximumFrameByteCount: Limits.maximumPartFrameByteCount)
+        case .requestState(let request):
+            let header = FrameHeader(
+                .snapshotRequest(request), session: machine.link.session,
+                incarnation: machine.link.incarnation)
+            _ = try network.send(wire.message(header), to: .coordinatorData)
+        case .storeState(let part): shard?.storeState(inHand, part.part)
+        case .adoptState(let step):
+            network.disconnect(.coordinatorData)
+            shard?.adoptState(step)
         case .sendHeld(let peer, let address, let leaves, let isHeld):
             guard let shard else { return }
             let message = unsafe wire.message(
@@ -105,8 +137,16 @@ package final class ServerEngine: RoleEngine {
                 .status(number), status, session: machine.link.session,
                 incarnation: machine.link.incarnation)
             _ = try network.send(message, to: .coordinator)
-        case .prepare(let duty): prepare(duty, for: machine)
-        case .endRun: shard = nil
+        case .prepare(let duty):
+            let (session, incarnation) = (machine.link.session, machine.link.incarnation)
+            if update == nil {
+                prepare(duty, session, incarnation)
+            } else {
+                waiting = (duty, session, incarnation)
+            }
+        case .endRun:
+            shard = nil
+            waiting = nil
         case .notice(let text): notice(text)
         }
     }
@@ -130,11 +170,13 @@ package final class ServerEngine: RoleEngine {
         return finding.map { .diverged(run, step, $0) } ?? .applied(run, step)
     }
 
-    private func prepare(_ duty: ShardDuty, for machine: ServerMachine) {
+    private func prepare(
+        _ duty: ShardDuty, _ session: SessionID, _ incarnation: Incarnation
+    ) {
         do throws(ShardPlan.PlanError) {
             let newShard = try ShardEngine(
-                duty, trainingExampleCount: trainingExampleCount, session: machine.link.session,
-                incarnation: machine.link.incarnation, wire: wire)
+                duty, trainingExampleCount: trainingExampleCount, session: session,
+                incarnation: incarnation, wire: wire)
             shard = newShard
             events.append(
                 .prepared(duty.order.run, reportByteCount: newShard.reportByteCount))

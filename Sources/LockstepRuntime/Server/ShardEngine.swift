@@ -15,6 +15,8 @@ package import ZeroMQ
     private let range: Range<Int>
     package let reportByteCount: Int
     private let optimizer: Optimizer
+    /// In nanoseconds of this process.
+    private let begun = SystemClock.nanoseconds
     private let slots: [MessageSlot]
     private var nodeFold: NodeFold
     /// Frames of weights: the last two are kept, the others are free once libzmq lets go of them.
@@ -29,6 +31,8 @@ package import ZeroMQ
     /// range's rows. The machine applies no step whose report would take the place of an unrecorded one.
     private var reports: [InFlight<FrameMemory>?]
     private var metricsStack: MetricsStack
+    /// The whole state of one step, for a checkpoint: the weights, then the optimiser's vectors.
+    private var state: (step: Step, floats: FloatBuffer)?
 
     /// Whole rows, short enough for their partial sums to stay in the first cache.
     private struct Block {
@@ -134,7 +138,9 @@ package import ZeroMQ
             unsafe metricsStack.fold(fold, slots, into: words)
         }
         unsafe wire.seal(header(.weights(address(step.next))), update.next.memory.frame)
-        unsafe wire.seal(header(.stepReport(address(step))), update.report.frame)
+        let elapsed = SystemClock.nanoseconds - begun
+        unsafe wire.seal(
+            header(.stepReport(address(step), elapsed: elapsed)), update.report.frame)
         return nil
     }
 
@@ -181,8 +187,11 @@ package import ZeroMQ
 
     // MARK: Frames
 
-    /// The newest weights' frame, from where it lies.
-    package func weightsMessage() -> Message { weights.frame.message() }
+    /// The frame of the newest weights or of those before, from where it lies.
+    package func weightsMessage(of step: Step) -> Message? {
+        if weights.step == step { return weights.frame.message() }
+        return olderWeights?.step == step ? olderWeights?.frame.message() : nil
+    }
 
     /// The report of a step that is not recorded yet, from where it lies.
     package func report(_ step: Step) -> Message? { reports[place(of: step)]?.message() }
@@ -199,6 +208,48 @@ package import ZeroMQ
         if !isNewest { frames.append(frame) }
     }
 
+    package func keepState(_ step: Step) {
+        guard weights.step == step else { return }
+        let floats = state?.floats ?? FloatBuffer(count: range.count * (1 + optimizer.state.count))
+        unsafe UnsafeMutableRawPointer(floats.pointer).copyMemory(
+            from: weights.frame.memory.payload.baseAddress!, byteCount: range.count * 4)
+        for (index, vector) in optimizer.state.enumerated() {
+            unsafe (floats.pointer + (1 + index) * range.count).update(
+                from: vector.pointer, count: range.count)
+        }
+        state = (step, floats)
+    }
+
+    package func forgetState() { state = nil }
+
+    /// Takes a part of the state that the generation begins with.
+    package func storeState(_ message: borrowing Message, _ part: BytePart) {
+        let floats = state?.floats ?? FloatBuffer(count: range.count * (1 + optimizer.state.count))
+        state = (0, floats)
+        let start = Int(part.offset)
+        guard start + Int(part.byteCount) <= floats.count * 4 else { return }
+        unsafe message.withUnsafeBytes { frame in
+            let payload = unsafe FrameCodec.payload(of: frame)
+            unsafe UnsafeMutableRawBufferPointer(
+                start: UnsafeMutableRawPointer(floats.pointer) + start, count: payload.count
+            ).copyMemory(from: payload)
+        }
+    }
+
+    /// The state that was stored is that of this step, and is gone on from.
+    package func adoptState(_ step: Step) {
+        guard let floats = state?.floats else { return }
+        state = nil
+        unsafe weights.frame.memory.payload.copyMemory(
+            from: UnsafeRawBufferPointer(start: floats.pointer, count: range.count * 4))
+        for (index, vector) in optimizer.state.enumerated() {
+            unsafe vector.pointer.update(
+                from: floats.pointer + (1 + index) * range.count, count: range.count)
+        }
+        weights.step = step
+        unsafe wire.seal(header(.weights(address(step))), weights.frame.memory.frame)
+    }
+
     /// What applying a step takes: a generous guess, on a slow machine.
     package func expectedMilliseconds(nodeCount: Int) -> Int {
         range.count * 4 * (nodeCount + Self.passes) / Self.bytesPerMillisecond
@@ -208,16 +259,29 @@ package import ZeroMQ
     private static let passes = 8
     private static let bytesPerMillisecond = 1_000_000
 
-    /// A part of the shard's weights of a step that is kept; nil where there is no such part.
+    /// A part of the shard's weights of a step that is kept, or of its whole state; nil where there is no such
+    /// part.
     package func part(_ request: SnapshotPart) -> Message? {
         let step = request.address.step
+        if let state, state.step == step {
+            return unsafe part(
+                request,
+                of: UnsafeRawBufferPointer(
+                    start: state.floats.pointer, count: state.floats.count * 4))
+        }
         let kept =
             weights.step == step
             ? weights
             : olderWeights?.step == step ? olderWeights : snapshots.first { $0.step == step }
+        guard let payload = unsafe kept?.frame.memory.payload else { return nil }
+        return unsafe part(request, of: UnsafeRawBufferPointer(payload))
+    }
+
+    private func part(
+        _ request: SnapshotPart, of payload: UnsafeRawBufferPointer
+    ) -> Message? {
         let (start, count) = (Int(request.part.offset), Int(request.part.byteCount))
-        guard let payload = unsafe kept?.frame.memory.payload, start + count <= payload.count
-        else { return nil }
+        guard start + count <= payload.count else { return nil }
         return unsafe wire.message(
             header(.snapshotPart(request)),
             copying: UnsafeRawBufferPointer(rebasing: payload[start..<start + count]).bytes)
@@ -253,44 +317,5 @@ package import ZeroMQ
     private func release(_ weights: (step: Step, frame: InFlight<FrameMemory>)) {
         let isWanted = snapshots.contains { $0.frame === weights.frame }
         if !isWanted { frames.append(weights.frame) }
-    }
-}
-
-/// Folds the metrics of nodes in tree order, in memory of its own.
-private struct MetricsStack {
-    private let metrics: StepMetricsLayout
-    private var words: [UInt8]
-
-    init(_ metrics: StepMetricsLayout) {
-        self.metrics = metrics
-        words = Array(repeating: 0, count: NodeFold.stackDepth * metrics.byteCount)
-    }
-
-    /// Writes the root's metrics to `target`.
-    mutating func fold(
-        _ fold: [FoldInstruction], _ slots: [MessageSlot], into target: UnsafeMutableRawPointer
-    ) {
-        let byteCount = metrics.byteCount
-        var height = 0
-        unsafe words.withUnsafeMutableBytes { words in
-            guard let start = words.baseAddress else { return }
-            for instruction in fold {
-                switch instruction {
-                case .load(let slot):
-                    unsafe slots[slot].message.withUnsafeBytes { frame in
-                        let place = unsafe UnsafeMutableRawBufferPointer(
-                            start: start + height * byteCount, count: byteCount)
-                        unsafe place.copyMemory(
-                            from: UnsafeRawBufferPointer(rebasing: frame.suffix(byteCount)))
-                    }
-                    height += 1
-                case .add:
-                    height -= 1
-                    let left = unsafe start + (height - 1) * byteCount
-                    unsafe metrics.fold(left, left + byteCount, into: left)
-                }
-            }
-            unsafe target.copyMemory(from: start, byteCount: byteCount)
-        }
     }
 }

@@ -19,9 +19,11 @@ package final class WorkerEngine: RoleEngine {
     /// Of the coordinator's name, until it is answered.
     private var lookup: NameLookup?
     private var run: WorkerRunEngine?
+    /// The one that the node on the bench belongs to.
+    private var benchRun: WorkerRunEngine?
     private var events: [WorkerEvent] = []
-    /// The step that is being computed, and its next node.
-    private var computing: (step: Step, node: Int)?
+    /// The node that is computed next.
+    private var computing: (step: Step, node: LeafRange)?
     /// When the last node was done, in nanoseconds.
     private var waitingSince: UInt64 = 0
 
@@ -56,7 +58,7 @@ package final class WorkerEngine: RoleEngine {
         case (.held(let address, let leaves), .shard(let shard)) where address.shard == shard:
             let isHeld = try wire.leafBits(message, header, leafCount: leaves.leafCount)
             return (.held(address, leaves: leaves, isHeld: isHeld), header)
-        case (.datasetPart(let part), .dataset):
+        case (.datasetPart(let part), .coordinatorData):
             if isOurs {
                 try wire.verify(message, header, byteCount: Int(part.byteCount))
             }
@@ -71,15 +73,14 @@ package final class WorkerEngine: RoleEngine {
     package var isBusy: Bool { computing != nil && !bench.isBusy }
 
     package func work() {
-        guard let run, let (step, index) = computing else { return }
-        let nodes = run.nodes(of: step)
-        computing = index + 1 < nodes.count ? (step, index + 1) : nil
-        let node = nodes[index]
+        guard let run, let (step, node) = computing else { return }
+        computing = nil
         let done = WorkerEvent.nodeComputed(run.duty.order.run, step, node)
         if run.expectedMilliseconds(of: node) < RoleLimits.longWorkMilliseconds {
             run.compute(node, of: step)
             events.append(done)
         } else {
+            benchRun = run
             bench.start(
                 "node",
                 Job {
@@ -92,7 +93,16 @@ package final class WorkerEngine: RoleEngine {
 
     package func nextEvent() -> WorkerEvent? {
         if !events.isEmpty { return events.removeFirst() }
-        return lookup.flatMap(answer) ?? bench.takeAnswer()
+        return lookup.flatMap(answer) ?? takeAnswer()
+    }
+
+    /// What the bench has done. A node of a run that this worker has let go of meanwhile is none of the current
+    /// run's, though that may be the same one, joined again.
+    private func takeAnswer() -> WorkerEvent? {
+        guard let answer = bench.takeAnswer() else { return nil }
+        guard case .nodeComputed = answer else { return answer }
+        defer { benchRun = nil }
+        return benchRun === run ? answer : nil
     }
 
     private func answer(_ lookup: NameLookup) -> WorkerEvent? {
@@ -123,20 +133,20 @@ package final class WorkerEngine: RoleEngine {
         over network: any Transport
     ) throws {
         switch action {
-        case .compute(let step):
-            run?.begin(step)
-            computing = (step, 0)
+        case .compute(let step, let node): computing = (step, node)
         case .push(let address, let node):
             if let message = run?.push(node, of: address.step, to: address.shard) {
                 _ = try network.send(message, to: .shard(address.shard))
             }
         case .keepWeights(let shard, let step): run?.keep(&inHand, shard, step)
-        case .adopt(let step):
-            computing = nil
-            run?.adopt(step)
+        case .adopt(let step): run?.adopt(step)
         case .inquire(let address, let leaves):
             try send(
                 .inquiry(address, leaves: leaves), machine, to: .shard(address.shard), network)
+        case .requestWeights(let address, let wanted):
+            try send(
+                .weightsRequest(address, wanted: wanted), machine, to: .shard(address.shard),
+                network)
         case .reconnect(let shard):
             if let run { try connect(shard, run, network) }
         case .send(let number, let status):
@@ -147,15 +157,16 @@ package final class WorkerEngine: RoleEngine {
         case .findDataset(let description): find(description)
         case .connectDataset(let endpoint):
             try network.connect(
-                .dataset, to: endpoint,
+                .coordinatorData, to: endpoint,
                 maximumFrameByteCount: Limits.maximumPartFrameByteCount)
         case .requestPart(let part):
-            try send(.datasetRequest(part), machine, to: .dataset, network)
+            try send(.datasetRequest(part), machine, to: .coordinatorData, network)
         case .storePart(let part): data.store(inHand, part)
         case .verifyDataset:
-            network.disconnect(.dataset)
+            network.disconnect(.coordinatorData)
             verify()
         case .beginRun(let duty): begin(duty, for: machine, network)
+        case .changeView(let duty): run?.duty = duty
         case .endRun: endRun(network)
         case .notice(let text): notice(text)
         }

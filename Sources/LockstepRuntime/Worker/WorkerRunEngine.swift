@@ -6,7 +6,8 @@ import ZeroMQ
 
 /// A worker's floats in one run: weights, gradients on their way, and the slices that have come.
 final class WorkerRunEngine {
-    let duty: WorkDuty
+    /// The newest of this run and generation.
+    var duty: WorkDuty
     let plan: ShardPlan
     private let schedule: RunSchedule
     private let incarnation: Incarnation
@@ -17,12 +18,10 @@ final class WorkerRunEngine {
     private let sampleOrder: SampleOrder
     private var indices: [UInt32]
     private var epoch = -1
-    private let fullNodes: [LeafRange]
-    private let lastNodes: [LeafRange]
     private let threadCount: Int
     /// By node of the current step: what was computed and may be pushed again.
     private var computed: [(node: LeafRange, gradient: InFlight<GradientBuffer>)] = []
-    private var currentStep: Step = 0
+    private var currentStep: Step?
     private var spare: [InFlight<GradientBuffer>] = []
     /// By (shard, step modulo 2).
     private let kept: [MessageSlot]
@@ -47,20 +46,11 @@ final class WorkerRunEngine {
         sampleOrder = SampleOrder(seed: configuration.seed, count: schedule.exampleCount)
         indices = [UInt32](repeating: 0, count: schedule.exampleCount)
         kept = plan.slices.indices.flatMap { _ in [MessageSlot(), MessageSlot()] }
-        fullNodes = ReductionTree(leafCount: schedule.leafCounts.full)
-            .maximalNodes(covering: duty.leaves)
-        lastNodes = ReductionTree(leafCount: schedule.leafCounts.last)
-            .maximalNodes(covering: duty.lastLeaves)
     }
 
     /// The largest frame that a server of this run sends.
     var maximumFrameByteCount: Int {
         max(plan.largestWeightsFrameByteCount, Limits.maximumPartFrameByteCount)
-    }
-
-    /// The nodes that this worker computes in a step, ascending.
-    func nodes(of step: Step) -> [LeafRange] {
-        schedule.epochEnds(after: step) ? lastNodes : fullNodes
     }
 
     /// What a node may take: a generous guess, on a slow core.
@@ -73,7 +63,7 @@ final class WorkerRunEngine {
     private static let operationsPerMillisecond = 10_000_000
 
     /// The gradients of the last step are no longer needed.
-    func begin(_ step: Step) {
+    private func begin(_ step: Step) {
         for (_, gradient) in computed { spare.append(gradient) }
         computed.removeAll(keepingCapacity: true)
         currentStep = step
@@ -85,6 +75,7 @@ final class WorkerRunEngine {
     }
 
     func compute(_ node: LeafRange, of step: Step) {
+        if step != currentStep { begin(step) }
         let gradient = takeSpare()
         let batch = schedule.examples(of: step)
         let first = batch.lowerBound + node.firstLeaf * schedule.microBatch

@@ -352,7 +352,7 @@ struct Attack: Sendable {
                 as [(UInt32, UInt32)]
             {
                 let address = target.address(step, shard: shard, run: run)
-                contents += [.stepReport(address), .weights(address)]
+                contents += [.stepReport(address, elapsed: 0), .weights(address)]
                 for range in leaves {
                     contents += [
                         .push(address, node: range), .inquiry(address, leaves: range),
