@@ -31,6 +31,8 @@ struct FaultPlan {
 
     init(_ scenario: Scenario) { self.scenario = scenario }
 
+    mutating func lasts(until end: Microseconds) { lastsUntil = max(lastsUntil, end) }
+
     var isEnough: Bool { count >= Scenario.minimumFaults }
 
     /// What happens to a frame.

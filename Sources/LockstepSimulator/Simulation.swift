@@ -179,6 +179,8 @@ package final class Simulation {
         }
         let slowness = time.now < faults.slowReportingUntil ? faults.reportingSlowness : 0
         recordedAt = max(recordedAt, time.now) + UInt64(cost + slowness)
+        // What was posted while the recorder was slow may wait until after that.
+        if slowness > 0 { faults.lasts(until: recordedAt) }
         events.add(.record, at: recordedAt)
     }
 
