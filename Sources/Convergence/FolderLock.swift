@@ -60,7 +60,7 @@ package struct FolderInUse: Error, Equatable, CustomStringConvertible {
     package let holder: String?
 
     package var description: String {
-        "\(path) is in use: another process is at work there (\(holder ?? "which one is not known")); "
-            + "wait until it has ended, or choose another place"
+        "\(path) is in use by another process (\(holder ?? "unknown")); wait until it has finished, or "
+            + "choose another place"
     }
 }

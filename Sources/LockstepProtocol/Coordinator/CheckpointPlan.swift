@@ -42,7 +42,7 @@ struct CheckpointPlan: Sendable {
     }
 
     /// The next checkpoint is wanted at once.
-    mutating func hurry(now: Instant) { isHurried = true }
+    mutating func hurry() { isHurried = true }
 
     /// - Parameters:
     ///   - step: the step that every shard has reached.

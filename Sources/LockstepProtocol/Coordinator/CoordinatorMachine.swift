@@ -258,7 +258,7 @@ package struct CoordinatorMachine: RoleMachine {
         if case .running(var run) = state, plan.checkpointMilliseconds > 0, stop == nil {
             // A checkpoint first, so that nothing is lost; a second time it is not waited for.
             stop = Stop(reason: reason, since: now, held: run.checkpoints.held)
-            run.wantCheckpointNow(now: now)
+            run.wantCheckpointNow()
             state = .running(run)
             return advance(now: now, into: &actions)
         }

@@ -308,7 +308,7 @@ struct CoordinatorRun: Sendable {
         }
     }
 
-    mutating func wantCheckpointNow(now: Instant) { checkpoints.hurry(now: now) }
+    mutating func wantCheckpointNow() { checkpoints.hurry() }
 
     mutating func noteCheckpoint(of shard: ShardIndex, _ progress: ServerProgress) {
         checkpoints.note(progress, of: shard)

@@ -12,7 +12,6 @@ struct ServerRun: Sendable {
     private var reports: ReportOutbox
     /// Steps whose weights are kept for the coordinator, ascending.
     private var snapshots: [Step] = []
-    private var snapshotsHeld: Step
     /// The step whose whole state is kept, or will be.
     private var checkpoint: Step?
     private var ties: [WorkerTie]
@@ -46,7 +45,6 @@ struct ServerRun: Sendable {
         coverage = NodeCoverage(maximumLeafCount: max(leafCounts.full, leafCounts.last))
         coverage.begin(leafCount: schedule.leafCount(of: step))
         reports = ReportOutbox(from: step, reportByteCount: reportByteCount, now: now)
-        snapshotsHeld = step
         gatheringSince = now
         keptAt = now
         ties = []
