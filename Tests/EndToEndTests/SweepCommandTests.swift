@@ -144,7 +144,7 @@ extension EndToEndTests {
                 })
             let second = try start("busy").end()
             #expect(second.status == 75)
-            #expect(second.message.contains("another process is at work"), "\(second.message)")
+            #expect(second.message.contains("is in use by another process"), "\(second.message)")
             first.send(SIGINT)
             #expect(first.end().status == 130)
         }
