@@ -125,8 +125,9 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "TestSupport", "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets",
-                "Convergence", "Hashing", "ZeroMQ", "lockstep",
+                "TestSupport", "LockstepProtocol", "LockstepRuntime", "LockstepSimulator",
+                "NeuralNetwork", "TrainingPlan", "Datasets", "Convergence", "Hashing", "ZeroMQ",
+                "lockstep",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -11,6 +11,7 @@
 typedef float float16 __attribute__((ext_vector_type(16)));
 typedef float float64 __attribute__((ext_vector_type(64)));
 typedef uint32_t uint32x16 __attribute__((ext_vector_type(16)));
+typedef uint64_t uint64x8 __attribute__((ext_vector_type(8)));
 
 // The same vectors wherever they lie: memory need not be aligned beyond a byte.
 typedef float unaligned_float16 __attribute__((ext_vector_type(16), aligned(1), may_alias));
@@ -119,6 +120,18 @@ VECTOR_INLINE float16 vector_from_bits(uint32x16 bits) {
     float16 x;
     memcpy(&x, &bits, sizeof x);
     return x;
+}
+
+// The bits of the lanes 0, 2, 4, …, and of the lanes 1, 3, 5, …, each as a 64-bit number.
+VECTOR_INLINE uint64x8 vector_even_bits(float16 x) {
+    uint64x8 pairs;
+    memcpy(&pairs, &x, sizeof pairs);
+    return pairs & 0xffffffff;
+}
+VECTOR_INLINE uint64x8 vector_odd_bits(float16 x) {
+    uint64x8 pairs;
+    memcpy(&pairs, &x, sizeof pairs);
+    return pairs >> 32;
 }
 
 // Asks for the lines of `count` bytes that are read soon.

@@ -244,6 +244,7 @@ extension StepRecord {
             line.add(CodingKeys.batchGradientNorms, batchGradientNorms)
         }
         line.add(CodingKeys.saturation, saturation)
+        if let weightsDigest { line.add(CodingKeys.weightsDigest, weightsDigest) }
     }
 }
 

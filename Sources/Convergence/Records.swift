@@ -97,10 +97,14 @@ package struct StepRecord: Decodable, Equatable, Sendable {
     @MeasuredByLayerIfAtAll package var batchGradientNorms: [Float]
     /// Share of saturated units of each layer, from input to output.
     @MeasuredByLayer package var saturation: [Float]
+    /// Of the weights after the update: a sum over them that every placement comes to, in hexadecimal. Nil where the
+    /// log has none.
+    package var weightsDigest: String?
 
     package init(
         step: Int, epoch: Int, loss: Float, accuracy: Float, learningRate: Double,
-        gradientNorms: [Float], batchGradientNorms: [Float] = [], saturation: [Float]
+        gradientNorms: [Float], batchGradientNorms: [Float] = [], saturation: [Float],
+        weightsDigest: String? = nil
     ) {
         self.step = step
         self.epoch = epoch
@@ -110,6 +114,7 @@ package struct StepRecord: Decodable, Equatable, Sendable {
         self.gradientNorms = gradientNorms
         self.batchGradientNorms = batchGradientNorms
         self.saturation = saturation
+        self.weightsDigest = weightsDigest
     }
 
     package enum CodingKeys: String, CodingKey {
@@ -118,6 +123,7 @@ package struct StepRecord: Decodable, Equatable, Sendable {
         case gradientNorms = "gradient_norms"
         case batchGradientNorms = "batch_gradient_norms"
         case saturation
+        case weightsDigest = "weights_digest"
     }
 }
 

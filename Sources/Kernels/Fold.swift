@@ -74,3 +74,35 @@ package func checksum(_ bytes: UnsafeRawPointer, _ count: Int) -> UInt64 {
     }
     return UInt64(high) << 32 | UInt64(low)
 }
+
+/// A 64-bit digest of `count` floats that stand from place `first` on in a longer vector: the sum of each
+/// float's bits, as a number, times 1 + place × c, modulo 2⁶⁴. So the digests of a vector's parts add up to that
+/// of the whole, however it was cut. A change of one float always changes it, and so do two floats that change
+/// places.
+@inline(never)
+package func digest(_ values: UnsafeRawPointer, _ count: Int, _ first: Int) -> UInt64 {
+    var (even, odd) = (SIMD8<UInt64>(repeating: 0), SIMD8<UInt64>(repeating: 0))
+    var (evenSums, oddSums) = (even, odd)
+    var i = 0
+    while i < count {
+        let x = unsafe vector_load_first(values + i &* 4, count &- i)
+        even = even &+ vector_even_bits(x)
+        odd = odd &+ vector_odd_bits(x)
+        evenSums = evenSums &+ even
+        oddSums = oddSums &+ odd
+        i &+= 16
+    }
+    // Line k of n is in the sums of sums n − k times.
+    let lines = UInt64(truncatingIfNeeded: i / 16)
+    var (sum, weighted) = (0 as UInt64, 0 as UInt64)
+    for lane in 0..<8 {
+        let place = UInt64(truncatingIfNeeded: 2 &* lane)
+        sum = sum &+ even[lane] &+ odd[lane]
+        weighted =
+            weighted
+            &+ 16 &* (lines &* (even[lane] &+ odd[lane]) &- evenSums[lane] &- oddSums[lane])
+            &+ place &* even[lane] &+ (place &+ 1) &* odd[lane]
+    }
+    let start = UInt64(truncatingIfNeeded: first)
+    return sum &+ 0x9e37_79b9_7f4a_7c15 &* (weighted &+ start &* sum)
+}

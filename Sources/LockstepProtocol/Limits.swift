@@ -62,6 +62,9 @@ package enum Limits {
     package static let shortestProbationMilliseconds = 500
     package static let longestProbationMilliseconds = 60_000
 
+    /// Workers that are asked for a node on which others disagree.
+    package static let maximumVotes = 16
+
     /// A server that is started again at once has its place; then the shards are cut anew for those that are left.
     package static let replacementMilliseconds = 3_000
     /// After Ctrl-C a checkpoint is waited for so long.
@@ -121,6 +124,7 @@ package enum Limits {
     /// A squared norm for each row, and there are no more rows than parameters.
     package static let maximumReportByteCount =
         SettingLimits.maximumParameterCount * 4 + maximumMetricsByteCount
+        + ShardPlan.digestByteCount
     /// A shard of the largest network with a bit for each row, which has a float at least, and its metrics.
     package static let maximumDataPayloadByteCount =
         SettingLimits.maximumParameterCount * 4 + SettingLimits.maximumParameterCount / 8

@@ -23,6 +23,8 @@ package final class LocalEngine {
     private let rows: GradientRows
     /// Of the sum of the step that was measured last, by row.
     private let squaredNorms: FloatBuffer
+    /// Of the weights after the step that was measured last, as far as it is done.
+    private let digest = Atomic<UInt64>(0)
     /// Weights of the newest step.
     package let weights: FloatBuffer
     /// The step that is computed again from: the first of the epoch, or of this engine.
@@ -73,9 +75,12 @@ package final class LocalEngine {
     /// The squared norm of the gradient's sum, by layer, of the step that was measured last.
     package var squaredGradientNorms: [Double] { rows.layerSums(squaredNorms) }
 
+    /// Of the weights after the step that was measured last.
+    package var weightsDigest: UInt64 { digest.load(ordering: .relaxed) }
+
     /// Does a step; steps are done in order, from 0 or from the checkpoint's.
     ///
-    /// - Parameter isMeasured: whether the gradient's norms are wanted.
+    /// - Parameter isMeasured: whether the gradient's norms and the digest of the weights are wanted.
     /// - Returns: nil, or what was not finite; the weights are then those of `step`.
     package func advance(_ step: Step, isMeasured: Bool = true) -> String? {
         if savedStep == nil || schedule.examples(of: step).lowerBound == 0 {
@@ -91,6 +96,7 @@ package final class LocalEngine {
     private func apply(_ step: Step, isMeasured: Bool) {
         let batch = schedule.examples(of: step)
         engine.load(weights)
+        digest.store(0, ordering: .relaxed)
         unsafe indices.withUnsafeBufferPointer { indices in
             unsafe engine.compute(UnsafeBufferPointer(rebasing: indices[batch]), into: gradient) {
                 part, sums in
@@ -103,6 +109,10 @@ package final class LocalEngine {
                 if isMeasured {
                     let first = rows.rows(of: part).lowerBound
                     unsafe rows.measure(part, sums, kernels, into: squaredNorms.pointer + first)
+                    digest.wrappingAdd(
+                        unsafe kernels.digest(
+                            of: target, count: part.count, from: part.lowerBound),
+                        ordering: .relaxed)
                 }
             }
         }

@@ -71,7 +71,8 @@ final class LocalTrainer {
             }
             var now = SystemClock.nanoseconds
             try recorder.committed(
-                step, engine.metrics, squaredGradientNorms: engine.squaredGradientNorms,
+                step, engine.metrics, weightsDigest: engine.weightsDigest,
+                squaredGradientNorms: engine.squaredGradientNorms,
                 seconds: Double(now - start - evaluationNanoseconds) / 1e9)
             if schedule.evaluationFollows(step) {
                 let reachedTarget = try recorder.evaluate(engine.weights, of: step.next)

@@ -102,12 +102,13 @@ final class RunRecorder {
     /// A step has been committed.
     ///
     /// - Parameters:
+    ///   - weightsDigest: of the weights after the step.
     ///   - squaredGradientNorms: of the gradient's sum over the global batch, by layer; asked for where the step
     ///     is logged.
     ///   - seconds: training time since this recorder was made.
     func committed(
-        _ step: Step, _ metrics: StepMetrics, squaredGradientNorms: @autoclosure () -> [Double],
-        seconds: Double
+        _ step: Step, _ metrics: StepMetrics, weightsDigest: UInt64,
+        squaredGradientNorms: @autoclosure () -> [Double], seconds: Double
     ) throws(FileError) {
         let examples = schedule.examples(of: step).count
         lastStep = step.next
@@ -116,7 +117,9 @@ final class RunRecorder {
         state.epochLossSum += Double(metrics.lossSum)
         state.epochCorrectCount += metrics.correctCount
         state.epochExamples += examples
-        if logs(step) { try add(.step(record(of: step, metrics, squaredGradientNorms()))) }
+        if logs(step) {
+            try add(.step(record(of: step, metrics, weightsDigest, squaredGradientNorms())))
+        }
         if seconds - lastProgressSeconds >= Self.progressIntervalSeconds {
             lastProgressSeconds = seconds
             observer.progress(progress(after: step))
@@ -124,7 +127,8 @@ final class RunRecorder {
     }
 
     private func record(
-        of step: Step, _ metrics: StepMetrics, _ squaredGradientNorms: [Double]
+        of step: Step, _ metrics: StepMetrics, _ weightsDigest: UInt64,
+        _ squaredGradientNorms: [Double]
     ) -> StepRecord {
         let examples = schedule.examples(of: step).count
         let leaves = Float(schedule.leafCount(of: step))
@@ -143,7 +147,7 @@ final class RunRecorder {
             },
             saturation: zip(metrics.saturatedCounts, widths).map { count, width in
                 Float(count) / Float(examples * width)
-            })
+            }, weightsDigest: String(hexadecimal: weightsDigest))
     }
 
     private func progress(after step: Step) -> RunProgress {

@@ -70,12 +70,15 @@ package struct SessionRequest: Sendable {
     /// With fewer workers a run that has begun waits.
     package var minimumWorkers: Int
     package var maximumWorkers: Int
+    /// The share of steps that are audited, where there are two workers.
+    package var audits: AuditRate
 
     package init(
         runs: [PlannedRun], dataset: Dataset, placement: Placement, kernels: KernelVariant,
         waitTimeoutMilliseconds: Int, minimumWorkers: Int = 1,
-        maximumWorkers: Int = Limits.maximumWorkers
+        maximumWorkers: Int = Limits.maximumWorkers, audits: AuditRate = .none
     ) {
+        self.audits = audits
         self.minimumWorkers = minimumWorkers
         self.maximumWorkers = maximumWorkers
         self.runs = runs

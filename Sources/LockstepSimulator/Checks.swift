@@ -12,6 +12,8 @@ struct Checks {
     private var slots: [[Int: LeafRange]]
     /// When shard 0 began to apply each step, over all runs.
     private var stepTimes: [Microseconds] = []
+    /// Also one that is computed again.
+    private var lastStepBegan: Microseconds?
     private var faultsEnded: Microseconds?
     private var newest: (run: Int, step: Step) = (-1, 0)
     private var outstandingReports = 0
@@ -54,9 +56,10 @@ struct Checks {
     ) {
         // After a server or the coordinator was lost steps are computed again.
         faultsBeginNow = false
+        checkPause(before: step, at: now, losses: faults.losses)
+        lastStepBegan = now
         guard (run, step) > newest else { return }
         newest = (run, step)
-        checkPause(before: step, at: now, losses: faults.losses)
         stepTimes.append(now)
         if stepTimes.count <= Scenario.quietSteps, workersInView.count < scenario.workers {
             allBegan = false
@@ -72,7 +75,7 @@ struct Checks {
     /// A worker that is lost is not waited for until its lease ends. After several losses that may be longer: leaves
     /// may go to one after the other of those who are gone.
     private mutating func checkPause(before step: Step, at now: Microseconds, losses: Int) {
-        guard let last = stepTimes.last, step > 0, losses <= Self.fewLosses,
+        guard let last = lastStepBegan, step > 0, losses <= Self.fewLosses,
             now - last > .milliseconds(Self.longestStepMilliseconds)
         else { return }
         problem("step \(step) began \((now - last) / 1_000) ms after the one before")
@@ -112,7 +115,8 @@ struct Checks {
                 problem("step \(step) was applied with \(leafCount) leaves")
             }
             slots[process] = [:]
-        case .sendWeights, .sendReport, .keepSnapshot, .forgetSnapshot, .sendHeld, .sendPart,
+        case .compare, .sendWeights, .sendReport, .keepSnapshot, .forgetSnapshot, .sendHeld,
+            .sendPart,
             .keepState, .forgetState, .connectCheckpoint, .requestState, .storeState, .adoptState,
             .send, .endRun, .notice:
             break
@@ -142,7 +146,7 @@ struct Checks {
         case .notice(.entered(let member, _)):
             viewChangedAt = now
             workersInView.insert(member.incarnation)
-        case .notice(.left(let member, _)):
+        case .notice(.left(let member, _)), .notice(.expelled(let member, _)):
             viewChangedAt = now
             workersInView.remove(member.incarnation)
         case .keepReport: outstandingReports += 1
@@ -170,7 +174,11 @@ struct Checks {
             if let end = process.end {
                 // One that is started again may find that the session is over.
                 let isLate = process.wasRestarted && end.exitCode == .unavailable
-                if end.exitCode != .success, !isLate {
+                // One that was expelled may not have heard of it before the end.
+                let isExpelled =
+                    index == scenario.wrongProcess
+                    && (end.exitCode == .internalError || end.exitCode == .lostPeer)
+                if end.exitCode != .success, !isLate, !isExpelled {
                     problem(
                         "process \(index) ended with code \(end.exitCode.rawValue): \(end.text)")
                 }

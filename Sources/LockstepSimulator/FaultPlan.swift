@@ -97,7 +97,9 @@ struct FaultPlan {
                 default: worker(simulation)
                 }
             let process = simulation.processes[victim]
-            guard !process.isDead, process.end == nil, returns[victim] == nil else { return }
+            guard !process.isDead, process.end == nil, returns[victim] == nil,
+                victim != scenario.wrongProcess
+            else { return }
             losses += 1
             simulation.kill(victim, until: end)
             lastsUntil = max(lastsUntil, end + Self.joiningMicroseconds)
@@ -105,7 +107,9 @@ struct FaultPlan {
         case .leave:
             let worker = self.worker(simulation)
             let process = simulation.processes[worker]
-            guard !process.isDead, process.end == nil, returns[worker] == nil else { return }
+            guard !process.isDead, process.end == nil, returns[worker] == nil,
+                worker != scenario.wrongProcess
+            else { return }
             losses += 1
             returns[worker] = end
             simulation.interrupt(worker)

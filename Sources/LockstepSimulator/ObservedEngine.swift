@@ -1,6 +1,7 @@
 package import Convergence
 package import LockstepProtocol
 package import LockstepRuntime
+package import TrainingPlan
 package import ZeroMQ
 
 /// A role's engine under observation. Tests distort what it does, to see that the checks find it out.
@@ -12,6 +13,8 @@ package final class ObservedEngine<Base: RoleEngine>: RoleEngine {
     /// Sees what is done, with the message that was received last.
     private let observe: (Machine.Action, Machine, Machine.Inbound?) -> Void
     private var lastInbound: Machine.Inbound?
+    /// What it sends is wrong from this step on, if it is a worker that computes wrongly.
+    private var wrongSums: (firstStep: Step, wire: Wire)?
 
     init(
         _ base: Base, _ distortion: Distortion<Machine>,
@@ -37,6 +40,11 @@ package final class ObservedEngine<Base: RoleEngine>: RoleEngine {
         _ action: Machine.Action, for machine: Machine, _ inHand: inout Message,
         over network: any Transport
     ) throws {
+        let network =
+            wrongSums.map {
+                WrongSums(
+                    network, from: $0.firstStep, inputs: SimulatedModel.shape.pixels, $0.wire)
+            } ?? network
         guard let distort = distortion.actions else {
             observe(action, machine, lastInbound)
             return try base.perform(action, for: machine, &inHand, over: network)
@@ -45,6 +53,11 @@ package final class ObservedEngine<Base: RoleEngine>: RoleEngine {
             observe(action, machine, lastInbound)
             try base.perform(action, for: machine, &inHand, over: network)
         }
+    }
+
+    /// From a step on, every sum that it sends has a wrong bit.
+    package func computesWrongly(from firstStep: Step, _ wire: Wire) {
+        wrongSums = (firstStep, wire)
     }
 
     package func nextEvent() -> Machine.Event? { base.nextEvent() }

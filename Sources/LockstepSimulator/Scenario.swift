@@ -1,3 +1,4 @@
+import LockstepProtocol
 package import TrainingPlan
 
 /// What one seed simulates: a cluster, what it trains, and which faults befall it.
@@ -23,6 +24,9 @@ package struct Scenario: Sendable {
     /// Whether frames are lost, repeated and late while members join, and while they leave.
     let joinsAmongFaults: Bool
     let leavesAmongFaults: Bool
+    let audits: AuditRate
+    /// The worker whose sums are wrong from a step on, if there is one.
+    let wrongWorker: (worker: Int, firstStep: Step)?
 
     enum FaultKind: CaseIterable, Sendable {
         case reset, partition, clog, pause, clockJump, slowReporting
@@ -71,7 +75,23 @@ package struct Scenario: Sendable {
         checkpointMilliseconds = random.element(of: [0, 2, 5, 10, 20, 100])
         let all = FaultKind.allCases
         kinds = random.oneIn(2) ? all : [random.element(of: all), random.element(of: all)]
+        let isWrong = workers > 2 && random.oneIn(3)
+        wrongWorker =
+            isWrong
+            ? (
+                random.int(0...workers - 1),
+                Step(random.int(Self.quietSteps...Self.minimumSteps / 2))
+            )
+            : nil
+        let rates: [UInt32] = [0, 0, 0, 20_000, 300_000, 1_000_000]
+        audits = AuditRate(millionths: isWrong ? 1_000_000 : random.element(of: rates))
     }
+
+    /// Two look at each other's sums; one alone could do as it likes.
+    var minimumWorkers: Int { wrongWorker == nil ? 1 : 2 }
+
+    /// Its place among the processes.
+    var wrongProcess: Int? { wrongWorker.map { 1 + servers + $0.worker } }
 
     package var stepCount: Int {
         runs.reduce(0) { sum, run in

@@ -139,9 +139,10 @@ struct SimulatedCluster {
                     dataset: Self.dataset,
                     dataEndpoint: SimulatedNetwork.endpoint(of: 0, isControl: false),
                     runs: runs, startingWorkers: scenario.workers,
-                    servers: scenario.servers, waitTimeoutMilliseconds: 60_000,
-                    firstSteps: firstSteps,
-                    checkpointMilliseconds: scenario.checkpointMilliseconds))
+                    minimumWorkers: scenario.minimumWorkers, servers: scenario.servers,
+                    waitTimeoutMilliseconds: 60_000, firstSteps: firstSteps,
+                    checkpointMilliseconds: scenario.checkpointMilliseconds,
+                    audits: scenario.audits))
             let engine = CoordinatorEngine(
                 wire: Self.wire, runs: runs, reporting: simulation.reporting,
                 datasetPart: { [UInt8](repeating: 7, count: Int($0.byteCount)) },
@@ -207,18 +208,24 @@ struct SimulatedCluster {
         observe: @escaping (Base.Machine.Action, Base.Machine, Base.Machine.Inbound?) -> Void
     ) {
         let process = processes.count
+        let wrong = simulation.scenario.wrongWorker
+        let isWrong = process == simulation.scenario.wrongProcess
         let transport = SimulatedTransport(process, simulation.network)
         let clock = SimulatedClock(
             simulation.time, offset: .milliseconds(1_000 * (process + 1)))
         processes.append(
-            SimulatedRole(transport, clock) {
+            SimulatedRole(transport, clock) { [unowned simulation] in
                 if process > 0 {
                     transport.connect(
                         .coordinator, to: SimulatedNetwork.endpoint(of: 0, isControl: true),
                         maximumFrameByteCount: 0)
                 }
                 let (machine, engine) = make()
-                return (machine, ObservedEngine(engine, distortion, observe: observe))
+                let observed = ObservedEngine(engine, distortion, observe: observe)
+                if isWrong, !simulation.isMended, let wrong {
+                    observed.computesWrongly(from: wrong.firstStep, Self.wire)
+                }
+                return (machine, observed)
             })
     }
 }

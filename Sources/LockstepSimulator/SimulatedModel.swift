@@ -41,6 +41,7 @@ package enum SimulatedModel {
         /// Of each step.
         package let metrics: [StepMetrics]
         package let squaredNorms: [[Double]]
+        package let digests: [UInt64]
         /// The bits of the weights of each step, the first ones included.
         package let weights: [[UInt32]]
     }
@@ -69,6 +70,7 @@ package enum SimulatedModel {
             configuration, schedule, examples: examples, kernels: KernelSet(.baseline), team: team)
         var metrics: [StepMetrics] = []
         var squaredNorms: [[Double]] = []
+        var digests: [UInt64] = []
         var weights = [bits(engine.weights)]
         for step in 0..<schedule.totalSteps {
             guard engine.advance(Step(step)) == nil else {
@@ -76,9 +78,11 @@ package enum SimulatedModel {
             }
             metrics.append(engine.metrics)
             squaredNorms.append(engine.squaredGradientNorms)
+            digests.append(engine.weightsDigest)
             weights.append(bits(engine.weights))
         }
-        return Reference(metrics: metrics, squaredNorms: squaredNorms, weights: weights)
+        return Reference(
+            metrics: metrics, squaredNorms: squaredNorms, digests: digests, weights: weights)
     }
 
     static func bits(_ weights: FloatBuffer) -> [UInt32] { weights.array.map(\.bitPattern) }

@@ -146,6 +146,9 @@ package final class SimulatedReporting: Reporting {
         if rows.layerSums(report.squaredNorms) != reference.squaredNorms[step.index] {
             problem("the gradient's norms of step \(step) are not those of the single process")
         }
+        if report.digest != reference.digests[step.index] {
+            problem("the digest of step \(step) is not that of the single process")
+        }
     }
 
     private func compare(_ weights: FloatBuffer, of step: Step, _ what: String) {

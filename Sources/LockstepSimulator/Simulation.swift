@@ -40,6 +40,8 @@ package final class Simulation {
     private var events = EventQueue<Event>()
     private var recordedAt: Microseconds = 0
     private var nextNonce: UInt64 = 1
+    /// The worker that computed wrongly was expelled, and a sound machine takes its place.
+    private(set) var isMended = false
 
     /// A run that takes longer has stopped for good: faults cost some seconds each.
     private static let longest = Microseconds.milliseconds(400_000)
@@ -124,6 +126,10 @@ package final class Simulation {
         if let end = process.end {
             trace?.event(index, "ends with code \(end.exitCode.rawValue): \(end.text)")
             network.close(index)
+            if index == scenario.wrongProcess, end.exitCode == .internalError {
+                isMended = true
+                events.add(.restart(index), at: time.now + Self.mendingMicroseconds)
+            }
             if let at = faults.takeReturn(of: index) {
                 events.add(.restart(index), at: max(at, time.now))
             }
@@ -167,6 +173,7 @@ package final class Simulation {
         return nextNonce
     }
 
+    private static let mendingMicroseconds: Microseconds = 50_000
     private static let nodeMicroseconds = 180...220
     private static let turnMicroseconds: Microseconds = 10
 

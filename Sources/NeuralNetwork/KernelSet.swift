@@ -109,6 +109,7 @@ package struct KernelVariantError: Error, CustomStringConvertible {
     package let copyFloats: @Sendable (UnsafeRawPointer, UnsafeMutableRawPointer, Int) -> Void
     package let squaredNorm: @Sendable (UnsafeRawPointer, Int) -> Float
     package let checksum: @Sendable (UnsafeRawPointer, Int) -> UInt64
+    package let digest: @Sendable (UnsafeRawPointer, Int, Int) -> UInt64
     package let adam:
         @Sendable (
             Int, UnsafeRawPointer, Float, Float, Float, Floats, UnsafeMutableRawPointer,
@@ -159,6 +160,7 @@ extension KernelSet {
                 copyFloats: Kernels.copyFloats,
                 squaredNorm: Kernels.squaredNorm,
                 checksum: Kernels.checksum,
+                digest: Kernels.digest,
                 adam: Kernels.adam,
                 gradientDescent: Kernels.gradientDescent,
                 momentum: Kernels.momentum)
@@ -192,6 +194,7 @@ extension KernelSet {
                     copyFloats: KernelsAVX2.copyFloats,
                     squaredNorm: KernelsAVX2.squaredNorm,
                     checksum: KernelsAVX2.checksum,
+                    digest: KernelsAVX2.digest,
                     adam: KernelsAVX2.adam,
                     gradientDescent: KernelsAVX2.gradientDescent,
                     momentum: KernelsAVX2.momentum)
@@ -224,6 +227,7 @@ extension KernelSet {
                     copyFloats: KernelsAVX512.copyFloats,
                     squaredNorm: KernelsAVX512.squaredNorm,
                     checksum: KernelsAVX512.checksum,
+                    digest: KernelsAVX512.digest,
                     adam: KernelsAVX512.adam,
                     gradientDescent: KernelsAVX512.gradientDescent,
                     momentum: KernelsAVX512.momentum)
@@ -244,6 +248,12 @@ extension KernelSet {
             }
         }
         return unsafe checksum(start, bytes.count)
+    }
+
+    /// The digest of weights that stand from place `first` on in the flat vector: parts add up, modulo 2⁶⁴, to
+    /// that of the whole.
+    package func digest(of weights: UnsafeRawPointer, count: Int, from first: Int) -> UInt64 {
+        unsafe digest(weights, count, first)
     }
 
     /// Asks for the entries of an example that are read soon.

@@ -51,6 +51,16 @@ extension ParameterLayout {
         }
     }
 
+    /// The float at `offset` by its tensor and its place in that, e.g. `layers.0.kernel[3, 17]`.
+    package func elementName(at offset: Int) -> String {
+        guard let tensor = tensors.first(where: { $0.range.contains(offset) }) else {
+            return "(outside)"
+        }
+        let (row, column) = (offset - tensor.range.lowerBound)
+            .quotientAndRemainder(dividingBy: tensor.shape.last ?? 1)
+        return tensor.name + (tensor.shape.count == 1 ? "[\(column)]" : "[\(row), \(column)]")
+    }
+
     /// The name of the tensor that holds the float at `offset`.
     package func tensorName(at offset: Int) -> String {
         tensors.first { $0.range.contains(offset) }?.name ?? "(outside)"

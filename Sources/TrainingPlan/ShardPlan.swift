@@ -95,11 +95,13 @@ extension ShardPlan {
         pushedSlices.maximumByteCount(shard.index)
     }
 
-    /// The payload of a shard's `stepCommitted`, in bytes: the metrics behind shard 0's pushes, then the
-    /// squared norm of each of the shard's rows.
+    /// The payload of a shard's `stepReport`, in bytes: the metrics behind shard 0's pushes, then the
+    /// squared norm of each of the shard's rows, then the digest of the shard's new weights.
     package func reportByteCount(of shard: ShardIndex) -> Int {
-        metricsByteCount(of: shard) + rows(of: shard).count * 4
+        metricsByteCount(of: shard) + rows(of: shard).count * 4 + Self.digestByteCount
     }
+
+    package static let digestByteCount = 8
 
     /// The part of a push or a report that is metrics, in bytes: 0 for all shards but the first.
     package func metricsByteCount(of shard: ShardIndex) -> Int {
@@ -112,7 +114,7 @@ extension ShardPlan {
     /// The largest `push` frame to any shard, in bytes.
     package var largestPushFrameByteCount: Int { largestFrame(maximumPushByteCount) }
 
-    /// The largest `stepCommitted` frame of any shard, in bytes.
+    /// The largest `stepReport` frame of any shard, in bytes.
     package var largestReportFrameByteCount: Int { largestFrame(reportByteCount) }
 
     private func largestFrame(_ payloadByteCount: (ShardIndex) -> Int) -> Int {

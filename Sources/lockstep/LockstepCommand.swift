@@ -40,8 +40,8 @@ struct LockstepCommand: ParsableCommand {
         subcommands: [
             TrainCommand.self, CompareCommand.self, SweepCommand.self, CoordinatorCommand.self,
             ServerCommand.self, WorkerCommand.self, StatusCommand.self, ScaleCommand.self,
-            EvaluateCommand.self, ExportCommand.self,
-            ReportCommand.self, StudyCommand.self, DataCommand.self, SimulateCommand.self,
+            EvaluateCommand.self, ExportCommand.self, ReplayCommand.self, ReportCommand.self,
+            StudyCommand.self, DataCommand.self, SimulateCommand.self,
         ])
 
     private static var libraryVersion: String {

@@ -196,11 +196,19 @@ struct SessionOptions: ParsableArguments {
     @Flag(help: "Print one JSON object a run, as the last lines of standard output.")
     var json = false
 
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "The share of steps that two workers compute, to find machines that compute wrongly; "
+                + "default 0.", valueName: "share"))
+    var auditRate: String?
+
     @OptionGroup var checkpoints: CheckpointOptions
     @OptionGroup var role: RoleOptions
 
     var given: [SettingKey: String?] {
-        role.given.merging(checkpoints.given) { $1 }.merging([.data: data]) { $1 }
+        role.given.merging(checkpoints.given) { $1 }
+            .merging([.data: data, .auditRate: auditRate]) { $1 }
     }
 }
 

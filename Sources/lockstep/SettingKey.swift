@@ -24,14 +24,14 @@ struct SettingKey: Hashable, Sendable {
     static let waitTimeout = SettingKey("wait-timeout")
     static let checkpointSeconds = SettingKey("checkpoint-seconds")
     static let keepCheckpoints = SettingKey("keep-checkpoints")
+    static let auditRate = SettingKey("audit-rate")
     static let seeds = SettingKey("seeds")
 
     /// All that a file may hold, in the order in which a person reads them.
     static let all =
         RunConfiguration.Key.allCases.map { SettingKey($0) } + [
             seeds, workers, minWorkers, maxWorkers, threads, servers, data, waitTimeout,
-            checkpointSeconds,
-            keepCheckpoints,
+            checkpointSeconds, keepCheckpoints, auditRate,
         ]
 
     /// The settings that each configuration of a comparison has by its name, or that it varies.

@@ -16,7 +16,9 @@ extension Settings {
             (.workers, "\(placement.workers)"), (.threads, "\(placement.threads)"),
             (.servers, "\(placement.servers)"),
         ]
-        for key in [SettingKey.data, .waitTimeout, .checkpointSeconds, .keepCheckpoints] {
+        for key in [
+            SettingKey.data, .waitTimeout, .checkpointSeconds, .keepCheckpoints, .auditRate,
+        ] {
             if let given = self[key] { rows.append((key, given.text)) }
         }
         let hash = configuration.sha256(dataset: dataset)
@@ -37,7 +39,7 @@ extension Settings {
         for (key, value) in placement {
             rows.append((key, "\(value)", self[key]?.origin ?? "default"))
         }
-        for key in [SettingKey.data, .waitTimeout] {
+        for key in [SettingKey.data, .waitTimeout, .auditRate] {
             if let given = self[key] { rows.append((key, given.text, given.origin)) }
         }
         let checkpoints = [

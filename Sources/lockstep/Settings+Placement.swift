@@ -9,9 +9,13 @@ extension Settings {
 
     /// How processes and threads are laid out on this host.
     func placement() throws(UsageError) -> Placement {
-        Placement(
-            workers: try integer(.workers, in: 0...Limits.maximumWorkers, or: 2),
-            threads: try threads(), servers: try servers())
+        let workers = try integer(.workers, in: 0...Limits.maximumWorkers, or: 2)
+        if workers < 2, try auditRate() != .none, let given = self[.auditRate] {
+            throw UsageError(
+                given.place, "an audit takes two workers, and --workers is \(workers)",
+                "give --workers 2 or more")
+        }
+        return Placement(workers: workers, threads: try threads(), servers: try servers())
     }
 
     /// The placement of a coordinator's session, which begins with so many workers: they choose their threads
@@ -54,6 +58,17 @@ extension Settings {
                 "give for example 60")
         }
         return Int(seconds * 1_000)
+    }
+
+    /// Which share of the steps two workers compute.
+    func auditRate() throws(UsageError) -> AuditRate {
+        let share = try number(.auditRate, or: 0)
+        guard 0...1 ~= share else {
+            throw UsageError(
+                self[.auditRate]?.place ?? SettingKey.auditRate.flag,
+                "the share of steps that are audited lies between 0 and 1", "give for example 0.01")
+        }
+        return AuditRate(millionths: UInt32((share * 1e6).rounded()))
     }
 
     /// A day; whoever wants fewer says 0.

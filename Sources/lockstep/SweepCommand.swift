@@ -109,7 +109,7 @@ struct SweepCommand: ParsableCommand {
             let train = localCluster(session.role)
             sweep.cluster = Sweep.Cluster(
                 placement: placement, waitTimeoutMilliseconds: waitTimeoutMilliseconds,
-                train: train)
+                audits: try settings.auditRate(), train: train)
         }
         let interruption = Interruption()
         Signals.forward(to: interruption)

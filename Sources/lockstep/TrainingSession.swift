@@ -126,7 +126,8 @@ struct TrainingSession {
                 runs: plannedRuns, dataset: dataset, placement: placement, kernels: kernels,
                 waitTimeoutMilliseconds: waitTimeoutMilliseconds,
                 minimumWorkers: try settings.minimumWorkers(),
-                maximumWorkers: try settings.maximumWorkers()), reporter, interruption)
+                maximumWorkers: try settings.maximumWorkers(),
+                audits: try settings.auditRate()), reporter, interruption)
         Console.shared.clearBar()
         if session.reason.exitCode == .success, let failure = reporter.failure { throw failure }
         return result(of: session)

@@ -53,6 +53,7 @@ struct Workload {
         unsafe kernels.foldPair(left.pointer, right.pointer, left.pointer, left.count)
         add(left)
         add(unsafe kernels.checksum(left.pointer, left.count * 4 - 3))
+        add(unsafe kernels.digest(left.pointer, left.count, 7))
     }
 
     /// Two steps of training, each on 75 examples in leaves of 16, then an evaluation.

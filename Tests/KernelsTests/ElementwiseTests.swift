@@ -130,7 +130,52 @@ struct ElementwiseTests {
     }
 }
 
+extension ElementwiseTests {
+    @Test(arguments: supportedVariants)
+    func digestsOfPartsAddUpHoweverTheyAreCut(variant: KernelVariant) {
+        let kernels = KernelSet(variant)
+        var random = SeededRandom(seed: 6)
+        for count in [1, 15, 16, 17, 100, 1_000] {
+            let values = FloatBuffer(random.floats(count))
+            func digest(_ part: Range<Int>) -> UInt64 {
+                unsafe kernels.digest(
+                    of: values.pointer + part.lowerBound, count: part.count, from: part.lowerBound)
+            }
+            let whole = digest(0..<count)
+            #expect(whole == Twin.digest(values.array))
+            for _ in 0..<20 {
+                let cut = Int.random(in: 0...count, using: &random)
+                #expect(digest(0..<cut) &+ digest(cut..<count) == whole)
+            }
+            // One bit, and two floats that change places; and the signs of two zeros.
+            for place in 0..<count {
+                let value = unsafe values.pointer[place]
+                for bit in [0, 22, 31] as [UInt32] {
+                    unsafe values.pointer[place] = Float(bitPattern: value.bitPattern ^ 1 << bit)
+                    #expect(digest(0..<count) != whole, "bit \(bit) of \(place)")
+                }
+                unsafe values.pointer[place] = value
+            }
+            guard count > 2 else { continue }
+            unsafe swap(&values.pointer[0], &values.pointer[2])
+            #expect(digest(0..<count) != whole)
+            unsafe (values.pointer[0], values.pointer[2]) = (0, 0)
+            let zeros = digest(0..<count)
+            unsafe (values.pointer[0], values.pointer[2]) = (-0.0, -0.0)
+            #expect(digest(0..<count) != zeros)
+        }
+    }
+}
+
 extension Twin {
+    /// The definition, float by float.
+    static func digest(_ values: [Float]) -> UInt64 {
+        values.enumerated().reduce(0) { sum, next in
+            sum &+ UInt64(next.element.bitPattern)
+                &* (1 &+ UInt64(next.offset) &* 0x9e37_79b9_7f4a_7c15)
+        }
+    }
+
     /// Sums and sums of sums of 16 little-endian words a line, mixed.
     static func checksum(_ bytes: [UInt8]) -> UInt64 {
         var sums = [UInt32](repeating: 0, count: 16)

@@ -272,24 +272,13 @@ import TrainingPlan
             ])
     }
 
-    @Test func twoSumsOfOneNodeStopTheRunAndNameBothMachines() {
-        var (stage, members) = CoordinatorStage.running()
-        _ = stage.report(0)
-        let ended = stage.say(
-            &members.servers[0], Self.halted(1, .conflict(node: LeafRange(4, 2), 3, 2)))
-        #expect(CoordinatorStage.ends(ended) == [RunEnd(run: 0, status: .failed, step: 1)])
-        let reason = CoordinatorStage.farewells(ended).first?.reason
-        #expect(reason?.exitCode == .internalError)
-        let text = reason?.text ?? ""
-        for name in [
-            "\(members.workers[1].name) and \(members.workers[0].name)", "leaves 4–5", "step 1",
-        ] { #expect(text.contains(name), "\(text)") }
-    }
-
     /// A server that says it has halted in another run, or one that serves nothing.
     @Test func haltsOfAnotherTimeOrPlaceAreNoHalts() {
         var (stage, members) = CoordinatorStage.running()
-        let conflict = Halt.conflict(node: LeafRange(4, 2), 3, 2)
+        let conflict = Halt.conflict(
+            Conflict(
+                node: LeafRange(4, 2),
+                votes: [.init(worker: 2, checksum: 1), .init(worker: 3, checksum: 2)]))
         let elsewhere = MemberPhase.serving(
             RunPlace(run: 1, generation: 0),
             ServerProgress(step: 1, activity: .updating, halt: conflict))

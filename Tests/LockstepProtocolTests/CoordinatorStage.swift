@@ -35,7 +35,7 @@ extension Stage where Machine == CoordinatorMachine {
         _ runs: [RunConfiguration] = [Fixture.configuration], workers: Int = 2, servers: Int = 1,
         minimumWorkers: Int = 1, maximumWorkers: Int = Limits.maximumWorkers,
         waitTimeoutMilliseconds: Int = waitTimeout, firstSteps: [Step]? = nil,
-        checkpointMilliseconds: Int = 0
+        checkpointMilliseconds: Int = 0, audits: AuditRate = .none
     ) -> Self {
         var stage = Self(
             CoordinatorMachine(
@@ -45,7 +45,7 @@ extension Stage where Machine == CoordinatorMachine {
                     startingWorkers: workers, minimumWorkers: minimumWorkers,
                     maximumWorkers: maximumWorkers, servers: servers,
                     waitTimeoutMilliseconds: waitTimeoutMilliseconds, firstSteps: firstSteps,
-                    checkpointMilliseconds: checkpointMilliseconds)))
+                    checkpointMilliseconds: checkpointMilliseconds, audits: audits)))
         _ = stage.start()
         return stage
     }
@@ -61,12 +61,12 @@ extension Stage where Machine == CoordinatorMachine {
     static func running(
         _ runs: [RunConfiguration] = [Fixture.configuration], workers: Int = 2, servers: Int = 1,
         minimumWorkers: Int = 1, waitTimeoutMilliseconds: Int = waitTimeout,
-        firstSteps: [Step]? = nil, checkpointMilliseconds: Int = 0
+        firstSteps: [Step]? = nil, checkpointMilliseconds: Int = 0, audits: AuditRate = .none
     ) -> (Self, Members) {
         var stage = gathering(
             runs, workers: workers, servers: servers, minimumWorkers: minimumWorkers,
             waitTimeoutMilliseconds: waitTimeoutMilliseconds, firstSteps: firstSteps,
-            checkpointMilliseconds: checkpointMilliseconds)
+            checkpointMilliseconds: checkpointMilliseconds, audits: audits)
         var members = stage.joinAll(workers: workers, servers: servers)
         _ = members.serve(0, &stage)
         for index in members.workers.indices {

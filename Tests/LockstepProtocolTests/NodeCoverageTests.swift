@@ -8,6 +8,7 @@ import TrainingPlan
     private struct NaiveCoverage {
         let tree: ReductionTree
         var held: [LeafRange: UInt64] = [:]
+        var slots: [LeafRange: Int] = [:]
 
         func covers(_ node: LeafRange) -> Bool {
             held.keys.contains { $0.contains(node) } || bothChildrenCovered(node)
@@ -21,8 +22,11 @@ import TrainingPlan
 
         mutating func judge(_ node: LeafRange, checksum: UInt64) -> NodeCoverage.Judgement {
             guard tree.contains(node) else { return .notANode }
-            if let other = held[node] { return other == checksum ? .covered : .conflict(with: 1) }
+            if let other = held[node], let slot = slots[node] {
+                return other == checksum ? .covered : .conflict(slot: slot)
+            }
             if covers(node) { return .covered }
+            slots[node] = held.count
             held[node] = checksum
             return .kept(slot: held.count - 1)
         }
@@ -85,12 +89,89 @@ import TrainingPlan
             ])
     }
 
-    @Test func theSameNodeWithOtherBitsNamesTheHolder() {
+    @Test func theSameNodeWithOtherBitsIsAConflict() {
         var coverage = NodeCoverage(maximumLeafCount: 2)
         let leaf = LeafRange(firstLeaf: 0, leafCount: 1)
         #expect(coverage.judge(leaf, checksum: 1, from: 8) == .kept(slot: 0))
-        #expect(coverage.judge(leaf, checksum: 1, from: 9) == .covered)
-        #expect(coverage.judge(leaf, checksum: 2, from: 9) == .conflict(with: 8))
+        #expect(coverage.judge(leaf, checksum: 1, from: 8) == .covered)
+        #expect(coverage.judge(leaf, checksum: 1, from: 9) == .confirmed)
+        #expect(coverage.judge(leaf, checksum: 1, from: 10) == .covered)
+        #expect(coverage.judge(leaf, checksum: 2, from: 10) == .conflict(slot: 0))
+        #expect(
+            coverage.votes(slot: 0) == [
+                Conflict.Vote(worker: 8, checksum: 1), Conflict.Vote(worker: 9, checksum: 1),
+            ])
+    }
+
+    /// Whatever is given up on the way: in the end each leaf counts once, and all by two workers.
+    @Test func nodesThatAreGivenUpComeAgain() {
+        var generator = SeededRandom(seed: 3)
+        for _ in 0..<2_000 {
+            let leafCount = Int.random(in: 1...13, using: &generator)
+            let tree = ReductionTree(leafCount: leafCount)
+            var coverage = NodeCoverage(maximumLeafCount: 13)
+            coverage.begin(leafCount: leafCount)
+            var nodeOfSlot: [Int: LeafRange] = [:]
+            var pushes = 0
+            while !coverage.isConfirmed, pushes < 5_000 {
+                pushes += 1
+                if Int.random(in: 0..<40, using: &generator) == 0 {
+                    let gone = Incarnation(Int.random(in: 1...3, using: &generator))
+                    coverage.giveUpUnconfirmed { pushes % 2 == 0 || $0.sender == gone }
+                }
+                let workerCount = Int.random(in: 1...3, using: &generator)
+                let ranges = LeafAssignment(leafCount: leafCount, workerCount: workerCount).ranges
+                let nodes = tree.maximalNodes(covering: ranges.randomElement(using: &generator)!)
+                guard let node = nodes.randomElement(using: &generator) else { continue }
+                let judgement = coverage.judge(
+                    node, checksum: 7, from: Incarnation(Int.random(in: 1...3, using: &generator)),
+                    isAudited: true)
+                if case .kept(let slot) = judgement { nodeOfSlot[slot] = node }
+                #expect(coverage.heldCount <= leafCount)
+                if coverage.isComplete {
+                    let all = coverage.coveredLeaves(of: tree.root)
+                    #expect((0..<leafCount).allSatisfy { all[$0] })
+                }
+            }
+            #expect(coverage.isConfirmed, "\(leafCount) leaves after \(pushes) pushes")
+            #expect(
+                Self.fold(coverage.foldSchedule) { Self.expression(nodeOfSlot[$0]!) }
+                    == Self.expression(tree.root))
+        }
+    }
+
+    /// Who could confirm is told that its sum is wanted, and who has brought it that it is held.
+    @Test func leavesThatWaitForAnotherWorkerAreAskedOfIt() {
+        var coverage = NodeCoverage(maximumLeafCount: 4)
+        coverage.begin(leafCount: 4)
+        _ = coverage.judge(LeafRange(0, 2), checksum: 1, from: 8)
+        _ = coverage.judge(LeafRange(2, 2), checksum: 1, from: 9)
+        _ = coverage.judge(LeafRange(2, 2), checksum: 1, from: 8)
+        let all = LeafRange(0, 4)
+        #expect(coverage.coveredLeaves(of: all) == LeafBits(1, 1, 1, 1))
+        #expect(coverage.coveredLeaves(of: all, from: 8) == LeafBits(1, 1, 1, 1))
+        #expect(coverage.coveredLeaves(of: all, from: 9) == LeafBits(0, 0, 1, 1))
+        #expect(!coverage.isConfirmed)
+        #expect(
+            coverage.unconfirmedNodes(atMost: 9) == [
+                UnconfirmedNode(node: LeafRange(0, 2), sender: 8)
+            ])
+    }
+
+    /// A node of a newer view takes the place of those that nobody else computes any more.
+    @Test func aNodeOfAnotherViewTakesThePlaceOfUnconfirmedOnes() {
+        var coverage = NodeCoverage(maximumLeafCount: 4)
+        coverage.begin(leafCount: 4)
+        _ = coverage.judge(LeafRange(0, 2), checksum: 1, from: 8, isAudited: true)
+        _ = coverage.judge(LeafRange(2, 2), checksum: 1, from: 8, isAudited: true)
+        #expect(coverage.isComplete)
+        #expect(
+            coverage.judge(LeafRange(0, 4), checksum: 1, from: 9, isAudited: true)
+                != .covered)
+        #expect(
+            coverage.judge(LeafRange(0, 4), checksum: 1, from: 8, isAudited: true) == .confirmed)
+        #expect(coverage.isConfirmed)
+        #expect(coverage.judge(LeafRange(0, 2), checksum: 1, from: 9, isAudited: true) == .covered)
     }
 
     /// The leaves that are covered are those whose node is, in the definition too.

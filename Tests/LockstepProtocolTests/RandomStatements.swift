@@ -54,17 +54,34 @@ extension SeededRandom {
                 DivergenceFinding(
                     quantity: element(DivergenceFinding.Quantity.allCases), tensor: text()))
         }
-        let leaves = leaves()
         return .conflict(
-            node: LeafRange(leaves.lowerBound, leaves.count), incarnation(), incarnation())
+            Conflict(
+                node: node(),
+                votes: (0..<below(Limits.maximumVotes + 1)).map { _ in
+                    Conflict.Vote(worker: incarnation(), checksum: next())
+                },
+                difference: maybe {
+                    BitDifference(
+                        element: $0.text(), first: UInt32(truncatingIfNeeded: $0.next()),
+                        other: UInt32(truncatingIfNeeded: $0.next()))
+                }))
+    }
+
+    private mutating func node() -> LeafRange {
+        let leaves = leaves()
+        return LeafRange(leaves.lowerBound, leaves.count)
+    }
+
+    private mutating func auditRate() -> AuditRate {
+        AuditRate(millionths: UInt32(below(1_000_001)))
     }
 
     private mutating func lateness() -> Lateness {
         let count = below(10) == 0 ? Limits.maximumLateRanges : below(4)
         return Lateness(
-            leaves: (0..<count).map { _ in
-                let leaves = leaves()
-                return LeafRange(leaves.lowerBound, leaves.count)
+            leaves: (0..<count).map { _ in node() },
+            unconfirmed: (0..<count).map { _ in
+                UnconfirmedNode(node: node(), sender: incarnation())
             }, patienceMilliseconds: Int(UInt32.random(in: 0 ... .max, using: &self)))
     }
 
@@ -153,7 +170,7 @@ extension SeededRandom {
             order: order(), shard: ShardIndex(below(shardCount)), shardCount: shardCount,
             workers: (0..<below(40)).map { _ in incarnation() },
             receipts: Receipts(received: step(), recorded: step(), snapshots: step()),
-            checkpoint: maybe { $0.step() })
+            checkpoint: maybe { $0.step() }, audits: auditRate())
     }
 
     private mutating func workDuty() -> WorkDuty {
@@ -161,6 +178,10 @@ extension SeededRandom {
         let view = place().view
         return WorkDuty(
             order: order, view: view, leaves: leaves(), lastLeaves: leaves(),
+            audit: AuditDuty(rate: auditRate(), leaves: leaves(), lastLeaves: leaves()),
+            arbitration: maybe {
+                Arbitration(worker: $0.incarnation(), step: $0.step(), node: $0.node())
+            },
             servers: (0...below(5)).map { _ in
                 ServerAddress(
                     incarnation: incarnation(),

@@ -43,7 +43,13 @@ import TrainingPlan
         _ = server.push(Fixture.address(0), LeafRange(0, 4), checksum: 1)
         let halted = ServerProgress(
             step: 0, activity: .waitingForPushes,
-            halt: .conflict(node: LeafRange(0, 4), 3, 4))
+            halt: .conflict(
+                Conflict(
+                    node: LeafRange(0, 4),
+                    votes: [
+                        Conflict.Vote(worker: 3, checksum: 1),
+                        Conflict.Vote(worker: 4, checksum: 2),
+                    ])))
         let told = server.push(
             Fixture.address(0), LeafRange(0, 4), checksum: 2, from: 4, by: 40)
         #expect(server.dropped == .conflict)

@@ -52,6 +52,11 @@ enum PlantedFault: String, CaseIterable, Sendable {
     case savesBeforeItEvaluates
     case savesBeforeItRecords
     case makesNoCheckpointDurable
+    // Of audits.
+    case commitsWithoutConfirmation
+    case letsAnArbiterSayNothing
+    case keepsTheExpelledAmongTheWorkers
+    case auditsOnlyItself
 
     func distortions() -> Distortions {
         var distortions = Distortions()
@@ -59,6 +64,7 @@ enum PlantedFault: String, CaseIterable, Sendable {
         distortServer(&distortions.server)
         distortCoordinator(&distortions.coordinator)
         distortReporting(&distortions.reporting)
+        distortAudits(&distortions)
         if self == .makesNoCheckpointDurable { distortions.disk = { ForgetfulDisk($0) } }
         return distortions
     }

@@ -51,7 +51,7 @@ import TrainingPlan
             #expect(plan.metricsByteCount(of: shard) == behind)
             #expect(plan.weightsByteCount(of: shard) == floats)
             #expect(plan.maximumPushByteCount(of: shard) == presenceByteCount + floats + behind)
-            #expect(plan.reportByteCount(of: shard) == behind + plan.rows(of: shard).count * 4)
+            #expect(plan.reportByteCount(of: shard) == behind + plan.rows(of: shard).count * 4 + 8)
         }
         func largest(_ byteCount: (ShardIndex) -> Int) -> Int? {
             indices.map { 64 + byteCount($0) }.max()

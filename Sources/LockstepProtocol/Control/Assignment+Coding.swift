@@ -78,6 +78,7 @@ extension ByteWriter {
         write(duty.receipts.recorded.rawValue)
         write(duty.receipts.snapshots.rawValue)
         write(duty.checkpoint) { $0.write($1.rawValue) }
+        write(duty.audits.millionths)
     }
 
     fileprivate mutating func write(_ duty: WorkDuty) {
@@ -85,6 +86,14 @@ extension ByteWriter {
         write(duty.view.rawValue)
         write(duty.leaves)
         write(duty.lastLeaves)
+        write(duty.audit.rate.millionths)
+        write(duty.audit.leaves)
+        write(duty.audit.lastLeaves)
+        write(duty.arbitration) {
+            $0.write($1.worker.rawValue)
+            $0.write($1.step.rawValue)
+            $0.write($1.node)
+        }
         write(list: duty.servers) {
             $0.write($1.incarnation.rawValue)
             $0.write($1.endpoint)
@@ -113,6 +122,12 @@ extension ByteReader {
             generation: Generation(rawValue: try read()), firstStep: try readStep())
     }
 
+    private mutating func readAuditRate() throws(Failure) -> AuditRate {
+        let millionths: UInt32 = try read()
+        guard millionths <= AuditRate.all else { throw Failure() }
+        return AuditRate(millionths: millionths)
+    }
+
     fileprivate mutating func readShardDuty() throws(Failure) -> ShardDuty {
         let order = try readOrder()
         let shard: UInt32 = try read()
@@ -126,13 +141,21 @@ extension ByteReader {
             },
             receipts: Receipts(
                 received: try readStep(), recorded: try readStep(), snapshots: try readStep()),
-            checkpoint: try readOptional { (reader) throws(Failure) in try reader.readStep() })
+            checkpoint: try readOptional { (reader) throws(Failure) in try reader.readStep() },
+            audits: try readAuditRate())
     }
 
     fileprivate mutating func readWorkDuty() throws(Failure) -> WorkDuty {
         let duty = WorkDuty(
             order: try readOrder(), view: ViewNumber(rawValue: try read()),
             leaves: try readLeaves(), lastLeaves: try readLeaves(),
+            audit: AuditDuty(
+                rate: try readAuditRate(), leaves: try readLeaves(), lastLeaves: try readLeaves()),
+            arbitration: try readOptional { (reader) throws(Failure) in
+                Arbitration(
+                    worker: Incarnation(rawValue: try reader.read()),
+                    step: try reader.readStep(), node: try reader.readNode())
+            },
             servers: try readList(atMost: SettingLimits.maximumServers) {
                 (reader) throws(Failure) in
                 ServerAddress(

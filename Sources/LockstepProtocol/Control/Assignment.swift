@@ -95,11 +95,14 @@ package struct ShardDuty: Hashable, Sendable {
     package var receipts: Receipts
     /// The step whose whole state is wanted for a checkpoint, if one is. It is kept while it is wanted.
     package var checkpoint: Step?
+    /// None where there are no two workers.
+    package var audits: AuditRate
 
     package init(
         order: RunOrder, shard: ShardIndex, shardCount: Int, workers: [Incarnation],
-        receipts: Receipts, checkpoint: Step? = nil
+        receipts: Receipts, checkpoint: Step? = nil, audits: AuditRate = .none
     ) {
+        self.audits = audits
         self.order = order
         self.shard = shard
         self.shardCount = shardCount
@@ -132,6 +135,9 @@ package struct WorkDuty: Hashable, Sendable {
     /// The leaves to compute of a full step, and of an epoch's last, shorter one.
     package var leaves: Range<Int>
     package var lastLeaves: Range<Int>
+    package var audit: AuditDuty
+    /// Of the node that this worker computes besides, if there is one.
+    package var arbitration: Arbitration?
     /// By shard.
     package var servers: [ServerAddress]
     package var workerCount: Int
@@ -140,8 +146,11 @@ package struct WorkDuty: Hashable, Sendable {
 
     package init(
         order: RunOrder, view: ViewNumber, leaves: Range<Int>, lastLeaves: Range<Int>,
+        audit: AuditDuty = .none, arbitration: Arbitration? = nil,
         servers: [ServerAddress], workerCount: Int, workersOnHost: Int
     ) {
+        self.audit = audit
+        self.arbitration = arbitration
         self.order = order
         self.view = view
         self.leaves = leaves
@@ -157,6 +166,22 @@ package struct WorkDuty: Hashable, Sendable {
 
     /// Whether nothing was trained before: the weights are the initial ones.
     var isFirst: Bool { view == 0 && order.generation == 0 && order.firstStep == 0 }
+}
+
+/// Computes another worker's leaves, too, in a share of the steps.
+package struct AuditDuty: Hashable, Sendable {
+    package var rate: AuditRate
+    /// Of a full step, and of an epoch's last, shorter one.
+    package var leaves: Range<Int>
+    package var lastLeaves: Range<Int>
+
+    package static let none = AuditDuty(rate: .none, leaves: 0..<0, lastLeaves: 0..<0)
+
+    package init(rate: AuditRate, leaves: Range<Int>, lastLeaves: Range<Int>) {
+        self.rate = rate
+        self.leaves = leaves
+        self.lastLeaves = lastLeaves
+    }
 }
 
 /// Where a shard is served, and by which incarnation.

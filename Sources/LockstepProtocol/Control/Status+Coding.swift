@@ -58,7 +58,11 @@ extension ByteWriter {
             write(progress.activity.rawValue)
             write(progress.halt) { $0.write($1) }
             write(progress.lateness) {
-                $0.write(list: $1.leaves) { $0.write($1.firstLeaf..<$1.endLeaf) }
+                $0.write(list: $1.leaves) { $0.write($1) }
+                $0.write(list: $1.unconfirmed) {
+                    $0.write($1.node)
+                    $0.write($1.sender.rawValue)
+                }
                 $0.write(UInt32($1.patienceMilliseconds))
             }
             write(progress.checkpoint) { $0.write($1.rawValue) }
@@ -88,11 +92,18 @@ extension ByteWriter {
             write(UInt8(0))
             write(finding.quantity.rawValue)
             write(finding.tensor)
-        case .conflict(let node, let first, let second):
+        case .conflict(let conflict):
             write(UInt8(1))
-            write(node.firstLeaf..<node.endLeaf)
-            write(first.rawValue)
-            write(second.rawValue)
+            write(conflict.node)
+            write(list: conflict.votes) {
+                $0.write($1.worker.rawValue)
+                $0.write($1.checksum)
+            }
+            write(conflict.difference) {
+                $0.write($1.element)
+                $0.write($1.first)
+                $0.write($1.other)
+            }
         }
     }
 
@@ -100,6 +111,8 @@ extension ByteWriter {
         write(reason.exitCode.rawValue)
         write(reason.text)
     }
+
+    mutating func write(_ node: LeafRange) { write(node.firstLeaf..<node.endLeaf) }
 
     mutating func write(_ leaves: Range<Int>) {
         write(UInt32(leaves.lowerBound))
@@ -181,20 +194,40 @@ extension ByteReader {
             return .diverged(
                 DivergenceFinding(quantity: try readCase(), tensor: try readText()))
         case 1:
-            let leaves = try readLeaves()
-            return .conflict(
-                node: LeafRange(firstLeaf: leaves.lowerBound, leafCount: leaves.count),
-                Incarnation(rawValue: try read()), Incarnation(rawValue: try read()))
+            return .conflict(try readConflict())
         default: throw Failure()
         }
+    }
+
+    private mutating func readConflict() throws(Failure) -> Conflict {
+        Conflict(
+            node: try readNode(),
+            votes: try readList(atMost: Limits.maximumVotes) { (reader) throws(Failure) in
+                Conflict.Vote(
+                    worker: Incarnation(rawValue: try reader.read()), checksum: try reader.read())
+            },
+            difference: try readOptional { (reader) throws(Failure) in
+                BitDifference(
+                    element: try reader.readText(), first: try reader.read(),
+                    other: try reader.read())
+            })
     }
 
     private mutating func readLateness() throws(Failure) -> Lateness {
         Lateness(
             leaves: try readList(atMost: Limits.maximumLateRanges) { (reader) throws(Failure) in
-                let leaves = try reader.readLeaves()
-                return LeafRange(firstLeaf: leaves.lowerBound, leafCount: leaves.count)
+                try reader.readNode()
+            },
+            unconfirmed: try readList(atMost: Limits.maximumLateRanges) {
+                (reader) throws(Failure) in
+                UnconfirmedNode(
+                    node: try reader.readNode(), sender: Incarnation(rawValue: try reader.read()))
             }, patienceMilliseconds: Int(try read(UInt32.self)))
+    }
+
+    mutating func readNode() throws(Failure) -> LeafRange {
+        let leaves = try readLeaves()
+        return LeafRange(firstLeaf: leaves.lowerBound, leafCount: leaves.count)
     }
 
     mutating func readReason() throws(Failure) -> StopReason {

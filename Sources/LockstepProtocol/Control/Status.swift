@@ -84,12 +84,27 @@ package struct ServerProgress: Hashable, Sendable {
 package struct Lateness: Hashable, Sendable {
     /// The first ones, ascending.
     package var leaves: [LeafRange]
+    /// Nodes of an audited step that one worker has brought, and another has not.
+    package var unconfirmed: [UnconfirmedNode]
     /// How long the server has waited before it called them late, since the step began.
     package var patienceMilliseconds: Int
 
-    package init(leaves: [LeafRange], patienceMilliseconds: Int) {
+    package init(
+        leaves: [LeafRange], unconfirmed: [UnconfirmedNode] = [], patienceMilliseconds: Int
+    ) {
         self.leaves = leaves
+        self.unconfirmed = unconfirmed
         self.patienceMilliseconds = patienceMilliseconds
+    }
+}
+
+package struct UnconfirmedNode: Hashable, Sendable {
+    package var node: LeafRange
+    package var sender: Incarnation
+
+    package init(node: LeafRange, sender: Incarnation) {
+        self.node = node
+        self.sender = sender
     }
 }
 
@@ -112,8 +127,8 @@ package struct WorkerProgress: Hashable, Sendable {
 package enum Halt: Hashable, Sendable {
     /// The current step made something that is not finite; its weights are the last finite ones.
     case diverged(DivergenceFinding)
-    /// Two workers came to different sums of the same node of the current step.
-    case conflict(node: LeafRange, Incarnation, Incarnation)
+    /// Workers came to different sums of the same node of the current step.
+    case conflict(Conflict)
 }
 
 /// What a server found that is not finite.

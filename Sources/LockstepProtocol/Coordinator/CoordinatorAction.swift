@@ -19,13 +19,15 @@ package struct SessionPlan: Hashable, Sendable {
     package var firstSteps: [Step]
     /// The time between checkpoints; 0 for none.
     package var checkpointMilliseconds: Int
+    package var audits: AuditRate
 
     package init(
         session: SessionID, dataset: DatasetDescription, dataEndpoint: String,
         runs: [RunConfiguration], startingWorkers: Int, minimumWorkers: Int = 1,
         maximumWorkers: Int = Limits.maximumWorkers, servers: Int, waitTimeoutMilliseconds: Int,
-        firstSteps: [Step]? = nil, checkpointMilliseconds: Int = 0
+        firstSteps: [Step]? = nil, checkpointMilliseconds: Int = 0, audits: AuditRate = .none
     ) {
+        self.audits = audits
         self.firstSteps = firstSteps ?? runs.map { _ in 0 }
         self.checkpointMilliseconds = checkpointMilliseconds
         self.session = session
@@ -96,6 +98,14 @@ package enum CoordinatorNotice: Hashable, Sendable {
     case fallsBack(RunIndex, to: Step)
     /// So many workers are there, fewer than a run needs to go on.
     case tooFewWorkers(RunIndex, count: Int)
+    /// Computed wrongly, as others have shown.
+    case expelled(MemberName, reason: String)
+    /// Workers disagree, and this one is asked.
+    case arbitrates(MemberName, disagreement: String)
+    /// Workers disagree, and there is nobody else to ask: a worker is waited for.
+    case undecided(String)
+    /// The only worker left cannot be audited.
+    case unaudited(RunIndex)
     case malformed(PeerHandle, FrameError)
     /// More workers than leaves: so many have nothing to do.
     case idleWorkers(RunIndex, count: Int)

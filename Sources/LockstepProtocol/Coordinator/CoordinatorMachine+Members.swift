@@ -68,6 +68,10 @@ extension CoordinatorMachine {
             return nil
         case .joining, .ready, .preparing, .serving, .working: break
         }
+        if session == plan.session, let reason = expelled[incarnation] {
+            answer(.refused(reason), to: status, incarnation, peer, into: &actions)
+            return .staleIncarnation
+        }
         guard incarnation == .none else {
             answer(.rejoin(session), to: status, incarnation, peer, into: &actions)
             return session == plan.session ? .staleIncarnation : .staleSession
@@ -244,23 +248,28 @@ extension CoordinatorMachine {
         case .gathering, .changing, .bereft, .ended: break
         case .preparing(let run, _):
             if let shard = run.shard(of: incarnation) {
-                return .serve(session, run.shardDuty(of: shard, workers: membership.workers))
+                return .serve(session, shardDuty(of: shard, in: run))
             }
         case .running(let run):
             if let shard = run.shard(of: incarnation) {
-                return .serve(session, run.shardDuty(of: shard, workers: membership.workers))
+                return .serve(session, shardDuty(of: shard, in: run))
             }
             if member.name.role == .worker {
                 return .work(
                     session,
                     run.workDuty(
                         of: incarnation, servers: addresses(of: run),
-                        workersOnHost: workersByHost[member.name.host] ?? 1))
+                        workersOnHost: workersByHost[member.name.host] ?? 1,
+                        audits: plan.audits))
             }
         case .closing(let closing):
             return .leave(Farewell(reason: closing.farewell, isHeard: false))
         }
         return .wait(session)
+    }
+
+    private func shardDuty(of shard: ShardIndex, in run: CoordinatorRun) -> ShardDuty {
+        run.shardDuty(of: shard, workers: membership.workers, audits: plan.audits)
     }
 
     private var session: Session {

@@ -64,17 +64,55 @@ extension CoordinatorMachine {
                 + "--wait-timeout; the same command goes on from step \(run.checkpoints.held)")
     }
 
-    func conflict(
-        over node: LeafRange, of step: Step, in run: CoordinatorRun, between first: Incarnation,
-        and second: Incarnation
+    func disagreement(_ conflict: Conflict, _ step: Step) -> String {
+        "\(names(conflict.votes.map(\.worker))) have different sums of \(conflict.node) of step \(step)"
+    }
+
+    private func name(_ worker: Incarnation) -> String {
+        membership[worker]?.name.description ?? "worker \(worker)"
+    }
+
+    private func names(_ workers: [Incarnation]) -> String {
+        workers.map(name).joined(separator: " and ")
+    }
+
+    /// What a worker is told whose sum is not that of the others.
+    func wrongSum(
+        of member: Member, _ conflict: Conflict, _ step: Step, in run: CoordinatorRun
     ) -> StopReason {
-        func name(_ incarnation: Incarnation) -> String {
-            membership[incarnation]?.name.description ?? "worker \(incarnation)"
+        let (first, others) = conflict.sides
+        let worker = member.name.incarnation
+        let isFirst = first.contains(worker)
+        let right = isFirst ? others : first
+        let comparison =
+            right.isEmpty || right.contains(worker)
+            ? "it has sent two sums" : "its sum differs from that of \(names(right))"
+        let element = conflict.difference.map { difference in
+            let (own, other) =
+                isFirst
+                ? (difference.first, difference.other) : (difference.other, difference.first)
+            return ", first in \(difference.element): \(hexadecimal(own)) instead of "
+                + hexadecimal(other)
         }
         return StopReason(
             .internalError,
-            "\(name(first)) and \(name(second)) computed different sums for \(node) of step "
-                + "\(step) in \(run.name): one of these machines computes wrongly; check memory "
-                + "and CPU of both, and train without it")
+            "\(member.name) computes wrongly: of \(conflict.node) of step \(step) in \(run.name) "
+                + "\(comparison)\(element ?? ""); check memory and CPU of this machine")
     }
+
+    func undecided(
+        _ conflict: Conflict, of step: Step, in run: CoordinatorRun
+    ) -> StopReason {
+        StopReason(
+            .internalError,
+            "\(run.name): \(disagreement(conflict, step)), and no other worker has come to tell who is "
+                + "right: one of these machines computes wrongly; check memory and CPU, or start a third "
+                + "worker")
+    }
+}
+
+/// The bits of a float.
+func hexadecimal(_ bits: UInt32) -> String {
+    let digits = String(bits, radix: 16)
+    return "0x" + String(repeating: "0", count: 8 - digits.count) + digits
 }

@@ -279,9 +279,7 @@ extension CoordinatorMachine {
         case .diverged(let finding):
             run.diverged(step, finding)
             state = .running(run)
-        case .conflict(let node, let first, let second):
-            let reason = conflict(over: node, of: step, in: run, between: first, and: second)
-            endSession(.failed, reason, now: now, into: &actions)
+        case .conflict: settleConflicts(now: now, into: &actions)
         }
     }
 

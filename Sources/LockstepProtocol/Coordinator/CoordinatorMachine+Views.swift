@@ -16,6 +16,7 @@ extension CoordinatorMachine {
             actions.append(.notice(.tooFewWorkers(run.order.run, count: able.count)))
         }
         countWorkersByHost(of: run.view)
+        noteAudits(before: before, in: run, now: now, into: &actions)
         for member in able where !before.includes(member.name.incarnation) && !workers.isEmpty {
             actions.append(.notice(.entered(member.name, run.step)))
         }
@@ -58,8 +59,10 @@ extension CoordinatorMachine {
         guard case .running(var run) = state, place == run.place,
             now.milliseconds(since: run.view.since) >= lateness.patienceMilliseconds
         else { return }
-        let owners = run.view.owners(
-            of: lateness.leaves, isLast: run.schedule.epochEnds(after: step))
+        let isLast = run.schedule.epochEnds(after: step)
+        let owners =
+            run.view.owners(of: lateness.leaves, isLast: isLast)
+            + lateness.unconfirmed.flatMap { run.view.confirmers(of: $0, isLast: isLast) }
         if owners.isEmpty { return }
         // Leaves do not go from one who is gone to the next.
         let suspects = run.view.workers.filter { owners.contains($0) || isSilent($0, now: now) }

@@ -15,6 +15,8 @@ package struct CoordinatorMachine: RoleMachine {
     var runIndex: RunIndex = 0
     /// The end that was asked for, once there is a checkpoint.
     var stop: Stop?
+    /// Workers that computed wrongly, and what they are told.
+    var expelled: [Incarnation: StopReason] = [:]
     /// The workers of the current view.
     var workersByHost: [String: Int] = [:]
 
@@ -114,6 +116,7 @@ package struct CoordinatorMachine: RoleMachine {
         }
         watchGathering(now: now, into: &actions)
         if run?.hasProbations == true { rebalance(now: now, into: &actions) }
+        settleConflicts(now: now, into: &actions)
         advance(now: now, into: &actions)
     }
 

@@ -8,11 +8,13 @@ struct CoordinatorRun: Sendable {
     let plan: ShardPlan
     /// By shard.
     let servers: [Incarnation]
-    private(set) var view: View
+    var view: View
     /// Workers that were late.
-    private var probations: [Incarnation: Probation] = [:]
+    var probations: [Incarnation: Probation] = [:]
     /// Since when there are too few workers to go on, if so.
-    private(set) var waitingSince: Instant?
+    var waitingSince: Instant?
+    /// Since when workers disagree and there is nobody else to ask, if so.
+    var undecidedSince: Instant?
     /// By shard: the step whose report is wanted next.
     private var reported: [Step]
     /// By shard: what it was told of its reports last.
@@ -28,11 +30,11 @@ struct CoordinatorRun: Sendable {
     private var lastPosted: Step
     private var divergence: (step: Step, finding: DivergenceFinding)?
     private var target: Step?
-    private var lastProgress: Instant
+    var lastProgress: Instant
     private(set) var checkpoints: CheckpointPlan
 
     /// A worker that was late gets leaves again once it is heard with the weights of that step, and not at once.
-    private struct Probation {
+    struct Probation {
         var step: Step
         var since: Instant
         var until: Instant
@@ -100,64 +102,30 @@ struct CoordinatorRun: Sendable {
     // MARK: Duties
 
     /// - Parameter workers: whose pushes count, ascending.
-    func shardDuty(of shard: ShardIndex, workers: [Incarnation]) -> ShardDuty {
+    func shardDuty(
+        of shard: ShardIndex, workers: [Incarnation], audits: AuditRate
+    ) -> ShardDuty {
         ShardDuty(
             order: order, shard: shard, shardCount: servers.count, workers: workers,
             receipts: Receipts(
                 received: reported[shard.index], recorded: recorded(of: shard.index),
-                snapshots: lastSnapshot ?? 0), checkpoint: checkpoints.wanted)
+                snapshots: lastSnapshot ?? 0), checkpoint: checkpoints.wanted,
+            audits: view.isOneWorker ? .none : audits)
     }
 
     /// One without leaves is for a worker that is not in the view: it gets the weights all the same.
     func workDuty(
-        of worker: Incarnation, servers: [ServerAddress], workersOnHost: Int
+        of worker: Incarnation, servers: [ServerAddress], workersOnHost: Int, audits: AuditRate
     ) -> WorkDuty {
         let leaves = view.leaves(of: worker)
+        let audited = view.auditedLeaves(of: worker)
         return WorkDuty(
             order: order, view: view.number, leaves: leaves.full, lastLeaves: leaves.last,
+            audit: audits == .none
+                ? .none
+                : AuditDuty(rate: audits, leaves: audited.full, lastLeaves: audited.last),
+            arbitration: view.arbitration.flatMap { $0.worker == worker ? $0 : nil },
             servers: servers, workerCount: max(view.workers.count, 1), workersOnHost: workersOnHost)
-    }
-
-    // MARK: Views
-
-    mutating func changeView(to workers: [Incarnation], now: Instant) {
-        view = View(
-            view.number.next, workers: workers, leafCounts: schedule.leafCounts, now: now)
-        if workers.isEmpty {
-            waitingSince = waitingSince ?? now
-        } else if waitingSince != nil {
-            // What nobody could do was not done too slowly.
-            waitingSince = nil
-            lastProgress = now
-        }
-    }
-
-    /// Whether time alone may change who can compute.
-    var hasProbations: Bool { !probations.isEmpty }
-
-    func hasProbation(_ worker: Incarnation) -> Bool { probations[worker] != nil }
-
-    /// Whether a worker may have leaves, whose newest status is of this step and came at `heard`.
-    func isTrusted(_ worker: Incarnation, at step: Step, heard: Instant, now: Instant) -> Bool {
-        guard let probation = probations[worker] else { return true }
-        return step >= probation.step && heard > probation.since && now >= probation.until
-    }
-
-    /// A worker's leaves of a step are late.
-    mutating func distrust(_ worker: Incarnation, at step: Step, now: Instant) {
-        let length = min(
-            2
-                * (probations[worker]?.lengthMilliseconds ?? Limits.shortestProbationMilliseconds
-                    / 2),
-            Limits.longestProbationMilliseconds)
-        probations[worker] = Probation(
-            step: step, since: now, until: now.advanced(byMilliseconds: length),
-            lengthMilliseconds: length)
-    }
-
-    /// Workers that were late and have caught up need not wait any longer: there is nobody else.
-    mutating func shortenProbations(now: Instant) {
-        for worker in probations.keys { probations[worker]?.until = now }
     }
 
     /// What a shard may let go of: an earlier generation may have recorded more than it has reported.

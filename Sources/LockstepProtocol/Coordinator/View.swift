@@ -9,12 +9,15 @@ package struct View: Sendable {
     private let places: [Incarnation: Int]
     private let leaves: [Range<Int>]
     private let lastLeaves: [Range<Int>]
+    /// A node on which workers disagree, and who tells who is right.
+    package let arbitration: Arbitration?
 
     /// - Parameter leafCounts: of a full step, and of an epoch's last one.
     package init(
         _ number: ViewNumber, workers: [Incarnation], leafCounts: (full: Int, last: Int),
-        now: Instant
+        arbitration: Arbitration? = nil, now: Instant
     ) {
+        self.arbitration = arbitration
         self.number = number
         since = now
         self.workers = workers
@@ -37,12 +40,36 @@ package struct View: Sendable {
         places[worker].map { (leaves[$0], lastLeaves[$0]) } ?? (0..<0, 0..<0)
     }
 
+    /// Whether the only worker has nobody to audit it. Where there is none, steps wait for two.
+    package var isOneWorker: Bool { workers.count == 1 }
+
+    /// The leaves that a worker audits: those of the next one.
+    package func auditedLeaves(of worker: Incarnation) -> (full: Range<Int>, last: Range<Int>) {
+        guard !isOneWorker, let place = places[worker] else { return (0..<0, 0..<0) }
+        let next = (place + 1) % workers.count
+        return (leaves[next], lastLeaves[next])
+    }
+
     /// Who computes any of these leaves.
     ///
     /// - Parameter isLast: whether they are of an epoch's last step.
     package func owners(of wanted: [LeafRange], isLast: Bool) -> [Incarnation] {
-        zip(workers, isLast ? lastLeaves : leaves).filter { _, own in
-            wanted.contains { own.overlaps($0.firstLeaf..<$0.endLeaf) }
-        }.map(\.0)
+        ownerPlaces(of: wanted, isLast: isLast).map { workers[$0] }
+    }
+
+    /// Who has to compute a node, too: those whose it is, and those who audit them, but for who has brought it.
+    ///
+    /// - Parameter isLast: whether it is of an epoch's last step.
+    package func confirmers(of wanted: UnconfirmedNode, isLast: Bool) -> [Incarnation] {
+        ownerPlaces(of: [wanted.node], isLast: isLast).flatMap { place in
+            [workers[place], workers[(place + workers.count - 1) % workers.count]]
+        }.filter { $0 != wanted.sender }
+    }
+
+    private func ownerPlaces(of wanted: [LeafRange], isLast: Bool) -> [Int] {
+        let leaves = isLast ? lastLeaves : leaves
+        return leaves.indices.filter { place in
+            wanted.contains { leaves[place].overlaps($0.firstLeaf..<$0.endLeaf) }
+        }
     }
 }

@@ -13,18 +13,29 @@ package enum FoldInstruction: Hashable, Sendable {
 /// A node is *covered* if it or an ancestor is held, or both its children are covered. What is
 /// covered is not needed; what is not is kept in the next slot. Each kept node covers at least one
 /// leaf that was not covered before, so there are never more slots than leaves.
+///
+/// A node is *confirmed* when another worker has come to the same sum of it.
 package struct NodeCoverage: Sendable {
     package enum Judgement: Hashable, Sendable {
         case kept(slot: Int)
         case covered
-        /// The same node is held, with other bits, from this worker.
-        case conflict(with: Incarnation)
+        /// Held already, and by this confirmed.
+        case confirmed
+        /// The same node is held in this slot, with other bits.
+        case conflict(slot: Int)
         case notANode
     }
 
     private struct Held {
+        var node: LeafRange
         var checksum: UInt64
         var sender: Incarnation
+        /// The first other worker that came to the same.
+        var confirmer: Incarnation?
+        /// It was given up, and the slot is free.
+        var isGivenUp = false
+
+        var unconfirmed: UnconfirmedNode { UnconfirmedNode(node: node, sender: sender) }
     }
 
     private static let noSlot: Int32 = -1
@@ -62,37 +73,119 @@ package struct NodeCoverage: Sendable {
         foldSchedule.removeAll(keepingCapacity: true)
     }
 
-    package var heldCount: Int { held.count }
+    package var heldCount: Int { held.count { !$0.isGivenUp } }
 
     package var maximumLeafCount: Int { (slots.count + 1) / 2 }
 
     package var isComplete: Bool { covered[number(of: tree.root)] }
 
+    /// Whether all that is to be folded is confirmed.
+    package var isConfirmed: Bool {
+        isComplete
+            && foldSchedule.allSatisfy {
+                if case .load(let slot) = $0 { held[slot].confirmer != nil } else { true }
+            }
+    }
+
+    /// Who came to the sum in a slot, the first one first.
+    package func votes(slot: Int) -> [Conflict.Vote] {
+        let held = held[slot]
+        return [held.sender, held.confirmer].compactMap { worker in
+            worker.map { Conflict.Vote(worker: $0, checksum: held.checksum) }
+        }
+    }
+
     /// Judges a node that has come; keeps it if it is needed. When that covers the root, the fold
     /// schedule is ready.
+    ///
+    /// - Parameter isAudited: whether nodes have to be confirmed. Then one that comes takes the place of those
+    ///   that cover it and are not confirmed: they are of another view, in which nobody else may compute them.
     package mutating func judge(
-        _ node: LeafRange, checksum: UInt64, from sender: Incarnation
+        _ node: LeafRange, checksum: UInt64, from sender: Incarnation, isAudited: Bool = false
     ) -> Judgement {
         guard tree.contains(node) else { return .notANode }
         let slot = slots[number(of: node)]
         if slot != Self.noSlot {
             let holder = held[Int(slot)]
-            return holder.checksum == checksum ? .covered : .conflict(with: holder.sender)
+            if holder.checksum != checksum { return .conflict(slot: Int(slot)) }
+            if holder.sender == sender || holder.confirmer != nil { return .covered }
+            held[Int(slot)].confirmer = sender
+            return .confirmed
+        }
+        if isCovered(node), isAudited {
+            giveUpUnconfirmed { $0.node.contains(node) || node.contains($0.node) }
         }
         if isCovered(node) { return .covered }
-        let newSlot = held.count
+        let new = Held(node: node, checksum: checksum, sender: sender)
+        let newSlot: Int
+        if let free = held.firstIndex(where: \.isGivenUp) {
+            newSlot = free
+            held[free] = new
+        } else {
+            newSlot = held.count
+            precondition(newSlot < maximumLeafCount, "more nodes than leaves")
+            held.append(new)
+        }
         slots[number(of: node)] = Int32(newSlot)
-        held.append(Held(checksum: checksum, sender: sender))
         cover(node, below: tree.root)
         if isComplete { appendFold(of: tree.root) }
         return .kept(slot: newSlot)
     }
 
+    /// Gives up nodes that nobody has confirmed: they have to come again.
+    ///
+    /// - Parameter isChosen: which of them; all by default.
+    package mutating func giveUpUnconfirmed(
+        where isChosen: (UnconfirmedNode) -> Bool = { _ in true }
+    ) {
+        for number in slots.indices {
+            slots[number] = Self.noSlot
+            covered[number] = false
+        }
+        foldSchedule.removeAll(keepingCapacity: true)
+        for slot in held.indices where !held[slot].isGivenUp {
+            if held[slot].confirmer == nil, isChosen(held[slot].unconfirmed) {
+                held[slot].isGivenUp = true
+            } else {
+                slots[number(of: held[slot].node)] = Int32(slot)
+                cover(held[slot].node, below: tree.root)
+            }
+        }
+        if isComplete { appendFold(of: tree.root) }
+    }
+
+    /// The first nodes that are held and not confirmed.
+    package func unconfirmedNodes(atMost maximumCount: Int) -> [UnconfirmedNode] {
+        Array(
+            held.lazy.filter { !$0.isGivenUp && $0.confirmer == nil }
+                .map(\.unconfirmed).prefix(maximumCount))
+    }
+
     /// Which leaves of a range are covered. A node is covered if all its leaves are.
-    package func coveredLeaves(of leaves: LeafRange) -> LeafBits {
+    ///
+    /// - Parameter auditor: a worker whose sum may confirm others'; leaves that it may confirm count as not covered.
+    package func coveredLeaves(
+        of leaves: LeafRange, from auditor: Incarnation? = nil
+    ) -> LeafBits {
         LeafBits(count: leaves.leafCount) { index in
             let leaf = leaves.firstLeaf + index
-            return leaf < tree.leafCount && isCovered(LeafRange(firstLeaf: leaf, leafCount: 1))
+            guard leaf < tree.leafCount else { return false }
+            let node = LeafRange(firstLeaf: leaf, leafCount: 1)
+            return isCovered(node) && !(auditor.map { isUnconfirmed(node, but: $0) } ?? false)
+        }
+    }
+
+    /// Whether a covered leaf counts by a node that is not confirmed, and was sent by somebody else than `sender`.
+    private func isUnconfirmed(_ leaf: LeafRange, but sender: Incarnation) -> Bool {
+        var candidate = tree.root
+        while true {
+            let slot = slots[number(of: candidate)]
+            if slot != Self.noSlot {
+                let held = held[Int(slot)]
+                return held.confirmer == nil && held.sender != sender
+            }
+            guard let (left, right) = ReductionTree.children(of: candidate) else { return false }
+            candidate = leaf.firstLeaf < right.firstLeaf ? left : right
         }
     }
 
@@ -128,7 +221,9 @@ package struct NodeCoverage: Sendable {
             return
         }
         cover(node, below: node.firstLeaf < right.firstLeaf ? left : right)
-        covered[number(of: ancestor)] = covered[number(of: left)] && covered[number(of: right)]
+        if covered[number(of: left)] && covered[number(of: right)] {
+            covered[number(of: ancestor)] = true
+        }
     }
 
     private mutating func appendFold(of node: LeafRange) {

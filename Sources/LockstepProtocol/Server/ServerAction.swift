@@ -14,6 +14,8 @@ package enum ServerAction: Hashable, Sendable {
     case sendReport(StepAddress)
 
     // Now and then.
+    /// The payload in hand and what this slot keeps are sums of one node, and not the same: say `compared`.
+    case compare(slot: Int)
     /// Keep the weights of this step, the newest, for the coordinator.
     case keepSnapshot(Step)
     case forgetSnapshot(Step)
@@ -46,6 +48,8 @@ package enum ServerEvent: Hashable, Sendable {
     case prepared(RunIndex, reportByteCount: Int)
     /// The step made something that is not finite; its own weights are still there.
     indirect case diverged(RunIndex, Step, DivergenceFinding)
+    /// Two sums of a node of this step differ first here.
+    indirect case compared(RunIndex, Step, BitDifference)
     /// The coordinator's name stands for no address, at least not yet.
     indirect case unresolved(String)
     /// A connection to the data port is gone.

@@ -121,12 +121,12 @@ package struct ServerMachine: MemberMachine {
     ) -> DropReason? {
         guard session == link.session else { return .staleSession }
         guard let peer, case .serving(var run) = state else { return .noRun }
-        let wasHalted = run.halt != nil
+        let halt = run.halt
         // The run has one owner while it changes: no copies of its arrays.
         state = .joining
         let reason = body(&run, peer, &actions)
         state = .serving(run)
-        if !wasHalted, run.halt != nil { report(now: now, into: &actions) }
+        if run.halt != halt { report(now: now, into: &actions) }
         return reason
     }
 
@@ -244,6 +244,8 @@ package struct ServerMachine: MemberMachine {
         case .applied(let run, let step): applied(run, step, now: now, into: &actions)
         case .diverged(let run, let step, let finding):
             diverged(run, step, finding, now: now, into: &actions)
+        case .compared(let run, let step, let difference):
+            compared(run, step, difference, now: now, into: &actions)
         case .unreachable(let peer): unreachable(peer)
         case .unresolved(let problem):
             if let text = link.unresolved(problem) { actions.append(.notice(text)) }
@@ -296,6 +298,18 @@ package struct ServerMachine: MemberMachine {
     ) {
         guard case .serving(var run) = state, run.duty.order.run == index else { return }
         run.diverged(step, finding)
+        state = .serving(run)
+        report(now: now, into: &actions)
+    }
+
+    private mutating func compared(
+        _ index: RunIndex, _ step: Step, _ difference: BitDifference, now: Instant,
+        into actions: inout [ServerAction]
+    ) {
+        guard case .serving(var run) = state, run.duty.order.run == index, run.step == step else {
+            return
+        }
+        run.compared(difference)
         state = .serving(run)
         report(now: now, into: &actions)
     }

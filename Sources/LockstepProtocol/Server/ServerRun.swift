@@ -4,11 +4,11 @@ import TrainingPlan
 struct ServerRun: Sendable {
     private(set) var duty: ShardDuty
     let schedule: RunSchedule
-    private(set) var coverage: NodeCoverage
+    var coverage: NodeCoverage
     /// The step that is being gathered or applied; at the run's end, the end step.
     private(set) var step: Step
-    private(set) var halt: Halt?
-    private var isApplying = false
+    var halt: Halt?
+    private(set) var isApplying = false
     private var reports: ReportOutbox
     /// Steps whose weights are kept for the coordinator, ascending.
     private var snapshots: [Step] = []
@@ -16,16 +16,18 @@ struct ServerRun: Sendable {
     private var checkpoint: Step?
     private var ties: [WorkerTie]
     /// Where in `ties` a worker is.
-    private var places: [Incarnation: Int]
+    private(set) var places: [Incarnation: Int]
     private var repeatPatience: Int
     /// How long steps take to gather.
-    private var gathering = RepeatTimer(
+    var gathering = RepeatTimer(
         first: Limits.firstLatenessMilliseconds,
         bounds: Limits.shortestLatenessMilliseconds...Limits.longestLatenessMilliseconds)
-    private var gatheringSince: Instant
-    /// When the newest node was kept.
-    private var keptAt: Instant
-    private(set) var lateness: Lateness?
+    var gatheringSince: Instant
+    /// When the newest node was kept or confirmed.
+    var keptAt: Instant
+    /// How long nodes of this step wait for their confirmation, before all that are not confirmed come again.
+    var confirmationPatience = 0
+    var lateness: Lateness?
 
     /// Where a worker was last heard, and what was sent there.
     private struct WorkerTie {
@@ -76,11 +78,16 @@ struct ServerRun: Sendable {
             isFinished
             ? .finished
             : isApplying
-                ? .updating : coverage.isComplete ? .waitingForCoordinator : .waitingForPushes
+                ? .updating : isSettled ? .waitingForCoordinator : .waitingForPushes
         return ServerProgress(
             step: step, activity: activity, halt: halt, lateness: lateness,
             checkpoint: checkpoint)
     }
+
+    var isAudited: Bool { duty.audits.covers(step) }
+
+    /// Whether all that the step needs is there.
+    var isSettled: Bool { isAudited ? coverage.isConfirmed : coverage.isComplete }
 
     private func address(_ step: Step) -> StepAddress {
         StepAddress(
@@ -110,25 +117,49 @@ struct ServerRun: Sendable {
             answer(worker, now: now, into: &actions)
             return .olderStep
         }
+        if case .conflict(let conflict) = halt {
+            return vote(Conflict.Vote(worker: sender, checksum: checksum), on: node, in: conflict)
+        }
         if halt != nil || isFinished { return .halted }
-        switch coverage.judge(node, checksum: checksum, from: sender) {
+        // The sum is made: as for a step that is committed, nothing is compared any more.
+        if isApplying { return .covered }
+        switch coverage.judge(node, checksum: checksum, from: sender, isAudited: isAudited) {
         case .kept(let slot):
             actions.append(.keep(slot: slot))
-            keptAt = now
-            if coverage.isComplete {
-                noteGathered(now: now)
-                applyIfComplete(into: &actions)
-            } else if lateness != nil {
-                // Whoever has brought this is not late any more.
-                lateness?.leaves = coverage.missingLeaves(atMost: Limits.maximumLateRanges)
-            }
+            noteArrival(now: now, into: &actions)
+            return nil
+        case .confirmed:
+            guard isAudited else { return .covered }
+            noteArrival(now: now, into: &actions)
             return nil
         case .covered: return .covered
         case .notANode: return .notANode
-        case .conflict(let other):
-            halt = .conflict(node: node, other, sender)
+        case .conflict(let slot):
+            let votes = coverage.votes(slot: slot)
+            halt = .conflict(
+                Conflict(
+                    node: node, votes: votes + [Conflict.Vote(worker: sender, checksum: checksum)]))
+            actions.append(.compare(slot: slot))
+            endConflictIfVoterIsGone(now: now, into: &actions)
             return .conflict
         }
+    }
+
+    private mutating func noteArrival(now: Instant, into actions: inout [ServerAction]) {
+        keptAt = now
+        if isSettled {
+            noteGathered(now: now)
+            applyIfComplete(into: &actions)
+        } else if lateness != nil {
+            // Whoever has brought this is not late any more.
+            lateness?.leaves = coverage.missingLeaves(atMost: Limits.maximumLateRanges)
+            let unconfirmed = unconfirmedNodes
+            lateness?.unconfirmed = unconfirmed
+        }
+    }
+
+    var unconfirmedNodes: [UnconfirmedNode] {
+        isAudited ? coverage.unconfirmedNodes(atMost: Limits.maximumLateRanges) : []
     }
 
     mutating func inquiry(
@@ -147,7 +178,7 @@ struct ServerRun: Sendable {
         // For another step everything is held, or nothing would be gained by a push.
         let isHeld =
             isCurrent
-            ? coverage.coveredLeaves(of: leaves)
+            ? coverage.coveredLeaves(of: leaves, from: isAudited ? sender : nil)
             : LeafBits(count: leaves.leafCount) { _ in true }
         actions.append(.sendHeld(to: peer, address, leaves, isHeld))
         return nil
@@ -226,8 +257,8 @@ struct ServerRun: Sendable {
     }
 
     /// Applies a complete step, if its report and its snapshot will have room.
-    private mutating func applyIfComplete(into actions: inout [ServerAction]) {
-        guard coverage.isComplete, !isApplying, halt == nil, reports.hasRoom,
+    mutating func applyIfComplete(into actions: inout [ServerAction]) {
+        guard isSettled, !isApplying, halt == nil, reports.hasRoom,
             snapshots.count < Limits.maximumSnapshots || !isSnapshotWanted(after: step)
         else { return }
         isApplying = true
@@ -252,32 +283,7 @@ struct ServerRun: Sendable {
         coverage.begin(leafCount: isFinished ? 1 : schedule.leafCount(of: step))
         gatheringSince = now
         keptAt = now
-    }
-
-    /// Looks whether leaves are late: by the times of earlier steps, and by those that have come.
-    ///
-    /// - Returns: whether there is something new to tell.
-    mutating func watch(now: Instant) -> Bool {
-        guard !isApplying, !isFinished, halt == nil, !coverage.isComplete else { return false }
-        let patience = max(gathering.interval, 2 * keptAt.milliseconds(since: gatheringSince))
-        guard now.milliseconds(since: gatheringSince) >= patience else { return false }
-        let late = Lateness(
-            leaves: coverage.missingLeaves(atMost: Limits.maximumLateRanges),
-            patienceMilliseconds: patience)
-        defer { lateness = late }
-        return lateness?.leaves != late.leaves
-    }
-
-    /// All leaves of a step have come: how long that took tells what is late in the next one, unless a worker
-    /// was lost in this.
-    private mutating func noteGathered(now: Instant) {
-        let elapsed = now.milliseconds(since: gatheringSince)
-        if lateness == nil {
-            gathering.observe(milliseconds: elapsed)
-        } else {
-            gathering.observeRepeated(interval: 2 * elapsed)
-        }
-        lateness = nil
+        confirmationPatience = 0
     }
 
     mutating func diverged(_ divergedStep: Step, _ finding: DivergenceFinding) {
@@ -292,8 +298,14 @@ struct ServerRun: Sendable {
     mutating func take(
         _ duty: ShardDuty, now: Instant, into actions: inout [ServerAction]
     ) {
-        if duty.workers != self.duty.workers { admit(duty.workers) }
+        let hasNewWorkers = duty.workers != self.duty.workers
+        if hasNewWorkers { admit(duty.workers) }
         self.duty = duty
+        endConflictIfVoterIsGone(now: now, into: &actions)
+        if hasNewWorkers, isAudited, !isApplying, halt == nil {
+            // One that comes again confirms nothing that it has sent before.
+            coverage.giveUpUnconfirmed { places[$0.sender] == nil }
+        }
         promise(duty.checkpoint, into: &actions)
         let receipts = duty.receipts
         for step in reports.acknowledge(receipts, now: now) {

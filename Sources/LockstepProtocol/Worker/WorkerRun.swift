@@ -11,6 +11,9 @@ struct WorkerRun: Sendable {
     /// The worker's nodes of a full step, and of an epoch's last one.
     private var fullNodes: [LeafRange] = []
     private var lastNodes: [LeafRange] = []
+    /// The same of an audited step: behind its own nodes are another worker's.
+    private var auditedFullNodes: [LeafRange] = []
+    private var auditedLastNodes: [LeafRange] = []
     /// Of the current step: those of earlier views, too.
     private var computed: [LeafRange] = []
     /// The node of the current step that the engine has been given to compute.
@@ -49,10 +52,13 @@ struct WorkerRun: Sendable {
 
     private mutating func take(_ duty: WorkDuty) {
         self.duty = duty
-        let counts = schedule.leafCounts
-        fullNodes = ReductionTree(leafCount: counts.full).maximalNodes(covering: duty.leaves)
-        lastNodes = ReductionTree(leafCount: counts.last).maximalNodes(covering: duty.lastLeaves)
-        computed.reserveCapacity(max(fullNodes.count, lastNodes.count))
+        let fullTree = ReductionTree(leafCount: schedule.leafCounts.full)
+        let lastTree = ReductionTree(leafCount: schedule.leafCounts.last)
+        fullNodes = fullTree.maximalNodes(covering: duty.leaves)
+        lastNodes = lastTree.maximalNodes(covering: duty.lastLeaves)
+        auditedFullNodes = fullNodes + fullTree.maximalNodes(covering: duty.audit.leaves)
+        auditedLastNodes = lastNodes + lastTree.maximalNodes(covering: duty.audit.lastLeaves)
+        computed.reserveCapacity(max(auditedFullNodes.count, auditedLastNodes.count) + 1)
         let byteCount = duty.order.configuration.layout.parameterCount * 4
         // Everyone's pushes and weights may have to pass one link before an answer.
         reconnectPatience = min(
@@ -76,9 +82,22 @@ struct WorkerRun: Sendable {
 
     var isFinished: Bool { step == schedule.endStep }
 
-    /// The worker's nodes of a step, ascending.
+    /// The worker's nodes of a step: its own, ascending, then those that it audits.
     private func nodes(of step: Step) -> [LeafRange] {
-        schedule.epochEnds(after: step) ? lastNodes : fullNodes
+        switch (schedule.epochEnds(after: step), isAudited) {
+        case (false, false): fullNodes
+        case (true, false): lastNodes
+        case (false, true): auditedFullNodes
+        case (true, true): auditedLastNodes
+        }
+    }
+
+    private var isAudited: Bool { duty.audit.rate.covers(step) }
+
+    /// The node of the current step on which others disagree.
+    private var arbitratedNode: LeafRange? {
+        guard let arbitration = duty.arbitration, arbitration.step == step else { return nil }
+        return arbitration.node
     }
 
     /// The leaves from the first to the last that was computed; none before the first.
@@ -138,7 +157,11 @@ struct WorkerRun: Sendable {
     /// The first of the worker's nodes that it has not computed in this step.
     private var nextNode: LeafRange? {
         if isFinished { return nil }
-        return nodes(of: step).first { node in !computed.contains { $0.contains(node) } }
+        if let node = arbitratedNode, !computed.contains(node) { return node }
+        let nodes = nodes(of: step)
+        // Where sums are compared, only the same node will do.
+        if isAudited { return nodes.first { !computed.contains($0) } }
+        return nodes.first { node in !computed.contains { $0.contains(node) } }
     }
 
     private mutating func compute(_ node: LeafRange, into actions: inout [WorkerAction]) {
@@ -173,6 +196,8 @@ struct WorkerRun: Sendable {
         else { return .upToDate }
         var isLost = false
         for node in computed where leaves.contains(node) {
+            // One of an earlier view nobody would confirm.
+            if isAudited, !nodes(of: step).contains(node) { continue }
             let first = node.firstLeaf - leaves.firstLeaf
             if !(first..<first + node.leafCount).allSatisfy({ isHeld[$0] }) {
                 actions.append(.push(address, node))
@@ -221,6 +246,10 @@ struct WorkerRun: Sendable {
                 actions.append(.requestWeights(address(shard), wanted: common))
             } else if hasWeights {
                 actions.append(.inquire(address(shard), leaves: computedLeaves))
+                // The answer says nothing of it: the server holds one that may be wrong.
+                if let node = arbitratedNode, computed.contains(node) {
+                    actions.append(.push(address(shard), node))
+                }
             } else {
                 actions.append(.requestWeights(address(shard), wanted: newest(shard).next))
             }

@@ -217,8 +217,11 @@ package final class CoordinatorEngine: RoleEngine {
             let payload = unsafe FrameCodec.payload(of: frame)
             let target = unsafe UnsafeMutableRawBufferPointer(
                 start: report.squaredNorms.pointer + rows.lowerBound, count: rows.count * 4)
+            let end = payload.count - ShardPlan.digestByteCount
             unsafe target.copyMemory(
-                from: UnsafeRawBufferPointer(rebasing: payload.suffix(target.count)))
+                from: UnsafeRawBufferPointer(rebasing: payload[(end - target.count)..<end]))
+            unsafe report.digest &+= UInt64(
+                littleEndian: payload.loadUnaligned(fromByteOffset: end, as: UInt64.self))
             if shard == 0, let words = payload.baseAddress {
                 unsafe report.metrics = plan.metrics.metrics(words)
             }
@@ -313,6 +316,11 @@ extension CoordinatorNotice: CustomStringConvertible {
         case .fallsBack(_, let step): "a server is lost: going on from step \(step)"
         case .tooFewWorkers(_, let count):
             "\(count) workers are there, too few to go on: waiting for more"
+        case .expelled(_, let reason): "a worker is expelled: \(reason)"
+        case .arbitrates(let member, let disagreement): "\(disagreement): asking \(member)"
+        case .undecided(let disagreement):
+            "\(disagreement): waiting for another worker, to tell who is right"
+        case .unaudited: "only one worker is left: its steps are not audited"
         case .malformed(let peer, let error):
             "connection \(peer) sent a frame that was ignored: \(error)"
         case .idleWorkers(_, let count):

@@ -176,7 +176,8 @@ final class CoordinatorRole {
                 servers: request.placement.servers,
                 waitTimeoutMilliseconds: request.waitTimeoutMilliseconds,
                 firstSteps: request.runs.map { Step($0.start?.step ?? 0) },
-                checkpointMilliseconds: request.runs.first?.checkpoints.milliseconds ?? 0))
+                checkpointMilliseconds: request.runs.first?.checkpoints.milliseconds ?? 0,
+                audits: request.audits))
         var lost: [CoordinatorEvent] = []
         let engine = CoordinatorEngine(
             wire: Wire(kernels: KernelSet(request.kernels)),

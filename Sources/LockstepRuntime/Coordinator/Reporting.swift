@@ -43,6 +43,8 @@ package struct StepReport: Sendable {
     package var metrics: StepMetrics?
     /// Of the gradient's sum, by row.
     package let squaredNorms: FloatBuffer
+    /// Of the weights after the step: that of the shards that have reported.
+    package var digest: UInt64 = 0
     /// When the step was done, in nanoseconds of the coordinator's process.
     package var nanoseconds: UInt64 = 0
 

@@ -149,7 +149,7 @@ package final class ReportingThread: Reporting, Sendable {
             // Steps after the one that reached the target are no part of the run.
             if !recording.reachedTarget, let metrics = report.metrics {
                 try recording.recorder.committed(
-                    step, metrics,
+                    step, metrics, weightsDigest: report.digest,
                     squaredGradientNorms: recording.rows.layerSums(report.squaredNorms),
                     seconds: Self.seconds(from: recording.start, to: report.nanoseconds))
             }

@@ -49,6 +49,8 @@ package struct MemberOptions: Sendable {
     package var notice: @Sendable (String) -> Void
     /// A sentence on each frame that is not used; nil where nobody wants to know.
     package var dropped: (@Sendable (String) -> Void)?
+    /// What stands between a worker and its sockets: nothing, unless a test puts something there.
+    package var sending: @Sendable (any Transport) -> any Transport = { $0 }
 
     package init(
         coordinator: Endpoint, waitTimeoutMilliseconds: Int, kernels: KernelVariant,

@@ -97,6 +97,7 @@ package final class ServerEngine: RoleEngine {
         switch action {
         case .keep(let slot): shard?.keep(&inHand, slot: slot)
         case .apply(let step): apply(step, machine.foldSchedule)
+        case .compare(let slot): compare(inHand, slot)
         case .sendWeights(let peer, let address):
             guard let message = shard?.weightsMessage(of: address.step) else { return }
             if case .unreachable = try network.send(message, to: .dataPeer(peer)) {
@@ -149,6 +150,13 @@ package final class ServerEngine: RoleEngine {
             waiting = nil
         case .notice(let text): notice(text)
         }
+    }
+
+    private func compare(_ push: borrowing Message, _ slot: Int) {
+        guard let shard, case .push(let address, _) = try? wire.header(of: push).content,
+            let difference = shard.difference(slot, push)
+        else { return }
+        events.append(.compared(address.run, address.step, difference))
     }
 
     private func apply(_ step: Step, _ fold: [FoldInstruction]) {

@@ -28,7 +28,8 @@ package import ZeroMQ
     /// Weights that the coordinator wants, ascending by step.
     private var snapshots: [(step: Step, frame: InFlight<FrameMemory>)] = []
     /// By step, modulo their count: the metrics where this is shard 0, then the squared norm of each of the
-    /// range's rows. The machine applies no step whose report would take the place of an unrecorded one.
+    /// range's rows, then the digest of the new weights. The machine applies no step whose report would take the
+    /// place of an unrecorded one.
     private var reports: [InFlight<FrameMemory>?]
     private var metricsStack: MetricsStack
     /// The whole state of one step, for a checkpoint: the weights, then the optimiser's vectors.
@@ -99,6 +100,16 @@ package import ZeroMQ
 
     package func keep(_ message: inout Message, slot: Int) { swap(&slots[slot].message, &message) }
 
+    /// Where the sum in a slot and another of the same node differ first; nil where they do not.
+    package func difference(_ slot: Int, _ other: borrowing Message) -> BitDifference? {
+        unsafe slots[slot].message.withUnsafeBytes { frame in
+            unsafe other.withUnsafeBytes { otherFrame in
+                unsafe SumComparison(plan, duty.shard).difference(
+                    FrameCodec.payload(of: frame), FrameCodec.payload(of: otherFrame))
+            }
+        }
+    }
+
     /// A step on its way: what it writes, which nobody else touches meanwhile.
     struct Update {
         let step: Step
@@ -127,17 +138,22 @@ package import ZeroMQ
         let examples = schedule.examples(of: step).count
         var finding: DivergenceFinding?
         nodeFold.begin(fold, slots)
+        var digest: UInt64 = 0
         for block in blocks where finding == nil {
             let sum = unsafe nodeFold.sum(of: block.part, fold)
             unsafe measure(block, sum, update.report)
             finding = unsafe applyBlock(
                 block.floats, step, examples, sum, update.next.memory.payload)
+            digest &+= self.digest(of: block, update.next.memory)
         }
         if finding != nil { return finding }
         if duty.shard == 0, let words = unsafe update.report.payload.baseAddress {
             unsafe metricsStack.fold(fold, slots, into: words)
         }
         unsafe wire.seal(header(.weights(address(step.next))), update.next.memory.frame)
+        unsafe update.report.payload.storeBytes(
+            of: digest.littleEndian,
+            toByteOffset: reportByteCount - ShardPlan.digestByteCount, as: UInt64.self)
         let elapsed = SystemClock.nanoseconds - begun
         unsafe wire.seal(
             header(.stepReport(address(step), elapsed: elapsed)), update.report.frame)
@@ -183,6 +199,13 @@ package import ZeroMQ
         let first = unsafe squares + plan.metricsByteCount(of: duty.shard)
         unsafe plan.gradientRows.measure(
             block.part, sum, wire.kernels, into: first + block.firstRow * 4)
+    }
+
+    private func digest(of block: Block, _ weights: FrameMemory) -> UInt64 {
+        guard let start = unsafe weights.payload.baseAddress else { return 0 }
+        return unsafe wire.kernels.digest(
+            of: start + block.floats.lowerBound * 4, count: block.floats.count,
+            from: block.part.lowerBound)
     }
 
     // MARK: Frames

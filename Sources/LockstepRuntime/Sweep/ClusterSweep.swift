@@ -79,7 +79,7 @@ private final class SessionOfJobs: SessionObserver {
         SessionRequest(
             runs: try jobs.map { try sweep.plannedRun($0, state) }, dataset: sweep.dataset,
             placement: cluster.placement, kernels: sweep.kernels,
-            waitTimeoutMilliseconds: cluster.waitTimeoutMilliseconds)
+            waitTimeoutMilliseconds: cluster.waitTimeoutMilliseconds, audits: cluster.audits)
     }
 
     func notice(_ text: String) { state.notice(text) }

@@ -44,17 +44,19 @@ package struct Sweep: Sendable {
     package struct Cluster: Sendable {
         package var placement: Placement
         package var waitTimeoutMilliseconds: Int
+        package var audits: AuditRate
         package var train:
             @Sendable (SessionRequest, any SessionObserver, Interruption) throws -> SessionResult
 
         package init(
-            placement: Placement, waitTimeoutMilliseconds: Int,
+            placement: Placement, waitTimeoutMilliseconds: Int, audits: AuditRate = .none,
             train:
                 @escaping @Sendable (SessionRequest, any SessionObserver, Interruption) throws ->
                 SessionResult
         ) {
             self.placement = placement
             self.waitTimeoutMilliseconds = waitTimeoutMilliseconds
+            self.audits = audits
             self.train = train
         }
     }

@@ -32,7 +32,8 @@ enum WorkerRole {
             wakeUp: wakeUp, lookup: lookup, notice: options.notice)
         defer { engine.close() }
         var loop = RoleLoop(
-            machine, engine, network, clock: SystemClock(), dropped: options.dropped)
+            machine, engine, options.sending(network), clock: SystemClock(),
+            dropped: options.dropped)
         return try loop.run(interruption, waitingAt: network) { engine.isAwake }
     }
 }

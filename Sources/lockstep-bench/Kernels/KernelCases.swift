@@ -214,6 +214,9 @@ struct KernelCases {
             Self.bytes("checksum", 4 * count) {
                 keep(unsafe kernels.checksum(left.pointer, count * 4))
             },
+            Self.bytes("digest", 4 * count) {
+                keep(unsafe kernels.digest(left.pointer, count, 0))
+            },
             Self.bytes("sumOfSquares 128", 4 * Self.hidden) {
                 keep(unsafe kernels.sumOfSquares(left.pointer, Self.hidden))
             },
