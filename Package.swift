@@ -49,6 +49,7 @@ let package = Package(
         .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: strict),
         .target(name: "Hashing", dependencies: ["CSodium", "CZlib"], swiftSettings: strict),
         .target(name: "RandomNumbers", swiftSettings: strict),
+        .target(name: "CrashPoints", swiftSettings: strict),
         .target(name: "TrainingPlan", swiftSettings: strict),
         .target(name: "Kernels", dependencies: ["CVector"], swiftSettings: strict),
         .target(
@@ -58,14 +59,15 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Datasets", dependencies: ["Hashing", "RandomNumbers"], swiftSettings: strict),
-        .target(name: "Convergence", dependencies: ["Hashing"], swiftSettings: strict),
+        .target(
+            name: "Convergence", dependencies: ["CrashPoints", "Hashing"], swiftSettings: strict),
         .target(
             name: "LockstepProtocol", dependencies: ["TrainingPlan"], swiftSettings: strict),
         .target(
             name: "LockstepRuntime",
             dependencies: [
                 "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets", "Convergence",
-                "ZeroMQ", "Hashing",
+                "ZeroMQ", "Hashing", "CrashPoints",
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
         .target(
@@ -80,7 +82,7 @@ let package = Package(
             dependencies: [
                 "LockstepSimulator", "LockstepRuntime", "LockstepProtocol", "NeuralNetwork",
                 "TrainingPlan", "Datasets",
-                "Convergence", "ZeroMQ", "Hashing",
+                "Convergence", "ZeroMQ", "Hashing", "CrashPoints",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
@@ -127,7 +129,7 @@ let package = Package(
             dependencies: [
                 "TestSupport", "LockstepProtocol", "LockstepRuntime", "LockstepSimulator",
                 "NeuralNetwork", "TrainingPlan", "Datasets", "Convergence", "Hashing", "ZeroMQ",
-                "lockstep",
+                "CrashPoints", "lockstep",
             ],
             swiftSettings: strict),
         .testTarget(

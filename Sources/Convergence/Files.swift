@@ -1,3 +1,4 @@
+import CrashPoints
 import Foundation
 
 /// The file system refused. Reading ends a command with exit code 65, writing with 73.
@@ -100,6 +101,7 @@ enum Files {
             defer { close(descriptor) }
             try writeAll(bytes, to: descriptor, path: path)
             try synchronize(descriptor, path: path)
+            CrashPoint.replacementSynchronized.pass()
         } catch {
             unsafe unlink(temporary)
             throw FileError(operation: .write, path: path, code: error.code)
@@ -109,6 +111,7 @@ enum Files {
             unsafe unlink(temporary)
             throw FileError(operation: .write, path: path, code: code)
         }
+        CrashPoint.replacementRenamed.pass()
         let descriptor = try open(parent(of: path), flags: O_RDONLY, for: .write)
         defer { close(descriptor) }
         try synchronize(descriptor, path: path)

@@ -1,3 +1,4 @@
+import CrashPoints
 import Foundation
 
 /// Keeps a folder to one process. The system gives it up when the process ends, however that happens.
@@ -31,6 +32,7 @@ package final class FolderLock: Sendable {
             throw FolderInUse(path: folder, holder: Self.holder(path))
         }
         self.descriptor = descriptor
+        CrashPoint.folderLocked.pass()
         let holder = Holder(
             host: ProcessInfo.processInfo.hostName, pid: getpid(),
             since: Date().formatted(.iso8601))

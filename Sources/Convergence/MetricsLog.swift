@@ -1,3 +1,4 @@
+import CrashPoints
 import Hashing
 
 /// Writes `metrics.jsonl`, the source of truth about a run.
@@ -41,6 +42,7 @@ package final class MetricsLog {
     ) throws(FileError) {
         self.init(
             path, provenance, try disk.open(path, .create), maximumWaitingByteCount, notice)
+        CrashPoint.logCreated.pass()
     }
 
     private init(
@@ -74,7 +76,9 @@ package final class MetricsLog {
             throw MetricsError(path: path, line: 1, reason: "belongs to another run")
         }
         let file = try disk.open(path, .update)
+        CrashPoint.logCutting.pass()
         try file.truncate(to: mark.byteCount)
+        CrashPoint.logCut.pass()
         let log = MetricsLog(path, provenance, file, maximumWaitingByteCount, notice)
         log.writtenByteCount = mark.byteCount
         log.writtenHash.update(kept)
@@ -156,6 +160,7 @@ package final class MetricsLog {
         let bytes = waiting.bytes
         var count = 0
         var failure: FileError?
+        CrashPoint.logWriting.pass()
         while count < bytes.count, failure == nil {
             do throws(FileError) {
                 count += try file.write(bytes[count...], at: writtenByteCount + count)
@@ -163,6 +168,7 @@ package final class MetricsLog {
                 failure = error
             }
         }
+        CrashPoint.logWritten.pass()
         let whole = bytes[..<count].lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
         writtenHash.update(bytes[..<whole])
         writtenByteCount += whole

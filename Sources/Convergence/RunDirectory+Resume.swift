@@ -1,3 +1,5 @@
+import CrashPoints
+
 /// Where an unfinished run goes on.
 package struct ResumePoint: Equatable, Sendable {
     /// Nil: from the start.
@@ -58,9 +60,11 @@ extension RunDirectory {
     package func startOver() throws(FileError) {
         try checkpointStore().removeAll()
         try removeWeights(except: nil)
+        CrashPoint.statesRemoved.pass()
         let file = try FileDisk().open(metricsPath, .update)
         try file.truncate(to: 0)
         try file.synchronize()
+        CrashPoint.logEmptied.pass()
     }
 
     /// What only an unfinished run needs goes: training states, and the weights of earlier ends.

@@ -1,3 +1,4 @@
+import CrashPoints
 package import Foundation
 
 /// The folder of one run: `config.yaml`, `metrics.jsonl`, `checkpoints/step-N/` and `log/`.
@@ -137,7 +138,9 @@ package struct RunDirectory: Equatable, Sendable {
 
     /// Writes `config.yaml` whole or not at all.
     package func writeConfiguration(_ text: String) throws(FileError) {
+        CrashPoint.configurationWriting.pass()
         try Files.replace(configurationPath, with: Array(text.utf8))
+        CrashPoint.configurationWritten.pass()
     }
 
     /// Writes a file that is about many runs, whole or not at all.

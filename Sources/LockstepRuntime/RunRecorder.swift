@@ -1,4 +1,5 @@
 import Convergence
+import CrashPoints
 import Datasets
 import Foundation
 import Hashing
@@ -90,6 +91,7 @@ final class RunRecorder {
                 observer.notice($0)
             }
             try log.append(.run(record))
+            CrashPoint.runRecorded.pass()
         }
         observer.runStarted(configuration, directory: directory)
     }
@@ -175,6 +177,7 @@ final class RunRecorder {
     ///
     /// - Returns: whether the run's target is reached.
     func evaluate(_ weights: FloatBuffer, of step: Step) throws(FileError) -> Bool {
+        CrashPoint.evaluating.pass()
         lastEvaluatedStep = step
         let epochs = Double(step.index) / Double(schedule.stepsPerEpoch)
         let endsEpoch = step.index % schedule.stepsPerEpoch == 0
@@ -218,6 +221,7 @@ final class RunRecorder {
             testLoss: evaluation.loss, testAccuracy: evaluation.accuracy,
             weightsSHA256: weights.sha256)
         try add(.epoch(record))
+        CrashPoint.epochRecorded.pass()
         observer.epochEnded(record, epochs: schedule.epochs, examplesPerSecond: rate)
         state.epochStartSeconds = state.seconds
         state.epochLossSum = 0
@@ -259,7 +263,9 @@ final class RunRecorder {
             test = RecordingState.TestEvaluation(testEvaluator.evaluate(weights), of: step)
         }
         checkpointWriter.finish()
+        CrashPoint.weightsSaving.pass()
         if let weights, keepsWeights { try save(weights, step, status) }
+        CrashPoint.weightsSaved.pass()
         if state.bestExamplesPerSecond == 0 {
             // No whole epoch: the rate of what there was.
             state.bestExamplesPerSecond = rate(over: state.seconds)
@@ -275,7 +281,9 @@ final class RunRecorder {
             rescalingChangedDecisions: test?.decisionsChangedByRescaling,
             rescalingComparedDecisions: test?.examples)
         try add(.end(record))
+        CrashPoint.endRecorded.pass()
         if status.isFinal { removeTrainingStates(weightsOf: step) }
+        CrashPoint.leftoversRemoved.pass()
         observer.runEnded(outcome)
     }
 

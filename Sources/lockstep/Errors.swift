@@ -1,5 +1,6 @@
 import ArgumentParser
 import Convergence
+import CrashPoints
 import Datasets
 import LockstepProtocol
 import LockstepRuntime
@@ -28,7 +29,8 @@ extension StopReason {
         switch error {
         case let error as CommandEnd: self = error.reason
         case let error as RoleError: self = error.reason
-        case is UsageError, is ConfigurationError, is KernelVariantError, is EndpointError,
+        case is UsageError, is CrashPointError, is ConfigurationError, is KernelVariantError,
+            is EndpointError,
             is ShardPlan.PlanError, is SweepGridError, is SweepError:
             self.init(.usage, "\(error)")
         case is DatasetError, is MetricsError, is ReferenceError, is SafetensorsError,

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CrashPoints
 import Foundation
 import LockstepProtocol
 import LockstepRuntime
@@ -53,6 +54,7 @@ struct LockstepCommand: ParsableCommand {
         // A reader that goes away is no reason to lose a run; writing reports it.
         _ = signal(SIGPIPE, SIG_IGN)
         do {
+            try CrashPoint.arm(environment: ProcessInfo.processInfo.environment)
             var command = try parseAsRoot()
             try command.run()
         } catch {

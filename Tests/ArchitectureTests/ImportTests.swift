@@ -5,7 +5,10 @@ import Testing
 struct ImportTests {
     /// The order of the house, from the ground up: a target imports only from floors below its own.
     private static let floors: [[String]] = [
-        ["CVector", "CSodium", "CZlib", "CZeroMQ", "RandomNumbers", "TrainingPlan"],
+        [
+            "CVector", "CSodium", "CZlib", "CZeroMQ", "RandomNumbers", "TrainingPlan",
+            "CrashPoints",
+        ],
         ["Hashing", "Kernels", "KernelsAVX2", "KernelsAVX512", "ZeroMQ"],
         ["NeuralNetwork", "Datasets", "Convergence"],
         ["LockstepProtocol"],

@@ -21,25 +21,6 @@ extension EndToEndTests {
             directory = lockstep.folder.path("run")
         }
 
-        /// A port that is likely to be free, below those that the system gives out.
-        private static func port() -> Int { .random(in: 15_000..<29_000) }
-
-        /// The log's lines, but for what depends on the time or the place.
-        private static func lines(_ directory: String) throws -> [String] {
-            try String(contentsOfFile: directory + "/metrics.jsonl", encoding: .utf8)
-                .split(separator: "\n").compactMap { line in
-                    var record = try #require(
-                        try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
-                    if record["event"] as? String == "run" { return nil }
-                    for key in ["seconds", "examples_per_second", "workers", "threads", "servers"] {
-                        record[key] = nil
-                    }
-                    return try String(
-                        decoding: JSONSerialization.data(
-                            withJSONObject: record, options: .sortedKeys), as: UTF8.self)
-                }
-        }
-
         private func expectTheSame(_ run: ToolRun) throws {
             try #require(run.status == 0, "\(run.standardError)")
             let whole = lockstep.folder.path("whole")
@@ -47,7 +28,7 @@ extension EndToEndTests {
                 ["train", "--workers", "0", "--json", "--run-dir", whole] + Self.training)
             let (end, expected) = try (run.end(), reference.end())
             #expect(end.status == .completed && end.weightsSHA256 == expected.weightsSHA256)
-            #expect(try Self.lines(directory) == Self.lines(whole))
+            #expect(try logLines(directory) == logLines(whole))
         }
 
         private func waitForEpochs(_ count: Int, _ process: RunningTool) throws {
@@ -71,7 +52,7 @@ extension EndToEndTests {
                     directory,
                 ] + Self.training)
             let address = ["--coordinator", try coordinator.endpoint()]
-            let server = ["server"] + address + ["--bind", "tcp://127.0.0.1:\(Self.port())"]
+            let server = ["server"] + address + ["--bind", "tcp://127.0.0.1:\(likelyFreePort())"]
             let members = try [["server"], ["worker"], ["worker"]].map {
                 try lockstep.start($0 + address)
             }
@@ -88,7 +69,7 @@ extension EndToEndTests {
         }
 
         @Test func aCoordinatorThatIsKilledAndStartedAgain() throws {
-            let address = "tcp://127.0.0.1:\(Self.port())"
+            let address = "tcp://127.0.0.1:\(likelyFreePort())"
             let command =
                 [
                     "coordinator", "--bind", address, "--workers", "2", "--checkpoint-seconds",
@@ -141,7 +122,7 @@ extension EndToEndTests {
                 [
                     "python3", root.appendingPathComponent("Scripts/chaos-kills").path,
                     Lockstep.program.path, lockstep.folder.path("chaos"), "--kills", "6", "--stops",
-                    "2", "--epochs", "1500", "--port", "\(Self.port())",
+                    "2", "--epochs", "1500", "--port", "\(likelyFreePort())",
                 ], environment: lockstep.environment)
             let run = script.end(within: 4 * patienceSeconds)
             #expect(run.status == 0, "\(run.standardOutput)\(run.standardError)")

@@ -88,6 +88,25 @@ extension RunningTool {
     }
 }
 
+/// A port that is likely to be free, below those that the system gives out.
+func likelyFreePort() -> Int { .random(in: 15_000..<29_000) }
+
+/// The lines of a run's log, but for what depends on the time or the place.
+func logLines(_ directory: String) throws -> [String] {
+    try String(contentsOfFile: directory + "/metrics.jsonl", encoding: .utf8)
+        .split(separator: "\n").compactMap { line in
+            var record = try #require(
+                try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+            if record["event"] as? String == "run" { return nil }
+            for key in ["seconds", "examples_per_second", "workers", "threads", "servers"] {
+                record[key] = nil
+            }
+            return try String(
+                decoding: JSONSerialization.data(withJSONObject: record, options: .sortedKeys),
+                as: UTF8.self)
+        }
+}
+
 /// A folder with the small digits as IDX files, made once and removed when the tests end.
 let digitsFolder: Result<String, any Error> = Result {
     let folder = try TemporaryFolder()

@@ -1,3 +1,5 @@
+import CrashPoints
+
 /// The checkpoints of a run's folder: `step-N/` with the shards and their manifest.
 ///
 /// A checkpoint is put in place whole or not at all, and taken back only if every byte of it is as it was
@@ -63,14 +65,23 @@ package struct CheckpointStore: Sendable {
             checkpoint, ranges: shards ?? [0..<checkpoint.weights.count])
         // A run that goes on and is interrupted at once has nothing new to write.
         if holds(checkpoint, files.last?.bytes) { return }
+        CrashPoint.checkpointWriting.pass()
         try prepare()
         let temporary = "\(path)/\(Self.temporaryPrefix)\(step)"
         do {
             try disk.makeFolders(temporary)
-            for file in files { try disk.writeFile("\(temporary)/\(file.name)", file.bytes) }
+            CrashPoint.checkpointFolderMade.pass()
+            for file in files {
+                try disk.writeFile("\(temporary)/\(file.name)", file.bytes)
+                (file.name == CheckpointManifest.fileName
+                    ? CrashPoint.checkpointManifestWritten : .checkpointShardWritten).pass()
+            }
             try disk.synchronizeFolder(temporary)
+            CrashPoint.checkpointFolderSynchronized.pass()
             try put(temporary, step, files.map(\.name))
+            CrashPoint.checkpointRenamed.pass()
             try disk.synchronizeFolder(path)
+            CrashPoint.checkpointDurable.pass()
         } catch {
             try? disk.removeFolderOfFiles(temporary)
             throw error
@@ -94,6 +105,7 @@ package struct CheckpointStore: Sendable {
             try disk.removeFolderOfFiles("\(path)/\(name)")
         }
         if let logPath { try disk.open(logPath, .update).synchronize() }
+        CrashPoint.checkpointLogSynchronized.pass()
         // The names of the folder, of the log beside it, and of the run.
         let run = Files.parent(of: path)
         try disk.synchronizeFolder(run)
@@ -154,6 +166,7 @@ package struct CheckpointStore: Sendable {
                 throw error
             }
         }
+        CrashPoint.oldCheckpointRemoved.pass()
     }
 
     /// The manifest first: without it the rest is no checkpoint.
@@ -161,10 +174,12 @@ package struct CheckpointStore: Sendable {
         let names = try parts(step)
         if names.contains(CheckpointManifest.fileName) {
             try disk.removeFile("\(folder(step))/\(CheckpointManifest.fileName)")
+            CrashPoint.oldManifestRemoved.pass()
             try disk.synchronizeFolder(folder(step))
         }
         for name in names where name != CheckpointManifest.fileName {
             try disk.removeFile("\(folder(step))/\(name)")
+            CrashPoint.oldShardRemoved.pass()
         }
     }
 

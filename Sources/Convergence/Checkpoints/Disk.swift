@@ -1,3 +1,5 @@
+import CrashPoints
+
 /// What checkpoints and logs need of a file system, so that a simulated one can stand in its place.
 ///
 /// Nothing is durable before it is synchronised: a file's bytes by ``DiskFile/synchronize()``, its name by
@@ -44,6 +46,7 @@ extension Disk {
         while written < bytes.count {
             written += try file.write(bytes[written...], at: written)
         }
+        CrashPoint.checkpointBytesWritten.pass()
         try file.synchronize()
     }
 

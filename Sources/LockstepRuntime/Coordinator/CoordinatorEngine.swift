@@ -1,3 +1,4 @@
+import CrashPoints
 package import LockstepProtocol
 import NeuralNetwork
 package import TrainingPlan
@@ -115,17 +116,21 @@ package final class CoordinatorEngine: RoleEngine {
         over network: any Transport
     ) throws {
         switch action {
-        case .keepReport(let shard, let step): keepReport(inHand, shard, step)
+        case .keepReport(let shard, let step):
+            keepReport(inHand, shard, step)
+            CrashPoint.reportKept.pass()
         case .recordStep(_, let step):
             run?.committed = step.next
             if let report = run?.reports.removeValue(forKey: step) {
                 reporting.post(.committed(step, report))
             }
+            CrashPoint.stepPosted.pass()
         case .send(let peer, let number, let incarnation, let assignment):
             let message = wire.message(
                 .assignment(number), assignment, session: machine.plan.session,
                 incarnation: incarnation)
             _ = try network.send(message, to: .controlPeer(peer))
+            CrashPoint.assignmentSent.pass()
         case .sendVersion(let peer):
             let header = FrameHeader(
                 .assignment(0), session: machine.plan.session, incarnation: .none)
@@ -137,16 +142,22 @@ package final class CoordinatorEngine: RoleEngine {
             let bytes = datasetPart(part)
             _ = try unsafe network.send(
                 wire.message(header, copying: bytes.span.bytes), to: .dataPeer(peer))
+            CrashPoint.datasetPartSent.pass()
         case .requestPart(let request):
             let header = FrameHeader(
                 .snapshotRequest(request), session: machine.plan.session, incarnation: .none)
             _ = try network.send(wire.message(header), to: .shard(request.address.shard))
-        case .keepPart(let part): keepPart(inHand, part)
-        case .keepStatePart(let part): keepStatePart(inHand, part)
+        case .keepPart(let part):
+            keepPart(inHand, part)
+            CrashPoint.weightsPartKept.pass()
+        case .keepStatePart(let part):
+            keepStatePart(inHand, part)
+            CrashPoint.statePartKept.pass()
         case .checkpoint(let index, let step):
             guard let state = run?.incoming else { return }
             run?.checkpoint = state
             run?.incoming = nil
+            CrashPoint.checkpointWhole.pass()
             reporting.post(
                 .checkpoint(index, step, weights: state.weights, state: state.optimizer))
         case .sendOverview(let peer, let overview):
@@ -164,14 +175,19 @@ package final class CoordinatorEngine: RoleEngine {
                 .snapshotPart(part), session: machine.plan.session, incarnation: .none)
             _ = try unsafe network.send(
                 wire.message(header, copying: bytes.span.bytes), to: .dataPeer(peer))
+            CrashPoint.statePartSent.pass()
         case .reconnect(let shard): try connect(shard, network)
         case .evaluate(let index, let step):
             if let weights = run?.snapshots[step] {
                 reporting.post(.evaluate(index, step, weights))
             }
         case .beginRun(let start): try begin(start, network)
-        case .endRun(let end): self.end(end, network)
-        case .notice(let notice): self.notice("\(notice)")
+        case .endRun(let end):
+            self.end(end, network)
+            CrashPoint.runEnded.pass()
+        case .notice(let notice):
+            self.notice("\(notice)")
+            notice.crashPoint?.pass()
         }
     }
 
@@ -180,7 +196,8 @@ package final class CoordinatorEngine: RoleEngine {
         guard
             let plan = try? ShardPlan(runs[start.run.index], shardCount: start.servers.count)
         else { return }
-        if let open = run, open.start.run == start.run {
+        let isLater = run?.start.run == start.run
+        if let open = run, isLater {
             for shard in open.start.addresses.indices {
                 network.disconnect(.shard(ShardIndex(shard)))
             }
@@ -195,6 +212,7 @@ package final class CoordinatorEngine: RoleEngine {
         }
         begun = SystemClock.nanoseconds
         for shard in start.addresses.indices { try connect(ShardIndex(shard), network) }
+        (isLater ? CrashPoint.generationBegun : .runBegun).pass()
     }
 
     private func connect(_ shard: ShardIndex, _ network: any Transport) throws {

@@ -1,4 +1,5 @@
 import Convergence
+import CrashPoints
 import Datasets
 import Foundation
 import LockstepProtocol
@@ -42,6 +43,7 @@ final class CoordinatorRole {
         let data = try network.bindData(
             to: dataEndpoint(0, bound), maximumFrameByteCount: Limits.maximumPartFrameByteCount)
         observer.notice("listening on \(bound.text)")
+        CrashPoint.portsBound.pass()
 
         let children = ChildProcesses(wakeUp: wakeUp)
         defer { children.stop() }
@@ -60,6 +62,7 @@ final class CoordinatorRole {
         }
         servers.stop(reason)
         let (outcomes, failure) = reporting.finish()
+        CrashPoint.sessionEnded.pass()
         // The last run's weights are written when the members have gone already.
         if reason.exitCode == .success, let failure { reason = failure }
         return SessionResult(outcomes: outcomes, reason: reason)

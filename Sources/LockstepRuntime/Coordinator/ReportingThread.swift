@@ -1,4 +1,5 @@
 package import Convergence
+import CrashPoints
 import Foundation
 package import LockstepProtocol
 import NeuralNetwork
@@ -153,11 +154,13 @@ package final class ReportingThread: Reporting, Sendable {
                     squaredGradientNorms: recording.rows.layerSums(report.squaredNorms),
                     seconds: Self.seconds(from: recording.start, to: report.nanoseconds))
             }
+            CrashPoint.stepRecorded.pass()
             recorded(recording.run, before: step.next)
         case .evaluate(let run, let step, let weights):
             guard let current = recording, !current.reachedTarget else { return }
             let reachedTarget = try current.recorder.evaluate(weights, of: step)
             recording?.reachedTarget = reachedTarget
+            CrashPoint.evaluated.pass()
             answer(.evaluated(run, step, reachedTarget: reachedTarget))
         case .checkpoint(let run, let step, let weights, let vectors):
             guard let recording, recording.run == run, !recording.reachedTarget else { return }

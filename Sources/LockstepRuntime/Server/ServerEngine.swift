@@ -1,3 +1,4 @@
+import CrashPoints
 package import LockstepProtocol
 import NeuralNetwork
 import TrainingPlan
@@ -35,6 +36,7 @@ package final class ServerEngine: RoleEngine {
         case (.assignment(let number), .coordinator):
             let assignment: Assignment = try wire.statement(message, header)
             note(assignment)
+            CrashPoint.serverAssigned.pass()
             return (.assignment(number, assignment), header)
         case (.push(let address, let node), .dataPeer):
             if header.session == machine.link.session, let shard,
@@ -95,22 +97,35 @@ package final class ServerEngine: RoleEngine {
         over network: any Transport
     ) throws {
         switch action {
-        case .keep(let slot): shard?.keep(&inHand, slot: slot)
+        case .keep(let slot):
+            shard?.keep(&inHand, slot: slot)
+            CrashPoint.pushKept.pass()
         case .apply(let step): apply(step, machine.foldSchedule)
         case .compare(let slot): compare(inHand, slot)
         case .sendWeights(let peer, let address):
             guard let message = shard?.weightsMessage(of: address.step) else { return }
+            CrashPoint.weightsSending.pass()
             if case .unreachable = try network.send(message, to: .dataPeer(peer)) {
                 events.append(.unreachable(peer))
             }
+            CrashPoint.weightsSent.pass()
         case .sendReport(let address):
             if let message = shard?.report(address.step) {
                 _ = try network.send(message, to: .coordinator)
             }
-        case .keepSnapshot(let step): shard?.keepSnapshot(step)
-        case .forgetSnapshot(let step): shard?.forgetSnapshot(step)
-        case .keepState(let step): shard?.keepState(step)
-        case .forgetState: shard?.forgetState()
+            CrashPoint.reportSent.pass()
+        case .keepSnapshot(let step):
+            shard?.keepSnapshot(step)
+            CrashPoint.snapshotKept.pass()
+        case .forgetSnapshot(let step):
+            shard?.forgetSnapshot(step)
+            CrashPoint.snapshotForgotten.pass()
+        case .keepState(let step):
+            shard?.keepState(step)
+            CrashPoint.stateKept.pass()
+        case .forgetState:
+            shard?.forgetState()
+            CrashPoint.stateForgotten.pass()
         case .connectCheckpoint(let endpoint):
             try network.connect(
                 .coordinatorData, to: endpoint,
@@ -120,24 +135,32 @@ package final class ServerEngine: RoleEngine {
                 .snapshotRequest(request), session: machine.link.session,
                 incarnation: machine.link.incarnation)
             _ = try network.send(wire.message(header), to: .coordinatorData)
-        case .storeState(let part): shard?.storeState(inHand, part.part)
+            CrashPoint.stateAsked.pass()
+        case .storeState(let part):
+            shard?.storeState(inHand, part.part)
+            CrashPoint.statePartStored.pass()
         case .adoptState(let step):
             network.disconnect(.coordinatorData)
+            CrashPoint.stateAdopting.pass()
             shard?.adoptState(step)
+            CrashPoint.stateAdopted.pass()
         case .sendHeld(let peer, let address, let leaves, let isHeld):
             guard let shard else { return }
             let message = unsafe wire.message(
                 shard.header(.held(address, leaves: leaves)), copying: isHeld.bytes.span.bytes)
             _ = try network.send(message, to: .dataPeer(peer))
+            CrashPoint.heldSent.pass()
         case .sendPart(let peer, let request):
             if let message = shard?.part(request) {
                 _ = try network.send(message, to: .dataPeer(peer))
             }
+            CrashPoint.partSent.pass()
         case .send(let number, let status):
             let message = wire.message(
                 .status(number), status, session: machine.link.session,
                 incarnation: machine.link.incarnation)
             _ = try network.send(message, to: .coordinator)
+            CrashPoint.serverStatusSent.pass()
         case .prepare(let duty):
             let (session, incarnation) = (machine.link.session, machine.link.incarnation)
             if update == nil {
@@ -148,6 +171,7 @@ package final class ServerEngine: RoleEngine {
         case .endRun:
             shard = nil
             waiting = nil
+            CrashPoint.shardForgotten.pass()
         case .notice(let text): notice(text)
         }
     }
@@ -181,6 +205,7 @@ package final class ServerEngine: RoleEngine {
     private func prepare(
         _ duty: ShardDuty, _ session: SessionID, _ incarnation: Incarnation
     ) {
+        CrashPoint.shardPreparing.pass()
         do throws(ShardPlan.PlanError) {
             let newShard = try ShardEngine(
                 duty, trainingExampleCount: trainingExampleCount, session: session,
@@ -188,6 +213,7 @@ package final class ServerEngine: RoleEngine {
             shard = newShard
             events.append(
                 .prepared(duty.order.run, reportByteCount: newShard.reportByteCount))
+            CrashPoint.shardPrepared.pass()
         } catch {
             events.append(.failed(StopReason(.mismatch, "\(error)")))
         }

@@ -1,3 +1,4 @@
+import CrashPoints
 import Glibc
 import LockstepProtocol
 import NeuralNetwork
@@ -61,9 +62,12 @@ enum ServerRole {
                 waitTimeoutMilliseconds: waitTimeoutMilliseconds))
         let engine = ServerEngine(
             wire: Wire(kernels: KernelSet(kernels)), wakeUp: wakeUp, lookup: lookup, notice: notice)
+        CrashPoint.serverOpened.pass()
         return {
             var loop = RoleLoop(machine, engine, network, clock: SystemClock(), dropped: dropped)
-            return try loop.run(interruption, waitingAt: network)
+            let reason = try loop.run(interruption, waitingAt: network)
+            CrashPoint.serverLeaving.pass()
+            return reason
         }
     }
 }

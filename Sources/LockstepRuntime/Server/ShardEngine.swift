@@ -1,3 +1,4 @@
+import CrashPoints
 package import LockstepProtocol
 import NeuralNetwork
 package import TrainingPlan
@@ -137,14 +138,17 @@ package import ZeroMQ
         let step = update.step
         let examples = schedule.examples(of: step).count
         var finding: DivergenceFinding?
+        CrashPoint.stepFolding.pass()
         nodeFold.begin(fold, slots)
         var digest: UInt64 = 0
         for block in blocks where finding == nil {
             let sum = unsafe nodeFold.sum(of: block.part, fold)
+            CrashPoint.blockFolded.pass()
             unsafe measure(block, sum, update.report)
             finding = unsafe applyBlock(
                 block.floats, step, examples, sum, update.next.memory.payload)
             digest &+= self.digest(of: block, update.next.memory)
+            CrashPoint.blockUpdated.pass()
         }
         if finding != nil { return finding }
         if duty.shard == 0, let words = unsafe update.report.payload.baseAddress {
@@ -157,6 +161,7 @@ package import ZeroMQ
         let elapsed = SystemClock.nanoseconds - begun
         unsafe wire.seal(
             header(.stepReport(address(step), elapsed: elapsed)), update.report.frame)
+        CrashPoint.stepComputed.pass()
         return nil
     }
 
@@ -166,6 +171,7 @@ package import ZeroMQ
         if let older = olderWeights { release(older) }
         olderWeights = weights
         weights = (update.step.next, update.next)
+        CrashPoint.stepApplied.pass()
     }
 
     private func applyBlock(

@@ -1,3 +1,4 @@
+import CrashPoints
 import Datasets
 import Hashing
 import LockstepProtocol
@@ -29,6 +30,7 @@ final class WorkerData: WorkerDataSource {
 
     /// Whether the data set is on this host.
     func find(_ description: DatasetDescription) -> Bool {
+        CrashPoint.datasetSeeking.pass()
         if sha256 == description.sha256 { return true }
         if let given, "\(given.sha256)" == description.sha256 {
             use(given)
@@ -59,6 +61,7 @@ final class WorkerData: WorkerDataSource {
     /// Whether all parts together have the hash that was announced; keeps them in the cache then.
     func verify() -> Bool {
         guard let wanted else { return false }
+        CrashPoint.datasetWhole.pass()
         let received = payload
         payload = []
         let dataset: Dataset
@@ -72,6 +75,7 @@ final class WorkerData: WorkerDataSource {
         guard "\(dataset.sha256)" == wanted.sha256 else { return false }
         do throws(CacheError) {
             try cache.store(dataset)
+            CrashPoint.datasetCached.pass()
         } catch {
             notice("The data set is not kept for the next time. \(error)")
         }

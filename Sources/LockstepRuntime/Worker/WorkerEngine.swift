@@ -1,3 +1,4 @@
+import CrashPoints
 import Datasets
 import Glibc
 package import LockstepProtocol
@@ -48,7 +49,9 @@ package final class WorkerEngine: RoleEngine {
         let isOurs = header.session == machine.link.session
         switch (header.content, port) {
         case (.assignment(let number), .coordinator):
-            return (.assignment(number, try wire.statement(message, header)), header)
+            let assignment: Assignment = try wire.statement(message, header)
+            CrashPoint.workerAssigned.pass()
+            return (.assignment(number, assignment), header)
         case (.weights(let address), .shard(let shard)) where address.shard == shard:
             if isOurs {
                 try wire.verify(
@@ -135,18 +138,27 @@ package final class WorkerEngine: RoleEngine {
         switch action {
         case .compute(let step, let node): computing = (step, node)
         case .push(let address, let node):
+            CrashPoint.pushing.pass()
             if let message = run?.push(node, of: address.step, to: address.shard) {
                 _ = try network.send(message, to: .shard(address.shard))
             }
-        case .keepWeights(let shard, let step): run?.keep(&inHand, shard, step)
-        case .adopt(let step): run?.adopt(step)
+            CrashPoint.pushed.pass()
+        case .keepWeights(let shard, let step):
+            run?.keep(&inHand, shard, step)
+            CrashPoint.weightsKept.pass()
+        case .adopt(let step):
+            CrashPoint.weightsAdopting.pass()
+            run?.adopt(step)
+            CrashPoint.weightsAdopted.pass()
         case .inquire(let address, let leaves):
             try send(
                 .inquiry(address, leaves: leaves), machine, to: .shard(address.shard), network)
+            CrashPoint.inquired.pass()
         case .requestWeights(let address, let wanted):
             try send(
                 .weightsRequest(address, wanted: wanted), machine, to: .shard(address.shard),
                 network)
+            CrashPoint.weightsAsked.pass()
         case .reconnect(let shard):
             if let run { try connect(shard, run, network) }
         case .send(let number, let status):
@@ -154,20 +166,29 @@ package final class WorkerEngine: RoleEngine {
                 .status(number), status, session: machine.link.session,
                 incarnation: machine.link.incarnation)
             _ = try network.send(message, to: .coordinator)
+            CrashPoint.workerStatusSent.pass()
         case .findDataset(let description): find(description)
         case .connectDataset(let endpoint):
             try network.connect(
                 .coordinatorData, to: endpoint,
                 maximumFrameByteCount: Limits.maximumPartFrameByteCount)
+            CrashPoint.datasetConnected.pass()
         case .requestPart(let part):
             try send(.datasetRequest(part), machine, to: .coordinatorData, network)
-        case .storePart(let part): data.store(inHand, part)
+            CrashPoint.datasetPartAsked.pass()
+        case .storePart(let part):
+            data.store(inHand, part)
+            CrashPoint.datasetPartStored.pass()
         case .verifyDataset:
             network.disconnect(.coordinatorData)
             verify()
         case .beginRun(let duty): begin(duty, for: machine, network)
-        case .changeView(let duty): run?.duty = duty
-        case .endRun: endRun(network)
+        case .changeView(let duty):
+            run?.duty = duty
+            CrashPoint.workerViewChanged.pass()
+        case .endRun:
+            endRun(network)
+            CrashPoint.runClosed.pass()
         case .notice(let text): notice(text)
         }
     }
@@ -212,6 +233,7 @@ package final class WorkerEngine: RoleEngine {
             events.append(.failed(reason))
             return
         }
+        CrashPoint.runOpening.pass()
         do {
             let newRun = try WorkerRunEngine(
                 duty, incarnation: machine.link.incarnation, session: machine.link.session,
@@ -219,9 +241,11 @@ package final class WorkerEngine: RoleEngine {
                 wire: wire)
             for shard in newRun.plan.slices.indices {
                 try connect(ShardIndex(shard), newRun, network)
+                CrashPoint.serverConnected.pass()
             }
             run = newRun
             events.append(.runBegun(duty.order.run))
+            CrashPoint.runOpened.pass()
         } catch {
             endRun(network)
             events.append(

@@ -1,3 +1,4 @@
+import CrashPoints
 import Datasets
 import Glibc
 import LockstepProtocol
@@ -34,6 +35,9 @@ enum WorkerRole {
         var loop = RoleLoop(
             machine, engine, options.sending(network), clock: SystemClock(),
             dropped: options.dropped)
-        return try loop.run(interruption, waitingAt: network) { engine.isAwake }
+        CrashPoint.workerOpened.pass()
+        let reason = try loop.run(interruption, waitingAt: network) { engine.isAwake }
+        CrashPoint.workerLeaving.pass()
+        return reason
     }
 }

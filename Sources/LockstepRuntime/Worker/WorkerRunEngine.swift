@@ -1,3 +1,4 @@
+import CrashPoints
 import Datasets
 import LockstepProtocol
 import NeuralNetwork
@@ -76,6 +77,7 @@ final class WorkerRunEngine {
 
     func compute(_ node: LeafRange, of step: Step) {
         if step != currentStep { begin(step) }
+        CrashPoint.nodeComputing.pass()
         let gradient = takeSpare()
         let batch = schedule.examples(of: step)
         let first = batch.lowerBound + node.firstLeaf * schedule.microBatch
@@ -84,6 +86,7 @@ final class WorkerRunEngine {
             unsafe engine.compute(
                 UnsafeBufferPointer(rebasing: indices[first..<end]), into: gradient.memory)
         }
+        CrashPoint.gradientComputed.pass()
         for shard in plan.slices.indices {
             let address = StepAddress(
                 run: duty.order.run, generation: duty.order.generation, step: step,
@@ -93,6 +96,7 @@ final class WorkerRunEngine {
             unsafe wire.seal(header, gradient.memory.frame(shard))
         }
         computed.append((node, gradient))
+        CrashPoint.nodeComputed.pass()
     }
 
     /// The frame of a computed node for one server, from where it lies.
