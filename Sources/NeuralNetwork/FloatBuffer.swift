@@ -6,11 +6,16 @@
     package let count: Int
     package let pointer: UnsafeMutablePointer<Float>
 
-    /// `count` zeros.
-    package init(count: Int) {
+    /// `count` floats that are written before they are read. Pages of it that nobody touches cost nothing.
+    init(uninitializedCount count: Int) {
         self.count = count
         let raw = UnsafeMutableRawPointer.allocate(byteCount: (count + 64) * 4, alignment: 64)
         unsafe pointer = raw.bindMemory(to: Float.self, capacity: count + 64)
+    }
+
+    /// `count` zeros.
+    package convenience init(count: Int) {
+        self.init(uninitializedCount: count)
         unsafe pointer.initialize(repeating: 0, count: count + 64)
     }
 

@@ -42,9 +42,11 @@ package import TrainingPlan
     ///   - examples: the training set.
     ///   - leafSize: the micro-batch.
     ///   - slices: how gradients are laid out for sending.
+    ///   - batchSize: what no node exceeds, where that is known: there is room for so many examples, or for those
+    ///     of a pass.
     package init(
         _ architecture: NetworkArchitecture, kernels: KernelSet, examples: SparseExamples,
-        leafSize: Int, slices: GradientSlices, team: ThreadTeam
+        leafSize: Int, slices: GradientSlices, team: ThreadTeam, batchSize: Int = .max
     ) {
         precondition(leafSize > 0, "a leaf holds at least one example")
         precondition(
@@ -54,7 +56,7 @@ package import TrainingPlan
         self.team = team
         self.leafSize = leafSize
         self.slices = slices
-        let capacity = max(leafSize, Self.examplesPerPass)
+        let capacity = max(leafSize, min(batchSize, Self.examplesPerPass))
         let leafCapacity = capacity / leafSize + 1
         self.leafCapacity = leafCapacity
         workspace = Workspace(network.layout, capacity: capacity)

@@ -263,7 +263,9 @@ extension KernelSet {
 
     /// Scratch for `sparseWeightGradient` of any set, with leaves of `leafStride` bytes an input.
     package static func sparseScratch(leafStride: Int) -> FloatBuffer {
-        FloatBuffer(count: (Kernels.sparseScratchByteCount(leafStride: leafStride) + 3) / 4)
+        // Room for the deepest tree, most of which a shallow one leaves alone.
+        FloatBuffer(
+            uninitializedCount: (Kernels.sparseScratchByteCount(leafStride: leafStride) + 3) / 4)
     }
 
     /// sum ← left + right over `count` floats at any alignment: a parent of the reduction tree.

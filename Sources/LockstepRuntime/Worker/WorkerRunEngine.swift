@@ -41,7 +41,8 @@ final class WorkerRunEngine {
         plan = try ShardPlan(configuration, shardCount: duty.servers.count)
         engine = GradientEngine(
             configuration.architecture, kernels: wire.kernels, examples: examples,
-            leafSize: schedule.microBatch, slices: plan.pushedSlices, team: team)
+            leafSize: schedule.microBatch, slices: plan.pushedSlices, team: team,
+            batchSize: schedule.batchSize)
         weights = configuration.layout.initialWeights(seed: configuration.seed)
         engine.load(weights)
         sampleOrder = SampleOrder(seed: configuration.seed, count: schedule.exampleCount)
