@@ -23,8 +23,8 @@ extension CoordinatorMachine {
             } else if now.milliseconds(since: since) >= plan.waitTimeoutMilliseconds {
                 endSession(.failed, notPrepared(run), now: now, into: &actions)
             }
-        case .running(var run):
-            state = .changing
+        case .running:
+            guard var run = takeRun() else { return }
             let stuck = run.advancePull(now: now, into: &actions)
             let unacknowledged = run.takeUnacknowledged()
             let checkpoint = run.advanceCheckpoint(
@@ -189,23 +189,23 @@ extension CoordinatorMachine {
         report address: StepAddress, from server: Incarnation, now: Instant,
         into actions: inout [CoordinatorAction]
     ) -> DropReason? {
-        guard case .running(var run) = state, address.run == run.order.run else {
-            return .staleRun
+        guard var run = takeRun() else { return .staleRun }
+        if let reason = judge(address, from: server, run) {
+            state = .running(consume run)
+            return reason
         }
-        guard address.generation == run.order.generation else { return .staleGeneration }
-        guard run.shard(of: server) == address.shard else { return .wrongShard }
-        state = .changing
         let arrival = run.report(address.step, of: address.shard, now: now)
-        state = .running(run)
+        let isEvaluated = run.schedule.evaluationFollows(address.step)
+        state = .running(consume run)
         switch arrival {
         case .taken:
             actions.append(.keepReport(address.shard, address.step))
             recordSteps(into: &actions)
             // Weights that are to be evaluated can be fetched now.
-            if run.schedule.evaluationFollows(address.step) { advance(now: now, into: &actions) }
+            if isEvaluated { advance(now: now, into: &actions) }
             return nil
         case .known:
-            if run.schedule.evaluationFollows(address.step) { advance(now: now, into: &actions) }
+            if isEvaluated { advance(now: now, into: &actions) }
             return nil
         case .repeated: return .upToDate
         case .gap:
@@ -217,6 +217,15 @@ extension CoordinatorMachine {
             }
             return .futureStep
         }
+    }
+
+    /// Nil for what a server says of its own shard in this run and generation.
+    private func judge(
+        _ address: StepAddress, from server: Incarnation, _ run: CoordinatorRun
+    ) -> DropReason? {
+        if address.run != run.order.run { return .staleRun }
+        if address.generation != run.order.generation { return .staleGeneration }
+        return run.shard(of: server) == address.shard ? nil : .wrongShard
     }
 
     mutating func receive(
@@ -256,8 +265,7 @@ extension CoordinatorMachine {
     }
 
     mutating func recordSteps(into actions: inout [CoordinatorAction]) {
-        guard case .running(var run) = state else { return }
-        state = .changing
+        guard var run = takeRun() else { return }
         while let record = run.takeRecord() {
             switch record {
             case .evaluation(let step): actions.append(.evaluate(runIndex, step))
@@ -265,7 +273,7 @@ extension CoordinatorMachine {
             case .step(let step): actions.append(.recordStep(runIndex, step))
             }
         }
-        state = .running(run)
+        state = .running(consume run)
     }
 
     /// A server commits nothing more.

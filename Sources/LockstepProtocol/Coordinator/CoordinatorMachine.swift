@@ -232,10 +232,10 @@ package struct CoordinatorMachine: RoleMachine {
         guard run?.order.run == index else { return }
         // The run has one owner while it changes: no copies of its arrays.
         switch state {
-        case .running(var run):
-            state = .changing
+        case .running:
+            guard var run = takeRun() else { return }
             change(&run, &actions)
-            state = .running(run)
+            state = .running(consume run)
         case .preparing(var run, let since):
             state = .changing
             change(&run, &actions)
@@ -247,6 +247,16 @@ package struct CoordinatorMachine: RoleMachine {
         case .gathering, .closing, .changing, .ended: return
         }
         advance(now: now, into: &actions)
+    }
+
+    /// The run that is going on, to be put back. It is moved: no copies of its arrays, and no count of an owner
+    /// goes up and down.
+    mutating func takeRun() -> CoordinatorRun? {
+        guard case .running = state else { return nil }
+        var taken = State.changing
+        swap(&taken, &state)
+        guard case .running(let run) = consume taken else { return nil }
+        return run
     }
 
     /// The person or the system ends the session; members leave with success. A session that is ending

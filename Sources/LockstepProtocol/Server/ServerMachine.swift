@@ -61,10 +61,9 @@ package struct ServerMachine: MemberMachine {
 
     /// Tells the coordinator at once of leaves that are late.
     private mutating func watch(now: Instant, into actions: inout [ServerAction]) {
-        guard case .serving(var run) = state else { return }
-        state = .joining
+        guard var run = takeRun() else { return }
         let isNews = run.watch(now: now)
-        state = .serving(run)
+        state = .serving(consume run)
         if isNews { report(now: now, into: &actions) }
     }
 
@@ -120,22 +119,30 @@ package struct ServerMachine: MemberMachine {
         _ body: (inout ServerRun, PeerHandle, inout [ServerAction]) -> DropReason?
     ) -> DropReason? {
         guard session == link.session else { return .staleSession }
-        guard let peer, case .serving(var run) = state else { return .noRun }
+        guard let peer, var run = takeRun() else { return .noRun }
         let halt = run.halt
-        // The run has one owner while it changes: no copies of its arrays.
-        state = .joining
         let reason = body(&run, peer, &actions)
-        state = .serving(run)
-        if run.halt != halt { report(now: now, into: &actions) }
+        let isNews = run.halt != halt
+        state = .serving(consume run)
+        if isNews { report(now: now, into: &actions) }
         return reason
+    }
+
+    /// The run, to be put back. It has one owner while it changes, and is moved: no copies of its arrays, and no
+    /// count of an owner goes up and down.
+    private mutating func takeRun() -> ServerRun? {
+        guard case .serving = state else { return nil }
+        var taken = State.joining
+        swap(&taken, &state)
+        guard case .serving(let run) = consume taken else { return nil }
+        return run
     }
 
     /// A connection to the data port is gone.
     private mutating func unreachable(_ peer: PeerHandle) {
-        guard case .serving(var run) = state else { return }
-        state = .joining
+        guard var run = takeRun() else { return }
         run.forget(peer)
-        state = .serving(run)
+        state = .serving(consume run)
     }
 
     /// A frame that is not ours, or does not belong here.
@@ -285,10 +292,9 @@ package struct ServerMachine: MemberMachine {
     private mutating func applied(
         _ index: RunIndex, _ step: Step, now: Instant, into actions: inout [ServerAction]
     ) {
-        guard case .serving(var run) = state, run.duty.order.run == index else { return }
-        state = .joining
-        run.applied(step, now: now, into: &actions)
-        state = .serving(run)
+        guard var run = takeRun() else { return }
+        if run.duty.order.run == index { run.applied(step, now: now, into: &actions) }
+        state = .serving(consume run)
     }
 
     /// The step made something that is not finite; the weights of `step` are still there.

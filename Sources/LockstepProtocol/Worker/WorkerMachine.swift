@@ -57,10 +57,10 @@ package struct WorkerMachine: MemberMachine {
             } else {
                 state = .fetching(fetch)
             }
-        case .training(let session, var run):
-            state = .joining
+        case .training:
+            guard case (let session, var run)? = takeRun() else { return }
             run.tick(now: now, into: &actions)
-            state = .training(session, run)
+            state = .training(session, consume run)
         case .joining, .ready, .opening, .ended: break
         }
     }
@@ -106,14 +106,23 @@ package struct WorkerMachine: MemberMachine {
         _ body: (inout WorkerRun, inout [WorkerAction]) -> DropReason?
     ) -> DropReason? {
         guard session == link.session else { return .staleSession }
-        guard case .training(let own, var run) = state else { return .noRun }
+        guard case (let own, var run)? = takeRun() else { return .noRun }
         let hadWeights = run.hasWeights
-        // The run has one owner while it changes: no copies of its arrays.
-        state = .joining
         let reason = body(&run, &actions)
-        state = .training(own, run)
-        if !hadWeights, run.hasWeights { report(now: now, into: &actions) }
+        let hasFirstWeights = !hadWeights && run.hasWeights
+        state = .training(own, consume run)
+        if hasFirstWeights { report(now: now, into: &actions) }
         return reason
+    }
+
+    /// The run, to be put back. It has one owner while it changes, and is moved: no copies of its arrays, and no
+    /// count of an owner goes up and down.
+    private mutating func takeRun() -> (Session, WorkerRun)? {
+        guard case .training = state else { return nil }
+        var taken = State.joining
+        swap(&taken, &state)
+        guard case .training(let session, let run) = consume taken else { return nil }
+        return (session, run)
     }
 
     /// A frame that is not ours, or does not belong here.
@@ -306,12 +315,11 @@ package struct WorkerMachine: MemberMachine {
         _ index: RunIndex, _ step: Step, _ node: LeafRange, now: Instant,
         into actions: inout [WorkerAction]
     ) {
-        guard case .training(let session, var run) = state, run.duty.order.run == index else {
-            return
+        guard case (let session, var run)? = takeRun() else { return }
+        if run.duty.order.run == index {
+            run.nodeComputed(node, step, now: now, into: &actions)
         }
-        state = .joining
-        run.nodeComputed(node, step, now: now, into: &actions)
-        state = .training(session, run)
+        state = .training(session, consume run)
     }
 
     // MARK: The end
