@@ -43,7 +43,7 @@ package enum DropReason: Int, Hashable, Sendable, CaseIterable {
 }
 
 /// How many frames were dropped, by reason.
-package struct DropCounts: Hashable, Sendable {
+public struct DropCounts: Hashable, Sendable {
     private var counts = Array(repeating: 0, count: DropReason.allCases.count)
 
     package init() {}
@@ -70,8 +70,8 @@ package struct DropCounts: Hashable, Sendable {
 
 /// What a role drops, and what it tells of that: each foreign connection once, and all counts now and
 /// then.
-package struct DropLog: Sendable {
-    package private(set) var counts = DropCounts()
+public struct DropLog: Sendable {
+    public private(set) var counts = DropCounts()
     private var reported = DropCounts()
     private var reportedAt: Instant?
     private var peers: Set<PeerHandle> = []

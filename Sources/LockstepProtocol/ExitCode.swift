@@ -19,7 +19,7 @@ package enum ExitCode: Int32, Sendable, CaseIterable {
 }
 
 /// Why a role stops: its exit code, and the sentence for the person in front of it.
-package struct StopReason: Hashable, Sendable {
+public struct StopReason: Hashable, Sendable {
     package var exitCode: ExitCode
     package var text: String
 

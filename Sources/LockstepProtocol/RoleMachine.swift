@@ -3,7 +3,7 @@
 /// Events come as calls, in the order in which they happen, from one thread; each appends what is to be
 /// done to `actions`, which the caller does in order. Time comes with the events; time during which the
 /// process was suspended has not passed for its machine.
-package protocol RoleMachine: Sendable {
+public protocol RoleMachine: Sendable {
     /// What may be sent to the role: types for others do not come this far.
     associatedtype Inbound: Sendable
     associatedtype Action: Sendable

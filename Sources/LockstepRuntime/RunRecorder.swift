@@ -346,6 +346,3 @@ extension FloatBuffer {
         unsafe "\(SHA256.hash(bytes.bytes))"
     }
 }
-
-/// This release.
-package let lockstepVersion = "0.1.0"

@@ -5,7 +5,7 @@ import TrainingPlan
 /// The promises, checked while a simulation goes on and at its end.
 ///
 /// What is recorded, evaluated and saved is compared by ``SimulatedReporting``.
-struct Checks {
+final class Checks {
     private let scenario: Scenario
     private(set) var problems: [String] = []
     /// The nodes that each server keeps, by process and slot.
@@ -51,7 +51,7 @@ struct Checks {
     var nearsQuietEnd: Bool { stepTimes.count > lastFaultyStep - 30 }
 
     /// - Parameter run: its number in the scenario.
-    mutating func stepBegins(
+    func stepBegins(
         _ run: Int, _ step: Step, at now: Microseconds, faults: FaultPlan
     ) {
         // After a server or the coordinator was lost steps are computed again.
@@ -74,7 +74,7 @@ struct Checks {
 
     /// A worker that is lost is not waited for until its lease ends. After several losses that may be longer: leaves
     /// may go to one after the other of those who are gone.
-    private mutating func checkPause(before step: Step, at now: Microseconds, losses: Int) {
+    private func checkPause(before step: Step, at now: Microseconds, losses: Int) {
         guard let last = lastStepBegan, step > 0, losses <= Self.fewLosses,
             now - last > .milliseconds(Self.longestStepMilliseconds)
         else { return }
@@ -90,9 +90,9 @@ struct Checks {
     /// The server that has shard 0: the first that joined.
     private var firstShard: Int?
 
-    mutating func isFirstShard(_ process: Int) -> Bool { firstShard == process }
+    func isFirstShard(_ process: Int) -> Bool { firstShard == process }
 
-    mutating func serverDoes(
+    func serverDoes(
         _ action: ServerAction, _ process: Int, _ machine: ServerMachine,
         _ inbound: ServerInbound?
     ) {
@@ -124,7 +124,7 @@ struct Checks {
     }
 
     /// How many leaves a fold adds up, if each counts once and all in order.
-    private mutating func applied(_ machine: ServerMachine, _ process: Int) -> Int {
+    private func applied(_ machine: ServerMachine, _ process: Int) -> Int {
         var next = 0
         for case .load(let slot) in machine.foldSchedule {
             guard let node = slots[process][slot], node.firstLeaf == next else {
@@ -138,7 +138,7 @@ struct Checks {
 
     // MARK: The coordinator: bounded memory
 
-    mutating func coordinatorDoes(_ action: CoordinatorAction, at now: Microseconds) {
+    func coordinatorDoes(_ action: CoordinatorAction, at now: Microseconds) {
         switch action {
         case .notice(.late(let members, _)):
             viewChangedAt = now
@@ -164,11 +164,11 @@ struct Checks {
         }
     }
 
-    mutating func coordinatorCrashes() { outstandingReports = 0 }
+    func coordinatorCrashes() { outstandingReports = 0 }
 
     // MARK: The end
 
-    mutating func finish(_ simulation: Simulation) {
+    func finish(_ simulation: Simulation) {
         for (index, process) in simulation.processes.enumerated() {
             if let failure = process.failure { problem("process \(index) failed: \(failure)") }
             if let end = process.end {
@@ -200,7 +200,7 @@ struct Checks {
     }
 
     /// Once faults are over: goes on within a bound, as fast as before.
-    private mutating func checkSpeed(_ simulation: Simulation) {
+    private func checkSpeed(_ simulation: Simulation) {
         guard let faultsEnded, problems.isEmpty,
             stepTimes.count > lastFaultyStep + Scenario.quietSteps
         else { return }
@@ -232,5 +232,5 @@ struct Checks {
         return durations.isEmpty ? 0 : durations[durations.count / 2]
     }
 
-    private mutating func problem(_ text: String) { problems.append(text) }
+    private func problem(_ text: String) { problems.append(text) }
 }

@@ -5,96 +5,126 @@ import TrainingPlan
 import ZeroMQ
 
 /// A simulated process: it may be killed, and started again.
-class SimulatedProcess {
+final class SimulatedProcess {
     let transport: SimulatedTransport
     let clock: SimulatedClock
-    fileprivate(set) var end: StopReason?
-    fileprivate(set) var failure: String?
+    private(set) var end: StopReason?
+    private(set) var failure: String?
     /// Until it is started again.
-    fileprivate(set) var isDead = false
-    fileprivate(set) var wasRestarted = false
+    private(set) var isDead = false
+    private(set) var wasRestarted = false
     /// The next turn that is scheduled.
     var nextTurn: Microseconds = .max
     /// Computing, or suspended.
     var busyUntil: Microseconds = 0
+    private let role: SimulatedRole
 
     static let tickMilliseconds = 20
 
-    init(_ transport: SimulatedTransport, _ clock: SimulatedClock) {
+    init(_ transport: SimulatedTransport, _ clock: SimulatedClock, _ role: SimulatedRole) {
         self.transport = transport
         self.clock = clock
+        self.role = role
     }
 
     /// Whether it computes a node in its next turn.
-    var isBusy: Bool { false }
+    var isBusy: Bool { role.isBusy() }
 
-    func turn() {}
-    func kill() {}
-    func restart() {}
-    /// The person or the system asks it to leave.
-    func interrupt() {}
-}
-
-/// A simulated process with the loop of a role.
-private final class SimulatedRole<Base: RoleEngine>: SimulatedProcess {
-    typealias Loop = RoleLoop<ObservedEngine<Base>, SimulatedClock>
-
-    /// Makes what a process begins with, the first time and after each kill.
-    private let make: () -> (Base.Machine, ObservedEngine<Base>)
-    private var loop: Loop
-    private var engine: ObservedEngine<Base>
-    private var hasStarted = false
-
-    init(
-        _ transport: SimulatedTransport, _ clock: SimulatedClock,
-        _ make: @escaping () -> (Base.Machine, ObservedEngine<Base>)
-    ) {
-        self.make = make
-        let (machine, engine) = make()
-        self.engine = engine
-        loop = Loop(machine, engine, transport, clock: clock)
-        super.init(transport, clock)
-    }
-
-    override var isBusy: Bool { engine.isBusy }
-
-    override func turn() {
+    func turn() {
         do {
-            if !hasStarted {
-                hasStarted = true
-                try loop.start()
-            }
-            end = try loop.turn()
+            end = try role.turn()
         } catch {
             failure = failure ?? "\(error)"
         }
     }
 
-    override func kill() {
+    func kill() {
         isDead = true
         nextTurn = .max
         busyUntil = 0
         transport.clear()
     }
 
-    override func restart() {
+    func restart() {
         isDead = false
         wasRestarted = true
         // A new process has new sockets.
         transport.clear()
-        hasStarted = false
         end = nil
+        role.restart()
+    }
+
+    /// The person or the system asks it to leave.
+    func interrupt() {
+        do {
+            try role.interrupt()
+        } catch {
+            failure = failure ?? "\(error)"
+        }
+    }
+}
+
+/// What a process of any role does.
+///
+/// These are closures and no subclass, because the compiler makes fast code of a generic method where it is called
+/// with known types, and a table of methods hides them.
+struct SimulatedRole {
+    let isBusy: () -> Bool
+    let turn: () throws -> StopReason?
+    let interrupt: () throws -> Void
+    let restart: () -> Void
+
+    /// - Parameter make: makes what a process begins with, the first time and after each kill.
+    init<Base: RoleEngine>(
+        _ transport: SimulatedTransport, _ clock: SimulatedClock,
+        _ make: @escaping () -> (Base.Machine, ObservedEngine<Base>)
+    ) {
+        let running = RunningRole(transport, clock, make)
+        isBusy = { running.engine.isBusy }
+        turn = { try running.turn() }
+        interrupt = {
+            try running.loop.interrupt(StopReason(.success, "it is time to leave"))
+        }
+        restart = { running.restart() }
+    }
+}
+
+/// The loop of a role, and all that it starts with.
+private final class RunningRole<Base: RoleEngine> {
+    typealias Loop = RoleLoop<ObservedEngine<Base>, SimulatedClock>
+
+    private let transport: SimulatedTransport
+    private let clock: SimulatedClock
+    private let make: () -> (Base.Machine, ObservedEngine<Base>)
+    private(set) var engine: ObservedEngine<Base>
+    var loop: Loop
+    private var hasStarted = false
+
+    init(
+        _ transport: SimulatedTransport, _ clock: SimulatedClock,
+        _ make: @escaping () -> (Base.Machine, ObservedEngine<Base>)
+    ) {
+        self.transport = transport
+        self.clock = clock
+        self.make = make
         let (machine, engine) = make()
         self.engine = engine
         loop = Loop(machine, engine, transport, clock: clock)
     }
 
-    override func interrupt() {
-        do {
-            try loop.interrupt(StopReason(.success, "it is time to leave"))
-        } catch {
-            failure = failure ?? "\(error)"
+    func turn() throws -> StopReason? {
+        if !hasStarted {
+            hasStarted = true
+            try loop.start()
         }
+        return try loop.turn()
+    }
+
+    func restart() {
+        hasStarted = false
+        let (machine, engine) = make()
+        self.engine = engine
+        loop = Loop(machine, engine, transport, clock: clock)
     }
 }
 
@@ -149,8 +179,8 @@ struct SimulatedCluster {
                 firstState: { $0 == 0 ? saved : nil },
                 notice: { [unowned simulation] in simulation.trace?.event(0, $0) })
             return (machine, engine)
-        } observe: { [unowned simulation] action, _, _ in
-            simulation.checks.coordinatorDoes(action, at: simulation.time.now)
+        } observe: { [checks = simulation.checks, time = simulation.time] action, _, _ in
+            checks.coordinatorDoes(action, at: time.now)
         }
     }
 
@@ -166,10 +196,10 @@ struct SimulatedCluster {
                 wire: Self.wire, wakeUp: Self.wakeUp,
                 notice: { [unowned simulation] in simulation.trace?.event(process, $0) })
             return (ServerMachine(link: link), engine)
-        } observe: { [unowned simulation] action, machine, inbound in
-            simulation.checks.serverDoes(action, process, machine, inbound)
+        } observe: { [unowned simulation, checks = simulation.checks] action, machine, inbound in
+            checks.serverDoes(action, process, machine, inbound)
             if case .apply(let step) = action, case .serving(let place, _) = machine.phase,
-                simulation.checks.isFirstShard(process)
+                checks.isFirstShard(process)
             {
                 simulation.applied(
                     simulation.reporting.number(of: place.run, in: machine.link.session), step)
@@ -213,20 +243,20 @@ struct SimulatedCluster {
         let transport = SimulatedTransport(process, simulation.network)
         let clock = SimulatedClock(
             simulation.time, offset: .milliseconds(1_000 * (process + 1)))
-        processes.append(
-            SimulatedRole(transport, clock) { [unowned simulation] in
-                if process > 0 {
-                    transport.connect(
-                        .coordinator, to: SimulatedNetwork.endpoint(of: 0, isControl: true),
-                        maximumFrameByteCount: 0)
-                }
-                let (machine, engine) = make()
-                let observed = ObservedEngine(engine, distortion, observe: observe)
-                if isWrong, !simulation.isMended, let wrong {
-                    observed.computesWrongly(from: wrong.firstStep, Self.wire)
-                }
-                return (machine, observed)
-            })
+        let role = SimulatedRole(transport, clock) { [unowned simulation] in
+            if process > 0 {
+                transport.connect(
+                    .coordinator, to: SimulatedNetwork.endpoint(of: 0, isControl: true),
+                    maximumFrameByteCount: 0)
+            }
+            let (machine, engine) = make()
+            let observed = ObservedEngine(engine, distortion, observe: observe)
+            if isWrong, !simulation.isMended, let wrong {
+                observed.computesWrongly(from: wrong.firstStep, Self.wire)
+            }
+            return (machine, observed)
+        }
+        processes.append(SimulatedProcess(transport, clock, role))
     }
 }
 

@@ -64,13 +64,13 @@ package final class SimulatedNetwork {
     private var nextHandle: UInt32 = 1
     private var random: SimulatedRandom
     /// Decides about each frame.
-    var fate: (_ connection: Connection, _ isUp: Bool) -> Fate = { _, _ in .arrives }
+    var fate: () -> Fate = { .arrives }
     /// From a process to another, nothing arrives before this time: it is clogged.
     private var clogs: [Int: Microseconds] = [:]
     /// Or is lost.
     private var partitions: [Int: Microseconds] = [:]
-    /// Schedules an arrival.
-    var schedule: (_ flight: Flight, _ at: Microseconds) -> Void = { _, _ in }
+    /// Takes the arrivals.
+    private let agenda: Agenda
     var trace: Trace?
     private(set) var inFlight = 0
     private(set) var mostInFlight = 0
@@ -79,9 +79,10 @@ package final class SimulatedNetwork {
     private static let latency: ClosedRange<Int> = 80...120
     private static let reconnecting: ClosedRange<Int> = 10_000...20_000
 
-    init(_ time: SimulatedTime, random: SimulatedRandom) {
+    init(_ time: SimulatedTime, random: SimulatedRandom, agenda: Agenda) {
         self.time = time
         self.random = random
+        self.agenda = agenda
     }
 
     // MARK: Connections
@@ -193,7 +194,7 @@ package final class SimulatedNetwork {
         let start = max(
             time.now, connection.downUntil, clogs[direction] ?? 0)
         var arrival = start + UInt64(random.int(Self.latency))
-        switch fate(connection, flight.isUp) {
+        switch fate() {
         case .arrives: break
         case .isLost:
             trace?.frame(flight, "lost")
@@ -220,7 +221,7 @@ package final class SimulatedNetwork {
     private func add(_ flight: Flight, at arrival: Microseconds) {
         inFlight += 1
         mostInFlight = max(mostInFlight, inFlight)
-        schedule(flight, arrival)
+        agenda.add(.arrival(flight), at: arrival)
     }
 
     /// Whether a flight still arrives, and where: not over a connection that was reset or closed.
@@ -270,7 +271,7 @@ package final class SimulatedTransport: Transport {
 
     package func receive(into message: inout Message) -> Arrival? {
         guard next < inbox.count else {
-            inbox.removeAll(keepingCapacity: true)
+            if next > 0 { inbox.removeAll(keepingCapacity: true) }
             next = 0
             return nil
         }

@@ -31,69 +31,92 @@ final class SimulatedClock: Clock, @unchecked Sendable {
     func jump(_ microseconds: Microseconds) { jumped += microseconds }
 }
 
+/// What happens in a simulation.
+enum SimulatedEvent {
+    case turn(Int)
+    case arrival(SimulatedNetwork.Flight)
+    case record
+    case fault
+    case interrupt(Int)
+    /// A process that was killed, or has left, is started again.
+    case restart(Int)
+}
+
+/// What is to happen, for whoever adds to it.
+final class Agenda {
+    private var queue = EventQueue()
+
+    func add(_ event: SimulatedEvent, at time: Microseconds) { queue.add(event, at: time) }
+    func next() -> (time: Microseconds, event: SimulatedEvent)? { queue.next() }
+}
+
 /// Events in the order of their times; those of one time in the order in which they were added.
-struct EventQueue<Event> {
+private struct EventQueue {
     /// What is sorted is small and holds no reference.
     private struct Entry {
-        var time: Microseconds
-        var number: UInt64
+        /// The time, then the number among all events.
+        var order: UInt64
         /// Where the event lies.
         var place: Int
-
-        func isBefore(_ other: Entry) -> Bool {
-            time != other.time ? time < other.time : number < other.number
-        }
     }
 
     private var heap: [Entry] = []
-    private var events: [Event?] = []
+    private var events: [SimulatedEvent] = []
     private var free: [Int] = []
     private var added: UInt64 = 0
 
-    mutating func add(_ event: Event, at time: Microseconds) {
+    /// Bits of the number; those above are for the time, enough for an hour.
+    private static let numberBits = 32
+
+    mutating func add(_ event: SimulatedEvent, at time: Microseconds) {
         added += 1
-        let place: Int
-        if let last = free.popLast() {
-            place = last
+        precondition(
+            (added | time) >> Self.numberBits == 0, "a simulation is bounded in time and events")
+        let entry: Entry
+        if let place = free.popLast() {
             events[place] = event
+            entry = Entry(order: time << Self.numberBits | added, place: place)
         } else {
-            place = events.count
+            entry = Entry(order: time << Self.numberBits | added, place: events.count)
             events.append(event)
         }
-        heap.append(Entry(time: time, number: added, place: place))
-        var child = heap.count - 1
-        while child > 0 {
-            let parent = (child - 1) / 2
-            guard heap[child].isBefore(heap[parent]) else { return }
-            heap.swapAt(child, parent)
-            child = parent
-        }
+        heap.append(entry)
+        rise(entry)
     }
 
-    mutating func next() -> (time: Microseconds, event: Event)? {
-        guard let first = heap.first else { return nil }
-        let last = heap.removeLast()
-        if !heap.isEmpty {
-            heap[0] = last
-            sink()
-        }
+    mutating func next() -> (time: Microseconds, event: SimulatedEvent)? {
+        guard let first = heap.first, let last = heap.popLast() else { return nil }
+        if !heap.isEmpty { sink(last) }
         free.append(first.place)
-        guard let event = events[first.place] else { return nil }
-        events[first.place] = nil
-        return (first.time, event)
+        let event = events[first.place]
+        // Lets go of a frame.
+        events[first.place] = .record
+        return (first.order >> Self.numberBits, event)
     }
 
-    private mutating func sink() {
-        var parent = 0
-        while true {
-            var least = parent
-            for child in 2 * parent + 1...2 * parent + 2
-            where child < heap.count && heap[child].isBefore(heap[least]) {
-                least = child
-            }
-            if least == parent { return }
-            heap.swapAt(parent, least)
-            parent = least
+    /// Moves an entry up from the end.
+    private mutating func rise(_ entry: Entry) {
+        var place = heap.count - 1
+        while place > 0 {
+            let parent = (place - 1) / 2
+            if heap[parent].order < entry.order { break }
+            heap[place] = heap[parent]
+            place = parent
         }
+        heap[place] = entry
+    }
+
+    /// Moves an entry down from the top.
+    private mutating func sink(_ entry: Entry) {
+        var place = 0
+        while true {
+            var child = 2 * place + 1
+            if child >= heap.count { break }
+            if child + 1 < heap.count, heap[child + 1].order < heap[child].order { child += 1 }
+            if entry.order < heap[child].order { break }
+            heap[place] = heap[child]
+            place = child
+        }
+        heap[place] = entry
     }
 }

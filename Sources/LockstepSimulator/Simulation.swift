@@ -18,16 +18,6 @@ package final class Simulation {
         package let problems: [String]
     }
 
-    enum Event {
-        case turn(Int)
-        case arrival(SimulatedNetwork.Flight)
-        case record
-        case fault
-        case interrupt(Int)
-        /// A process that was killed, or has left, is started again.
-        case restart(Int)
-    }
-
     let scenario: Scenario
     let time = SimulatedTime()
     let network: SimulatedNetwork
@@ -35,9 +25,9 @@ package final class Simulation {
     var random: SimulatedRandom
     var processes: [SimulatedProcess] = []
     var faults: FaultPlan
-    var checks: Checks
+    let checks: Checks
     let trace: Trace?
-    private var events = EventQueue<Event>()
+    private let events: Agenda
     private var recordedAt: Microseconds = 0
     private var nextNonce: UInt64 = 1
     /// The worker that computed wrongly was expelled, and a sound machine takes its place.
@@ -52,7 +42,9 @@ package final class Simulation {
     ) {
         scenario = Scenario(seed: seed)
         random = SimulatedRandom(seed: ~seed)
-        network = SimulatedNetwork(time, random: SimulatedRandom(seed: random.next()))
+        events = Agenda()
+        network = SimulatedNetwork(
+            time, random: SimulatedRandom(seed: random.next()), agenda: events)
         reporting = SimulatedReporting(scenario, distortions)
         faults = FaultPlan(scenario)
         checks = Checks(scenario)
@@ -61,8 +53,7 @@ package final class Simulation {
         network.trace = trace
         let cluster = SimulatedCluster(self, distortions)
         processes = cluster.processes
-        network.schedule = { [unowned self] flight, at in events.add(.arrival(flight), at: at) }
-        network.fate = { [unowned self] _, _ in nextFate() }
+        network.fate = { [unowned self] in nextFate() }
         reporting.schedule = { [unowned self] event in scheduleRecording(of: event) }
     }
 
@@ -98,7 +89,9 @@ package final class Simulation {
     }
 
     private var isOver: Bool {
-        reporting.isIdle && processes.allSatisfy { $0.end != nil || isGone($0) }
+        // Nobody is gone before the coordinator has ended.
+        processes[0].end != nil && reporting.isIdle
+            && processes.allSatisfy { $0.end != nil || isGone($0) }
     }
 
     /// A worker that was killed, and is not started again because the session is over.

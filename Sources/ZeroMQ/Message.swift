@@ -5,11 +5,11 @@ import CZeroMQ
 /// The `zmq_msg_t` lives behind a pointer of its own: libzmq keeps short frames inside it, and Swift
 /// may move a struct.
 @safe
-package struct Message: ~Copyable {
+public struct Message: ~Copyable {
     private let frame: UnsafeMutablePointer<zmq_msg_t>
 
     /// An empty frame, to receive into.
-    package init() {
+    public init() {
         unsafe frame = .allocate(capacity: 1)
         unsafe zmq_msg_init(frame)
     }

@@ -84,7 +84,7 @@ package struct SnapshotPart: Hashable, Sendable {
 }
 
 /// The type of a frame on the wire. A number is never used again for something else.
-package enum FrameType: UInt8, CaseIterable, Sendable {
+public enum FrameType: UInt8, CaseIterable, Sendable {
     case status = 64
     case assignment = 65
     case stepReport = 66

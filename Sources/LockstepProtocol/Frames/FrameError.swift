@@ -1,7 +1,7 @@
 import TrainingPlan
 
 /// Why a frame is not one of ours. Nothing of such a frame is used.
-package enum FrameError: Error, Hashable, CustomStringConvertible {
+public enum FrameError: Error, Hashable, CustomStringConvertible {
     case truncated(byteCount: Int)
     case wrongMagic(UInt32)
     case unsupportedVersion(UInt16)
@@ -20,7 +20,7 @@ package enum FrameError: Error, Hashable, CustomStringConvertible {
     /// Not a message of one frame from a peer with a routing id of libzmq's.
     case notOneFrame
 
-    package var description: String {
+    public var description: String {
         switch self {
         case .truncated(let byteCount):
             "\(byteCount) bytes, and a frame has at least \(FrameHeader.byteCount)"

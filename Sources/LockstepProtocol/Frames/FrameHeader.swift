@@ -26,13 +26,13 @@
 /// | weightsRequest | the same, 40: wanted step (8) |
 /// | datasetRequest, datasetPart | 20: offset (8), 28: byte count (4) |
 /// | snapshotRequest, snapshotPart | as weights, 40: offset (4), 44: byte count (4) |
-package struct FrameHeader: Hashable, Sendable {
+public struct FrameHeader: Hashable, Sendable {
     package static let byteCount = 64
     package static let magic: UInt32 = 0x5453_4b4c
 
     package var content: FrameContent
-    package var session: SessionID
-    package var incarnation: Incarnation
+    public var session: SessionID
+    public var incarnation: Incarnation
     package var payloadByteCount: Int
     package var payloadChecksum: UInt64
 

@@ -1,9 +1,9 @@
 import Glibc
-package import LockstepProtocol
+public import LockstepProtocol
 import TrainingPlan
 
 /// Where a role has its time from.
-package protocol Clock: Sendable {
+public protocol Clock: Sendable {
     var now: Instant { get }
 }
 
@@ -26,18 +26,18 @@ package struct SystemClock: Clock {
 
 /// Time as a role lives through it: while its process is suspended, none passes. So a role that was asleep
 /// does not take its own silence for that of others.
-struct AwakeClock<Time: Clock> {
-    private let clock: Time
-    private var last: Instant
-    private var asleep: UInt64 = 0
+@usableFromInline struct AwakeClock<Time: Clock> {
+    @usableFromInline let clock: Time
+    @usableFromInline var last: Instant
+    @usableFromInline var asleep: UInt64 = 0
 
-    init(_ clock: Time) {
+    @inlinable init(_ clock: Time) {
         self.clock = clock
         last = clock.now
     }
 
     /// To be asked often: whatever happens between two questions that are far apart is sleep.
-    mutating func now() -> Instant {
+    @inlinable mutating func now() -> Instant {
         let now = clock.now
         let gap = now.milliseconds(since: last)
         if gap >= RoleLimits.suspensionMilliseconds { asleep += UInt64(gap) }

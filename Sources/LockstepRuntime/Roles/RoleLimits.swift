@@ -1,12 +1,12 @@
 /// Bounds of the loops and their sockets, each with its reason.
-enum RoleLimits {
+@usableFromInline enum RoleLimits {
     /// How often a loop tells its machine that time passes: as often as a machine asks for what was lost.
-    static let tickMilliseconds = 20
+    @usableFromInline static let tickMilliseconds = 20
     /// A look at the clock that is so late was kept back by a suspended process or host: a lid that was
     /// closed, Ctrl-Z, a paused container.
-    static let suspensionMilliseconds = 1_000
+    @usableFromInline static let suspensionMilliseconds = 1_000
     /// What a turn takes: the pushes of a step from many workers, or some milliseconds of a flood.
-    static let messagesPerTurn = 128
+    @usableFromInline static let messagesPerTurn = 128
     /// Work that is expected to take longer is done beside the loop, which goes on to answer.
     static let longWorkMilliseconds = 100
     /// Messages that wait for a control connection: statements, of which only the newest counts, and reports.

@@ -1,9 +1,9 @@
-package import LockstepProtocol
+public import LockstepProtocol
 import TrainingPlan
-package import ZeroMQ
+public import ZeroMQ
 
 /// What a role's machine decides, done: the floats, files and messages of a role.
-package protocol RoleEngine: AnyObject {
+public protocol RoleEngine: AnyObject {
     associatedtype Machine: RoleMachine
 
     /// Reads a frame: checks its payload against checksum and configuration, and its type against the
@@ -32,18 +32,21 @@ package protocol RoleEngine: AnyObject {
 ///
 /// One turn takes no more than a bounded number of messages, so that no flood of them keeps the clock
 /// from ticking, or the engine from its work.
-package struct RoleLoop<Engine: RoleEngine, Time: Clock>: ~Copyable {
-    package private(set) var machine: Engine.Machine
-    private let engine: Engine
-    private let network: any Transport
-    private var clock: AwakeClock<Time>
-    private var actions: [Engine.Machine.Action] = []
-    private var inHand = Message()
-    private var lastTick: Instant = 0
+///
+/// It is `@inlinable`, and what it names `public`, so that the simulator's loops are compiled for its engines and
+/// its clock, and not for any. `package` does not do: the compiler sees no body of it in another module.
+public struct RoleLoop<Engine: RoleEngine, Time: Clock>: ~Copyable {
+    @usableFromInline package private(set) var machine: Engine.Machine
+    @usableFromInline let engine: Engine
+    @usableFromInline let network: any Transport
+    @usableFromInline var clock: AwakeClock<Time>
+    @usableFromInline var actions: [Engine.Machine.Action] = []
+    @usableFromInline var inHand = Message()
+    @usableFromInline var lastTick: Instant = 0
     /// Told of each frame that is not used; nil where nobody wants to know.
-    private let dropped: ((String) -> Void)?
+    @usableFromInline let dropped: ((String) -> Void)?
 
-    package init(
+    @inlinable package init(
         _ machine: Engine.Machine, _ engine: Engine, _ network: any Transport, clock: Time,
         dropped: ((String) -> Void)? = nil
     ) {
@@ -54,13 +57,13 @@ package struct RoleLoop<Engine: RoleEngine, Time: Clock>: ~Copyable {
         self.dropped = dropped
     }
 
-    package mutating func start() throws {
+    @inlinable package mutating func start() throws {
         lastTick = clock.now()
         machine.start(now: lastTick, into: &actions)
         try performActions()
     }
 
-    package mutating func interrupt(_ reason: StopReason) throws {
+    @inlinable package mutating func interrupt(_ reason: StopReason) throws {
         machine.interrupt(reason, now: clock.now(), into: &actions)
         try performActions()
     }
@@ -68,7 +71,7 @@ package struct RoleLoop<Engine: RoleEngine, Time: Clock>: ~Copyable {
     /// Does what there is to be done now; waits for nothing.
     ///
     /// - Returns: why the role has ended, once it has.
-    package mutating func turn() throws -> StopReason? {
+    @inlinable package mutating func turn() throws -> StopReason? {
         if engine.isBusy { engine.work() }
         try performActions()
         try receive()
@@ -81,7 +84,7 @@ package struct RoleLoop<Engine: RoleEngine, Time: Clock>: ~Copyable {
         return machine.end
     }
 
-    private mutating func receive() throws {
+    @inlinable mutating func receive() throws {
         for _ in 0..<RoleLimits.messagesPerTurn {
             guard let arrival = try network.receive(into: &inHand), machine.end == nil else {
                 return
@@ -96,7 +99,7 @@ package struct RoleLoop<Engine: RoleEngine, Time: Clock>: ~Copyable {
         }
     }
 
-    private mutating func receive(from port: Port) {
+    @inlinable mutating func receive(from port: Port) {
         let now = clock.now()
         do throws(FrameError) {
             let (message, header) = try engine.decode(inHand, from: port, for: machine)
@@ -111,11 +114,11 @@ package struct RoleLoop<Engine: RoleEngine, Time: Clock>: ~Copyable {
         }
     }
 
-    private func tell(_ error: FrameError, _ peer: PeerHandle?) {
+    @usableFromInline func tell(_ error: FrameError, _ peer: PeerHandle?) {
         dropped?("dropped a frame from \(Self.name(peer)): \(error)")
     }
 
-    private func tell(_ header: FrameHeader, _ port: Port, dropsBefore: DropCounts) {
+    @usableFromInline func tell(_ header: FrameHeader, _ port: Port, dropsBefore: DropCounts) {
         guard let reason = machine.drops.counts.reasons(since: dropsBefore) else { return }
         dropped?(
             "dropped \(header.type) from \(Self.name(port.peer)), session \(header.session), "
@@ -127,7 +130,7 @@ package struct RoleLoop<Engine: RoleEngine, Time: Clock>: ~Copyable {
     }
 
     /// Does all actions, those included that follow from what the engine has done.
-    private mutating func performActions() throws {
+    @inlinable mutating func performActions() throws {
         while true {
             if !actions.isEmpty {
                 for action in actions {

@@ -1,9 +1,9 @@
-package import LockstepProtocol
-package import TrainingPlan
-package import ZeroMQ
+public import LockstepProtocol
+public import TrainingPlan
+public import ZeroMQ
 
 /// One end of what a role hears and says: a peer at one of its own ports, or one of its connections.
-package enum Port: Hashable, Sendable {
+public enum Port: Hashable, Sendable {
     /// Whoever came to this process' control port, or to its data port.
     case controlPeer(PeerHandle)
     case dataPeer(PeerHandle)
@@ -14,7 +14,7 @@ package enum Port: Hashable, Sendable {
     case shard(ShardIndex)
 
     /// Who came to a port of this process; nil for its own connections.
-    package var peer: PeerHandle? {
+    public var peer: PeerHandle? {
         switch self {
         case .controlPeer(let peer), .dataPeer(let peer): peer
         case .coordinator, .coordinatorData, .shard: nil
@@ -23,7 +23,7 @@ package enum Port: Hashable, Sendable {
 }
 
 /// What became of a message that was sent.
-package enum Delivery: Hashable, Sendable {
+public enum Delivery: Hashable, Sendable {
     /// It is on its way, which does not mean that it arrives.
     case queued
     /// There is no room or no connection: whatever matters is sent again by a machine.
@@ -33,7 +33,7 @@ package enum Delivery: Hashable, Sendable {
 }
 
 /// What came.
-package enum Arrival: Hashable, Sendable {
+public enum Arrival: Hashable, Sendable {
     /// One frame, which is in hand.
     case frame(Port)
     /// Something else than one frame.
@@ -41,7 +41,7 @@ package enum Arrival: Hashable, Sendable {
 }
 
 /// The sockets of one role, or their simulation. It belongs to one thread.
-package protocol Transport: AnyObject {
+public protocol Transport: AnyObject {
     /// The next message that has come, each port in its turn; nil when there is none.
     func receive(into message: inout Message) throws -> Arrival?
 

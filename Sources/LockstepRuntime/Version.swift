@@ -1,0 +1,2 @@
+/// This release.
+package let lockstepVersion = "0.1.0"
