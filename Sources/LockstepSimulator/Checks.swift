@@ -12,6 +12,7 @@ final class Checks {
     private var slots: [[Int: LeafRange]]
     /// When shard 0 began to apply each step, over all runs.
     private var stepTimes: [Microseconds] = []
+    private var isAudited: [Bool] = []
     /// Also one that is computed again.
     private var lastStepBegan: Microseconds?
     private var faultsEnded: Microseconds?
@@ -61,6 +62,7 @@ final class Checks {
         guard (run, step) > newest else { return }
         newest = (run, step)
         stepTimes.append(now)
+        isAudited.append(scenario.audits.covers(step))
         if stepTimes.count <= Scenario.quietSteps, workersInView.count < scenario.workers {
             allBegan = false
         }
@@ -82,8 +84,9 @@ final class Checks {
     }
 
     private static let fewLosses = 4
-    /// Less than a lease, and more than anything else takes.
-    private static let longestStepMilliseconds = 8_000
+    /// Less than a lease, and more than anything else takes: weights that were lost several times are asked for again
+    /// after eight seconds.
+    private static let longestStepMilliseconds = 9_000
 
     // MARK: Servers: every leaf counts once
 
@@ -212,11 +215,14 @@ final class Checks {
         }
         // Fewer workers compute more each, until those that were late have their share again.
         guard allBegan, workersInView.count == scenario.workers else { return }
-        let over = max(lastFault, viewChangedAt)
-        let before = Self.median(stepTimes.prefix(Scenario.quietSteps))
+        // Whoever has not heard of the newest view hears of it with the next heartbeat.
+        let over = max(
+            lastFault, viewChangedAt + .milliseconds(Limits.heartbeatIntervalMilliseconds))
+        let before = median(of: 0..<Scenario.quietSteps)
         // What a fault has kept back until its end may take another moment.
-        let quiet = stepTimes.filter { $0 > over }.dropFirst(2)
-        let after = Self.median(quiet)
+        let next = (stepTimes.firstIndex { $0 > over } ?? stepTimes.count) + 2
+        let quiet = min(next, stepTimes.count)..<stepTimes.count
+        let after = median(of: quiet)
         if quiet.count > Self.fewestQuietSteps, after * 4 > before * 5 {
             problem("steps take \(after) µs after the faults, and took \(before) µs before")
         }
@@ -227,8 +233,10 @@ final class Checks {
     /// that was lost are given to others by then.
     private static let graceMilliseconds = 1_500
 
-    private static func median(_ times: ArraySlice<Microseconds>) -> Microseconds {
-        let durations = zip(times, times.dropFirst()).map { $1 - $0 }.sorted()
+    /// Of the time that steps take. An audited one takes longer: where only some are, the others count.
+    private func median(of steps: Range<Int>) -> Microseconds {
+        let durations = steps.dropLast().filter { !isAudited[$0] || scenario.auditsAll }
+            .map { stepTimes[$0 + 1] - stepTimes[$0] }.sorted()
         return durations.isEmpty ? 0 : durations[durations.count / 2]
     }
 

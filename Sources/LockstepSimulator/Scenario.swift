@@ -87,6 +87,8 @@ package struct Scenario: Sendable {
         audits = AuditRate(millionths: isWrong ? 1_000_000 : random.element(of: rates))
     }
 
+    var auditsAll: Bool { audits.millionths == 1_000_000 }
+
     /// Two look at each other's sums; one alone could do as it likes.
     var minimumWorkers: Int { wrongWorker == nil ? 1 : 2 }
 

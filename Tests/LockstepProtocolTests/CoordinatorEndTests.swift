@@ -163,6 +163,23 @@ import TrainingPlan
         #expect(stage.end == full)
     }
 
+    /// A member of an earlier session that has missed its end: this coordinator was started again meanwhile.
+    @Test func whoHasMissedTheEndIsToldOfIt() {
+        var (stage, _) = CoordinatorStage.running()
+        _ = stage.interrupt()
+        var member = Peer(.worker, nonce: 77)
+        member.incarnation = 3
+        member.number = 40
+        let told = stage.say(&member, Members.working(5))
+        let duties = CoordinatorStage.duties(told).map(\.duty)
+        #expect(duties.count == 1)
+        guard case .refused(let reason)? = duties.first else {
+            Issue.record("\(duties)")
+            return
+        }
+        #expect(reason.exitCode == .success)
+    }
+
     // MARK: Processes of the coordinator
 
     /// A run that has not begun will not get what it waits for.

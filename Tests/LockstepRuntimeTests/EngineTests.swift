@@ -47,6 +47,7 @@ import ZeroMQ
                 "step \(step)")
             #expect(try exchange.metrics(step) == local.metrics)
             #expect(try exchange.squaredNorms(step) == local.squaredGradientNorms)
+            #expect(try exchange.weightsDigest(step) == local.weightsDigest)
             let before = try #require(try exchange.snapshot(step))
             #expect(firstDifference(before.array, earlier) == nil)
             let after = try #require(try exchange.snapshot(step.next))

@@ -311,8 +311,17 @@ final class Exchange {
     /// The norms of the summed gradient, by layer, from the reports of all shards.
     func squaredNorms(_ step: Step) throws -> [Double] {
         let squares = try shards.indices.flatMap { shard in
-            try report(step, shard: shard).suffix(plan.rows(of: ShardIndex(shard)).count)
+            try report(step, shard: shard).dropLast(2)
+                .suffix(plan.rows(of: ShardIndex(shard)).count)
         }
         return plan.gradientRows.layerSums(FloatBuffer(squares))
+    }
+
+    /// Of the weights after a step.
+    func weightsDigest(_ step: Step) throws -> UInt64 {
+        try shards.indices.reduce(0) { sum, shard in
+            let halves = try report(step, shard: shard).suffix(2).map { UInt64($0.bitPattern) }
+            return sum &+ (halves[0] | halves[1] << 32)
+        }
     }
 }

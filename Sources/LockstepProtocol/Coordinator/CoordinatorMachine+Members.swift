@@ -72,6 +72,11 @@ extension CoordinatorMachine {
             answer(.refused(reason), to: status, incarnation, peer, into: &actions)
             return .staleIncarnation
         }
+        if case .closing(let closing) = state, incarnation != .none {
+            // It was one before this coordinator was started again, and has missed the end.
+            answer(.refused(closing.farewell), to: status, incarnation, peer, into: &actions)
+            return .staleIncarnation
+        }
         guard incarnation == .none else {
             answer(.rejoin(session), to: status, incarnation, peer, into: &actions)
             return session == plan.session ? .staleIncarnation : .staleSession
