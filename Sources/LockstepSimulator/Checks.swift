@@ -235,7 +235,7 @@ final class Checks {
 
     /// Of the time that steps take. An audited one takes longer: where only some are, the others count.
     private func median(of steps: Range<Int>) -> Microseconds {
-        let durations = steps.dropLast().filter { !isAudited[$0] || scenario.auditsAll }
+        let durations = steps.dropLast().filter { !isAudited[$0 + 1] || scenario.auditsAll }
             .map { stepTimes[$0 + 1] - stepTimes[$0] }.sorted()
         return durations.isEmpty ? 0 : durations[durations.count / 2]
     }

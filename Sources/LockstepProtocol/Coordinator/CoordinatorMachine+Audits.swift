@@ -2,12 +2,12 @@ import TrainingPlan
 
 /// Workers that came to different sums: others are asked, and whoever computes wrongly is expelled.
 extension CoordinatorMachine {
-    /// Servers audit as long as there are two workers.
+    /// Servers audit, but where there is one worker only.
     mutating func noteAudits(
-        before: View, in run: CoordinatorRun, now: Instant,
+        wasOneWorker: Bool, in run: CoordinatorRun, now: Instant,
         into actions: inout [CoordinatorAction]
     ) {
-        guard plan.audits != .none, before.isOneWorker != run.view.isOneWorker else { return }
+        guard plan.audits != .none, wasOneWorker != run.view.isOneWorker else { return }
         for server in run.servers { assign(server, now: now, into: &actions) }
         if run.view.isOneWorker { actions.append(.notice(.unaudited(run.order.run))) }
     }

@@ -252,12 +252,14 @@ extension CoordinatorMachine {
         switch state {
         case .gathering, .changing, .bereft, .ended: break
         case .preparing(let run, _):
+            // Who will compute is not known yet.
             if let shard = run.shard(of: incarnation) {
-                return .serve(session, shardDuty(of: shard, in: run))
+                return .serve(session, shardDuty(of: shard, in: run, audits: plan.audits))
             }
         case .running(let run):
             if let shard = run.shard(of: incarnation) {
-                return .serve(session, shardDuty(of: shard, in: run))
+                let audits = run.view.isOneWorker ? AuditRate.none : plan.audits
+                return .serve(session, shardDuty(of: shard, in: run, audits: audits))
             }
             if member.name.role == .worker {
                 return .work(
@@ -273,8 +275,10 @@ extension CoordinatorMachine {
         return .wait(session)
     }
 
-    private func shardDuty(of shard: ShardIndex, in run: CoordinatorRun) -> ShardDuty {
-        run.shardDuty(of: shard, workers: membership.workers, audits: plan.audits)
+    private func shardDuty(
+        of shard: ShardIndex, in run: CoordinatorRun, audits: AuditRate
+    ) -> ShardDuty {
+        run.shardDuty(of: shard, workers: membership.workers, audits: audits)
     }
 
     private var session: Session {

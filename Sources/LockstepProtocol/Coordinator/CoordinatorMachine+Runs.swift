@@ -157,6 +157,7 @@ extension CoordinatorMachine {
         if workers != run.view.workers || workers.isEmpty { run.changeView(to: workers, now: now) }
         state = .running(run)
         countWorkersByHost(of: run.view)
+        noteAudits(wasOneWorker: false, in: run, now: now, into: &actions)
         actions.append(
             .beginRun(
                 RunStart(

@@ -16,7 +16,7 @@ extension CoordinatorMachine {
             actions.append(.notice(.tooFewWorkers(run.order.run, count: able.count)))
         }
         countWorkersByHost(of: run.view)
-        noteAudits(before: before, in: run, now: now, into: &actions)
+        noteAudits(wasOneWorker: before.isOneWorker, in: run, now: now, into: &actions)
         for member in able where !before.includes(member.name.incarnation) && !workers.isEmpty {
             actions.append(.notice(.entered(member.name, run.step)))
         }

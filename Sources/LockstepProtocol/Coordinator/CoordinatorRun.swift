@@ -110,7 +110,7 @@ struct CoordinatorRun: Sendable {
             receipts: Receipts(
                 received: reported[shard.index], recorded: recorded(of: shard.index),
                 snapshots: lastSnapshot ?? 0), checkpoint: checkpoints.wanted,
-            audits: view.isOneWorker ? .none : audits)
+            audits: audits)
     }
 
     /// One without leaves is for a worker that is not in the view: it gets the weights all the same.
