@@ -136,10 +136,12 @@ package struct RunDirectory: Equatable, Sendable {
         }
     }
 
-    /// Writes `config.yaml` whole or not at all.
+    /// Writes `config.yaml` whole or not at all. A run that goes on has it already, and needs no room for it.
     package func writeConfiguration(_ text: String) throws(FileError) {
+        let bytes = Array(text.utf8)
+        if let found = try? Files.read(configurationPath), found == bytes { return }
         CrashPoint.configurationWriting.pass()
-        try Files.replace(configurationPath, with: Array(text.utf8))
+        try Files.replace(configurationPath, with: bytes)
         CrashPoint.configurationWritten.pass()
     }
 

@@ -142,4 +142,19 @@ import Testing
         let names = try FileManager.default.subpathsOfDirectory(atPath: path)
         #expect(!names.contains { $0.hasSuffix(".tmp") })
     }
+
+    /// A run that goes on while the disk is full is not to fail for a file that it has.
+    @Test func theSameConfigurationIsNotWrittenAgain() throws {
+        guard case .new(let directory) = try open() else {
+            Issue.record("the directory is not new")
+            return
+        }
+        try directory.writeConfiguration("seed: 1\n")
+        // Where it would be written first: nothing can be written there now.
+        let taken = "\(directory.configurationPath).\(getpid()).tmp"
+        try FileManager.default.createDirectory(
+            atPath: taken, withIntermediateDirectories: false)
+        try directory.writeConfiguration("seed: 1\n")
+        #expect(throws: FileError.self) { try directory.writeConfiguration("seed: 2\n") }
+    }
 }
