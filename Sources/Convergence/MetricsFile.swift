@@ -40,13 +40,21 @@ package struct MetricsFile: Equatable, Sendable {
     }
 
     /// The lines up to the first one that is broken or out of place.
-    init(wholeLinesOf bytes: [UInt8], path: String) {
+    ///
+    /// - Parameter start: lines of steps before it are left out unread.
+    init(wholeLinesOf bytes: [UInt8], path: String, stepsFrom firstStep: Int = 0) {
         let decoder = JSONDecoder()
         decoder.dateDecodingStrategy = .iso8601
+        let stepStart = MetricsRecord.Event.step.lineStart
         var start = 0
         var number = 1
         while start < bytes.endIndex {
             let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.endIndex
+            if start < firstStep, bytes[start..<end].starts(with: stepStart) {
+                start = end + 1
+                number += 1
+                continue
+            }
             let line: MetricsLine
             do {
                 line = try decoder.decode(MetricsLine.self, from: Data(bytes[start..<end]))
@@ -66,6 +74,38 @@ package struct MetricsFile: Equatable, Sendable {
             records.append(line.record)
             start = end + 1
             number += 1
+        }
+    }
+
+    /// The lines of a log that this program has written and that is as it was then, but for the steps of epochs that
+    /// are long over: of these a run that goes on needs nothing, and a long one has millions.
+    init(resuming bytes: [UInt8], path: String) throws(MetricsError) {
+        var epochEnds = (newest: 0, before: 0)
+        Self.forEachLine(of: .epoch, in: bytes) { line in
+            epochEnds = (newest: line.endIndex, before: epochEnds.newest)
+        }
+        self.init(wholeLinesOf: bytes, path: path, stepsFrom: epochEnds.before)
+        if let fault { throw fault }
+    }
+
+    /// The end that a log tells of, found without a look at the other lines; nil where there is none.
+    static func end(in bytes: [UInt8]) -> EndRecord? {
+        var end: EndRecord?
+        forEachLine(of: .end, in: bytes) { line in
+            end = try? JSONDecoder().decode(EndRecord.self, from: Data(line))
+        }
+        return end
+    }
+
+    private static func forEachLine(
+        of event: MetricsRecord.Event, in bytes: [UInt8], _ body: (ArraySlice<UInt8>) -> Void
+    ) {
+        let lineStart = event.lineStart
+        var start = 0
+        while start < bytes.endIndex {
+            let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.endIndex
+            if bytes[start..<end].starts(with: lineStart) { body(bytes[start..<end]) }
+            start = end + 1
         }
     }
 

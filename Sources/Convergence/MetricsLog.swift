@@ -60,7 +60,7 @@ package final class MetricsLog {
 
     /// Goes on with a log behind the mark of a checkpoint; what follows it is cut off.
     ///
-    /// - Returns: the log, and the records up to the mark.
+    /// - Returns: the log, and the records up to the mark, but for the steps of epochs that are long over.
     /// - Throws: ``MetricsError`` where the log is not what it was at the mark, which leaves it as it is;
     ///   ``FileError``.
     package static func resume(
@@ -69,9 +69,8 @@ package final class MetricsLog {
         notice: @escaping (String) -> Void = { _ in }
     ) throws -> (log: MetricsLog, records: [MetricsRecord]) {
         let bytes = try disk.read(path)
-        if let fault = mark.fault(in: bytes, path: path) { throw fault }
-        let kept = Array(bytes[..<mark.byteCount])
-        let earlier = try MetricsFile(decoding: kept, path: path)
+        let hash = try mark.hash(of: bytes, path: path)
+        let earlier = try MetricsFile(resuming: Array(bytes[..<mark.byteCount]), path: path)
         guard earlier.provenance == provenance else {
             throw MetricsError(path: path, line: 1, reason: "belongs to another run")
         }
@@ -81,7 +80,7 @@ package final class MetricsLog {
         CrashPoint.logCut.pass()
         let log = MetricsLog(path, provenance, file, maximumWaitingByteCount, notice)
         log.writtenByteCount = mark.byteCount
-        log.writtenHash.update(kept)
+        log.writtenHash = hash
         return (log, earlier.records)
     }
 
@@ -225,23 +224,27 @@ package final class MetricsLog {
 }
 
 extension LogMark {
-    /// Why a log is not what it was at this mark; nil where it is.
-    func fault(in bytes: [UInt8], path: String) -> MetricsError? {
+    /// The digest of a log up to this mark, to be gone on with.
+    ///
+    /// - Throws: why the log is not what it was at the mark.
+    func hash(of bytes: [UInt8], path: String) throws(MetricsError) -> SHA256 {
         guard bytes.count >= byteCount else {
-            return MetricsError(
+            throw MetricsError(
                 path: path, line: Self.lineCount(bytes[...]) + 1,
                 reason:
                     "the log ends after \(bytes.count) of the \(byteCount) bytes that it had at "
                     + "the checkpoint")
         }
-        guard "\(SHA256.hash(bytes[..<byteCount]))" == sha256 else {
-            return MetricsFile(wholeLinesOf: bytes, path: path).fault
+        var hash = SHA256()
+        hash.update(bytes[..<byteCount])
+        guard "\(hash.finalized)" == sha256 else {
+            throw MetricsFile(wholeLinesOf: bytes, path: path).fault
                 ?? MetricsError(
                     path: path, line: 1,
                     reason: "the log's first \(byteCount) bytes are not those that it had at the "
                         + "checkpoint")
         }
-        return nil
+        return hash
     }
 
     private static func lineCount(_ bytes: ArraySlice<UInt8>) -> Int {

@@ -31,7 +31,7 @@ extension RunDirectory {
         let store = checkpointStore()
         var point = ResumePoint(checkpoint: nil, warnings: [])
         var bound = Int.max
-        var logFault = MetricsFile(wholeLinesOf: log, path: metricsPath).fault
+        var logFault: MetricsError?
         while true {
             let (found, refusals) = try store.newestWhole(matching: identity, before: bound)
             if let other = refusals.first(where: \.isMismatch) {
@@ -39,16 +39,19 @@ extension RunDirectory {
             }
             point.warnings += refusals.map(\.description)
             guard let found else { break }
-            guard let fault = found.log.fault(in: log, path: metricsPath) else {
+            do {
+                _ = try found.log.hash(of: log, path: metricsPath)
                 point.checkpoint = found
                 return point
+            } catch {
+                point.warnings.append(
+                    "checkpoint \(checkpointPath(step: found.step)) is not used: \(error)")
+                logFault = error
+                bound = found.step
             }
-            point.warnings.append(
-                "checkpoint \(checkpointPath(step: found.step)) is not used: \(fault)")
-            logFault = fault
-            bound = found.step
         }
         // Training from the start would throw a log away that a person may still restore.
+        logFault = logFault ?? MetricsFile(wholeLinesOf: log, path: metricsPath).fault
         if let logFault { throw logFault }
         return point
     }

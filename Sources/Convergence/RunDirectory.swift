@@ -40,7 +40,7 @@ package struct RunDirectory: Equatable, Sendable {
         /// Empty or just made: train here.
         case new(RunDirectory)
         /// The same run, begun and not ended; see ``resume(matching:store:)``.
-        case unfinished(RunDirectory, lastStep: Int)
+        case unfinished(RunDirectory)
         /// The same run, done already: its result is to be shown again.
         case finished(RunDirectory, RunOutcome)
     }
@@ -91,7 +91,10 @@ package struct RunDirectory: Equatable, Sendable {
             throw RunDirectoryError(path: path, reason: .notARun)
         }
         let bytes = try Files.read(directory.metricsPath)
-        let log = MetricsFile(wholeLinesOf: bytes, path: directory.metricsPath)
+        let isFinished = MetricsFile.end(in: bytes)?.status.isFinal ?? false
+        // Of a run that goes on its first line is enough: whoever takes it up looks at what he needs.
+        let log = MetricsFile(
+            wholeLinesOf: isFinished ? bytes : bytes.firstLine, path: directory.metricsPath)
         guard let outcome = RunOutcome(log) else {
             // A log of something else is no unfinished one.
             if let fault = log.fault { throw fault }
@@ -100,12 +103,12 @@ package struct RunDirectory: Equatable, Sendable {
                 throw MetricsError(
                     path: directory.metricsPath, line: 1, reason: "is not the start of a run")
             }
-            return .unfinished(directory, lastStep: 0)
+            return .unfinished(directory)
         }
         try directory.check(
             outcome, configuration, seed, configurationSHA256, datasetSHA256: datasetSHA256)
         guard let end = outcome.end, end.status.isFinal else {
-            return .unfinished(directory, lastStep: log.records.lastStep)
+            return .unfinished(directory)
         }
         if let fault = log.fault { throw fault }
         return .finished(directory, outcome)
@@ -177,18 +180,9 @@ package struct RunDirectory: Equatable, Sendable {
     }
 }
 
-extension [MetricsRecord] {
-    /// The highest step that a log knows of; 0 before the first.
-    fileprivate var lastStep: Int {
-        for record in reversed() {
-            switch record {
-            case .step(let record): return record.step
-            case .evaluation(let record): return record.step
-            case .epoch(let record): return record.step
-            case .end(let record): return record.steps
-            case .run, .gap: continue
-            }
-        }
-        return 0
+extension [UInt8] {
+    /// With its line feed, where it has one.
+    fileprivate var firstLine: [UInt8] {
+        Array(self[..<(firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? count)])
     }
 }

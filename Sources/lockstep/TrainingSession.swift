@@ -101,7 +101,7 @@ struct TrainingSession {
             switch entry.opening {
             case .new(let directory):
                 plannedRuns.append(plannedRun(entry, directory))
-            case .unfinished(let directory, _):
+            case .unfinished(let directory):
                 var run = plannedRun(entry, directory)
                 try run.resume(dataset: dataset) { logger.notice("\($0)") }
                 plannedRuns.append(run)
@@ -141,7 +141,7 @@ struct TrainingSession {
         var trained = session.outcomes[...]
         let outcomes = entries.compactMap { entry in
             switch entry.opening {
-            case .new(let directory), .unfinished(let directory, _):
+            case .new(let directory), .unfinished(let directory):
                 trained.popFirst().map { ($0, directory.path) }
             case .finished(let directory, let outcome): (outcome, directory.path)
             }

@@ -62,6 +62,31 @@ import Testing
         }
     }
 
+    /// What a run needs of its own log is in the other lines.
+    @Test(arguments: [0, 2])
+    func stepsOfEpochsLongOverAreLeftOut(stepsOfNewest: Int) throws {
+        let disk = try disk()
+        var lines: [MetricsRecord] = []
+        for epoch in 1...4 {
+            lines += (1...5).map { .step(Samples.step(5 * epoch + $0, epoch: epoch)) }
+            if epoch == 2 { lines.append(.gap(GapRecord(firstStep: 16, lastStep: 17))) }
+            lines.append(.epoch(Samples.epoch(epoch)))
+        }
+        lines += (0..<stepsOfNewest).map { .step(Samples.step(30 + $0, epoch: 5)) }
+        let log = try log(disk)
+        for line in lines { try log.append(line) }
+        let (_, records) = try MetricsLog.resume(
+            Self.path, provenance: Samples.provenance, from: #require(log.mark), disk: disk)
+        let steps = records.filter { if case .step = $0 { true } else { false } }
+        #expect(steps.count == 5 + stepsOfNewest)
+        #expect(records.count == 1 + 1 + 4 + steps.count)
+        var outcomes = [RunOutcome](
+            repeating: RunOutcome(run: Samples.run(), provenance: Samples.provenance), count: 2)
+        for record in records { outcomes[0].add(record) }
+        for record in lines { outcomes[1].add(record) }
+        #expect(outcomes[0] == outcomes[1])
+    }
+
     @Test func aLogThatDoesNotFitIsLeftAlone() throws {
         let disk = try disk()
         let log = try log(disk)

@@ -134,6 +134,39 @@ import Testing
         #expect(try MetricsFile(reading: directory.metricsPath).records.count == 1)
     }
 
+    /// A run of days has millions of lines, and whoever waits for its coordinator does not wait for all to be read.
+    @Test func aLongLogIsTakenUpSoon() throws {
+        let mark = try leaveALongLog()
+        let clock = ContinuousClock()
+        let all = try clock.measure { _ = try MetricsFile(reading: directory.metricsPath) }
+        let needed = try clock.measure {
+            let opening = try RunDirectory.open(
+                directory.path, configuration: "ce-softmax", seed: 1,
+                configurationSHA256: Samples.provenance.configurationSHA256)
+            #expect(opening == .unfinished(directory))
+            #expect(try point().checkpoint?.log == mark)
+            _ = try MetricsLog.resume(
+                directory.metricsPath, provenance: Samples.provenance, from: mark)
+        }
+        #expect(needed < all / 3, "\(needed), and \(all) for every line")
+    }
+
+    private func leaveALongLog() throws -> LogMark {
+        let log = try MetricsLog(creating: directory.metricsPath, provenance: Samples.provenance)
+        try log.append(.run(Samples.run()))
+        for epoch in 1...40 {
+            for step in 1...200 {
+                try log.append(.step(Samples.step(200 * epoch + step, epoch: epoch)))
+            }
+            try log.append(.epoch(Samples.epoch(epoch)))
+        }
+        var checkpoint = CheckpointSamples.checkpoint(1)
+        let mark = try #require(log.mark)
+        checkpoint.log = mark
+        try directory.checkpointStore().write(checkpoint)
+        return mark
+    }
+
     @Test func oneAtATimeHoldsTheLock() throws {
         let path = folder.path + "/locked"
         var lock: FolderLock? = try FolderLock(path)
