@@ -18,7 +18,15 @@ package struct FileError: Error, Equatable, CustomStringConvertible {
         self.code = code
     }
 
+    /// Whether another folder stands at the path than before, or none.
+    package var isMoved: Bool { code == DiskCode.moved }
+
     package var description: String {
+        if isMoved {
+            return
+                "\(path) was moved, removed or replaced while it was in use; end the run, and go on with "
+                + "--resume where its folder is now"
+        }
         let remedy =
             switch code {
             case ENOENT: "check the path"
@@ -31,6 +39,20 @@ package struct FileError: Error, Equatable, CustomStringConvertible {
             }
         return "cannot \(operation.rawValue) \(path): \(unsafe String(cString: strerror(code))); "
             + remedy
+    }
+}
+
+/// Which folder stands at a path, whatever it is called.
+struct FolderIdentity: Equatable, Sendable {
+    private let device: UInt64
+    private let inode: UInt64
+
+    /// Nil where there is none.
+    init?(_ path: String) {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        device = UInt64(status.st_dev)
+        inode = UInt64(status.st_ino)
     }
 }
 

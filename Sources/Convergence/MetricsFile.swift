@@ -14,7 +14,7 @@ package struct MetricsError: Error, Equatable, CustomStringConvertible {
     }
 
     package var description: String {
-        "\(path), line \(line): \(reason); restore the file or train the run again"
+        "\(path), line \(line): \(reason); restore the file, or train the run again with another --run-dir"
     }
 }
 

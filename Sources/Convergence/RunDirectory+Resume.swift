@@ -16,7 +16,8 @@ package struct ResumePoint: Equatable, Sendable {
 extension RunDirectory {
     /// The training states in this folder.
     package func checkpointStore(keep: Int = CheckpointStore.defaultKeep) -> CheckpointStore {
-        CheckpointStore(path: checkpointsPath, keep: keep, logPath: metricsPath)
+        CheckpointStore(
+            path: checkpointsPath, keep: keep, logPath: metricsPath, run: FolderIdentity(path))
     }
 
     /// The newest checkpoint from which this unfinished run can go on: whole, and with the log that it was

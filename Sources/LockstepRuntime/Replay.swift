@@ -20,8 +20,8 @@ package struct Replay {
         package var comparedCount: Int
         /// The step that was compared last: the first one that differs, if one does.
         package var last: Recorded
-        /// The digest that was computed of it.
-        package var digest: String
+        /// The digest that was computed of it; nil where something was not finite before.
+        package var digest: String?
         /// Mean over the global batch.
         package var loss: Float
 
@@ -30,7 +30,7 @@ package struct Replay {
 
     private let configuration: RunConfiguration
     private let dataset: Dataset
-    private let start: Checkpoint?
+    package let start: Checkpoint?
     private let recorded: [Recorded]
     /// What is in the folder, and is not used, and why.
     package let warnings: [String]
@@ -77,7 +77,12 @@ package struct Replay {
         var index = 0
         for step in first..<end {
             let isRecorded = recorded[index].step == step + 1
-            guard engine.advance(Step(step), isMeasured: isRecorded) == nil else { break }
+            guard engine.advance(Step(step), isMeasured: isRecorded) == nil else {
+                // The log goes on where nothing can.
+                return Result(
+                    start: first, comparedCount: index + 1, last: recorded[index], digest: nil,
+                    loss: .nan)
+            }
             if (step - first) % Self.stepsBetweenProgress == 0 {
                 progress(step - first, end - first)
             }

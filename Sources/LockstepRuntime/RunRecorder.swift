@@ -13,10 +13,10 @@ import TrainingPlan
 final class RunRecorder {
     let configuration: RunConfiguration
     let schedule: RunSchedule
-    private let directory: RunDirectory
+    let directory: RunDirectory
     private let keepsWeights: Bool
     private let placement: Placement
-    private let provenance: Provenance
+    let provenance: Provenance
     private let log: MetricsLog
     private let optimizer: Optimizer
     private let testEvaluator: Evaluator
@@ -31,6 +31,7 @@ final class RunRecorder {
     private var hasReachedTarget = false
     private var lastProgressSeconds = -1.0
     private let wasResumed: Bool
+    private let store: CheckpointStore
     private let checkpointWriter: CheckpointWriter
 
     /// A person's eye follows no more.
@@ -77,7 +78,7 @@ final class RunRecorder {
         lastStep = Step(run.start?.step ?? 0)
         lastEvaluatedStep = run.start.map { Step($0.step) }
         wasResumed = run.start != nil
-        let store = directory.checkpointStore(keep: run.checkpoints.keep)
+        store = directory.checkpointStore(keep: run.checkpoints.keep)
         checkpointWriter = CheckpointWriter(store) { observer.notice($0) }
         if let start = run.start {
             let (log, records) = try MetricsLog.resume(
@@ -264,7 +265,15 @@ final class RunRecorder {
         }
         checkpointWriter.finish()
         CrashPoint.weightsSaving.pass()
-        if let weights, keepsWeights { try save(weights, step, status) }
+        var moved: FileError?
+        do throws(FileError) {
+            try store.checkPlace()
+            if let weights, keepsWeights { try save(weights, step, status) }
+        } catch {
+            // The log is open, and so it gets its end wherever the folder is now.
+            guard error.isMoved else { throw error }
+            moved = error
+        }
         CrashPoint.weightsSaved.pass()
         if state.bestExamplesPerSecond == 0 {
             // No whole epoch: the rate of what there was.
@@ -281,6 +290,7 @@ final class RunRecorder {
             rescalingChangedDecisions: test?.decisionsChangedByRescaling,
             rescalingComparedDecisions: test?.examples)
         try add(.end(record))
+        if let moved { throw moved }
         CrashPoint.endRecorded.pass()
         if status.isFinal { removeTrainingStates(weightsOf: step) }
         CrashPoint.leftoversRemoved.pass()
@@ -303,27 +313,6 @@ final class RunRecorder {
 
     /// The step that every record so far belongs to.
     var step: Step { lastStep }
-
-    private func save(
-        _ weights: FloatBuffer, _ step: Step, _ status: EndRecord.Status
-    ) throws(FileError) {
-        var metadata = outcome.run.settings
-        metadata["configuration_sha256"] = provenance.configurationSHA256
-        metadata["dataset"] = provenance.dataset
-        metadata["dataset_sha256"] = provenance.datasetSHA256
-        metadata["weights_sha256"] = weights.sha256
-        metadata["arithmetic_version"] = "\(arithmeticVersion)"
-        metadata["step"] = "\(step)"
-        metadata["status"] = status.rawValue
-        let values = weights.array
-        let file = Safetensors(
-            metadata: metadata,
-            tensors: configuration.layout.tensors.map { name, shape, range in
-                Safetensors.Tensor(name: name, shape: shape, values: Array(values[range]))
-            })
-        _ = try directory.writeCheckpoint(
-            step: step.index, file: "model.safetensors", file.encoded())
-    }
 
     private func add(_ record: MetricsRecord) throws(FileError) {
         outcome.add(record)

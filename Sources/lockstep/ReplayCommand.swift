@@ -15,7 +15,8 @@ struct ReplayCommand: ParsableCommand {
         discussion: """
             Each step in a run's log has a digest of the weights after it. The steps since the newest checkpoint \
             before the one that is named, or since the start where there is none, are computed again in this \
-            process; the first whose weights differ is named, with exit code 78. Nothing in the folder is changed.
+            process; the first whose weights differ is named, with exit code 78. Of a run that is finished no \
+            checkpoint is left but its weights. Nothing in the folder is changed.
 
             Examples:
               lockstep replay runs/my-run --step 500
@@ -26,6 +27,7 @@ struct ReplayCommand: ParsableCommand {
     var folder: String
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "The last step to compute; default: the last in the log.", valueName: "n"))
     var step: Int?
@@ -37,7 +39,7 @@ struct ReplayCommand: ParsableCommand {
             valueName: "dir|mnist|synthetic"))
     var data: String?
 
-    @Option(help: ArgumentHelp("Compute threads; default 1.", valueName: "t"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("Compute threads.", valueName: "t"))
     var threads = 1
 
     @Flag(help: "Print the result as one line of JSON.")
@@ -58,45 +60,53 @@ struct ReplayCommand: ParsableCommand {
         let logger = ConsoleLogHandler.bootstrap(logLevel)
         let kernels = try KernelVariant.selected(environment: ProcessInfo.processInfo.environment)
         let directory = RunDirectory(path: folder)
+        // What cannot be replayed is told before the data is looked for.
+        _ = try lastStep(in: MetricsFile(reading: directory.metricsPath), directory.metricsPath)
+        let dataset = try Dataset.find(data, logger)
+        // Of a run that goes on: no older than the checkpoints that are there.
         let log = try MetricsFile(reading: directory.metricsPath)
         guard case .run(let record) = log.records.first, let provenance = log.provenance else {
             throw MetricsError(
                 path: directory.metricsPath, line: 1, reason: "is not the start of a run")
         }
-        let last = try lastStep(in: log, path: directory.metricsPath)
+        let last = try lastStep(in: log, directory.metricsPath)
         let configuration = try SavedNetwork.configuration(
             of: record.settings, path: directory.metricsPath)
-        let dataset = try Dataset.find(data, logger)
         try check(provenance, configuration, dataset)
         let replay = try Replay(
             directory, configuration, log.records, dataset: dataset, through: last)
         for warning in replay.warnings { logger.warning("\(warning)") }
+        logger.notice("computing again from \(Self.start(replay.start?.step ?? 0)) to step \(last)")
         let result = replay.run(kernels, threads: threads) { done, all in
             Console.shared.showBar("step \(done) of \(all)")
         }
         Console.shared.clearBar()
-        guard let result else {
-            throw MismatchError(
-                description:
-                    "\(directory.metricsPath): it has no digest of step \(last), so there is "
-                    + "nothing to compare with; name another with --step")
-        }
+        guard let result else { return }
         try show(result, record, provenance, directory)
     }
 
-    private func lastStep(in log: MetricsFile, path: String) throws(UsageError) -> Int {
-        let steps = log.records.compactMap { record in
-            if case .step(let step) = record { step.step } else { nil }
+    private func lastStep(in log: MetricsFile, _ path: String) throws -> Int {
+        let steps = log.records.compactMap { record -> Int? in
+            if case .step(let step) = record, step.weightsDigest != nil { step.step } else { nil }
         }
         guard let first = steps.first, let last = steps.last else {
-            throw UsageError(path, "there is no step in it", "train the run first")
+            throw MismatchError(
+                description:
+                    "\(path): there is no step with a digest of its weights in it; train the run "
+                    + "first, with a release that writes them")
         }
         guard let step else { return last }
-        guard first...last ~= step else {
+        guard steps.contains(step) else {
             throw UsageError(
-                "--step \(step)", "the log has steps \(first) to \(last)", "name one of these")
+                "--step \(step)",
+                "the log has the digests of \(steps.count) of the steps \(first) to \(last), and not of "
+                    + "this one", "name one of these")
         }
         return step
+    }
+
+    private static func start(_ step: Int) -> String {
+        step == 0 ? "the initial weights" : "the checkpoint of step \(step)"
     }
 
     private func check(
@@ -126,17 +136,15 @@ struct ReplayCommand: ParsableCommand {
         if json {
             print(JSONLine(run: directory.path, result).text)
         } else {
-            let start =
-                result.start == 0 ? "the initial weights" : "the checkpoint of step \(result.start)"
             printAligned([
                 [
                     "run",
                     "\(directory.path): \(record.configuration), seed \(record.seed), trained on "
                         + provenance.dataset,
                 ],
-                ["from", start],
+                ["from", Self.start(result.start)],
                 ["step", "\(result.last.step), train loss \(String(format: "%.6f", result.loss))"],
-                ["weights", "digest \(result.digest)"],
+                ["weights", "digest \(result.digest ?? "none: not finite")"],
                 ["log", result.isSame ? Self.agreement(result) : "digest \(result.last.digest)"],
             ])
         }
@@ -144,7 +152,8 @@ struct ReplayCommand: ParsableCommand {
             throw MismatchError(
                 description:
                     "\(directory.metricsPath), step \(result.last.step): the weights' digest is "
-                    + "\(result.last.digest), and \(result.digest) when they are computed again"
+                    + "\(result.last.digest), and "
+                    + (result.digest ?? "something is not finite") + " when they are computed again"
                     + (result.comparedCount > 1 ? "; the step before agrees" : "")
                     + "; either a machine has computed wrongly, or the log was changed")
         }
@@ -163,7 +172,7 @@ private struct JSONLine: Encodable {
     let step: Int
     let compared: Int
     let recordedDigest: String
-    let digest: String
+    let digest: String?
     let isSame: Bool
 
     enum CodingKeys: String, CodingKey {

@@ -21,7 +21,7 @@ extension RunOutcome {
             ),
             ("speed", Self.text(end.examplesPerSecond, "%.0f examples/s")),
             ("placement", placement(end)),
-            ("weights", end.weightsSHA256.isEmpty ? "lost" : "SHA-256 \(end.weightsSHA256)"),
+            ("weights", Self.weights(end)),
             ("configuration", "SHA-256 \(end.configurationSHA256)"),
             ("directory", directory),
         ]
@@ -31,6 +31,12 @@ extension RunOutcome {
             + rows.map { name, value in
                 "  " + name + String(repeating: " ", count: width + 2 - name.count) + value
             }).joined(separator: "\n")
+    }
+
+    private static func weights(_ end: EndRecord) -> String {
+        if !end.weightsSHA256.isEmpty { return "SHA-256 \(end.weightsSHA256)" }
+        return end.status == .interrupted
+            ? "in the newest checkpoint; the same command on the directory goes on" : "lost"
     }
 
     private func warning(_ end: EndRecord) -> String {

@@ -53,6 +53,8 @@ struct GivenValue: Hashable, Sendable {
     let text: String
     let source: Source
 
+    var isFromFile: Bool { if case .file = source { true } else { false } }
+
     /// What the person wrote, for a message.
     var place: String {
         switch source {

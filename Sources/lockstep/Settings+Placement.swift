@@ -10,7 +10,8 @@ extension Settings {
     /// How processes and threads are laid out on this host.
     func placement() throws(UsageError) -> Placement {
         let workers = try integer(.workers, in: 0...Limits.maximumWorkers, or: 2)
-        if workers < 2, try auditRate() != .none, let given = self[.auditRate] {
+        // A rate that a run was begun with, and that stands in its file, has no meaning here.
+        if workers < 2, try auditRate() != .none, let given = self[.auditRate], !given.isFromFile {
             throw UsageError(
                 given.place, "an audit takes two workers, and --workers is \(workers)",
                 "give --workers 2 or more")
@@ -68,7 +69,7 @@ extension Settings {
                 self[.auditRate]?.place ?? SettingKey.auditRate.flag,
                 "the share of steps that are audited lies between 0 and 1", "give for example 0.01")
         }
-        return AuditRate(millionths: UInt32((share * 1e6).rounded()))
+        return AuditRate(millionths: UInt32((share * 1e6).rounded(.up)))
     }
 
     /// A day; whoever wants fewer says 0.

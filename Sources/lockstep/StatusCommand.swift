@@ -76,7 +76,9 @@ struct ScaleCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Where the coordinator listens.", valueName: "endpoint"))
     var coordinator = "tcp://127.0.0.1:29500"
 
-    @Option(help: ArgumentHelp("How many there are to be.", valueName: "n"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("How many there are to be.", valueName: "n"))
     var workers: UInt32
 
     @Option(

@@ -169,9 +169,32 @@ extension EndToEndTests {
             let nowhere = try lockstep.run(["replay", lockstep.folder.path("nowhere")])
             #expect(nowhere.status == 65 && nowhere.message.contains("metrics.jsonl"))
             let later = try lockstep.run(["replay", folder, "--step", "100000"])
-            #expect(later.status == 64 && later.message.contains("the log has steps 1 to"))
+            #expect(later.status == 64 && later.message.contains("of the steps 1 to"))
             let other = try lockstep.run(["replay", folder, "--data", "synthetic"])
             #expect(other.status == 78 && other.message.contains("--data"), "\(other.message)")
+            // As an older release wrote it, first one step, then all.
+            let path = folder + "/metrics.jsonl"
+            let log = try String(contentsOfFile: path, encoding: .utf8)
+            let digest = /,"weights_digest":"[0-9a-f]*"/
+            try log.replacing(digest, with: "", maxReplacements: 1)
+                .write(toFile: path, atomically: true, encoding: .utf8)
+            let first = try lockstep.run(["replay", folder, "--step", "1"])
+            #expect(first.status == 64 && first.message.contains("not of this one"))
+            try log.replacing(digest, with: "")
+                .write(toFile: path, atomically: true, encoding: .utf8)
+            let none = try lockstep.run(["replay", folder])
+            #expect(none.status == 78 && none.message.contains("a release that writes them"))
+        }
+
+        /// A rate that a run was begun with is no reason not to go on in one process.
+        @Test func anAuditedRunGoesOnWithoutWorkers() throws {
+            let folder = lockstep.folder.path("audited")
+            let run = try lockstep.run(
+                ["train", "--run-dir", folder, "--workers", "2", "--audit-rate", "0.5"]
+                    + Self.training)
+            try #require(run.status == 0, "\(run.standardError)")
+            let again = try lockstep.run(["train", "--resume", folder, "--workers", "0"])
+            #expect(again.status == 0, "\(again.standardError)")
         }
     }
 }

@@ -46,6 +46,34 @@ extension EndToEndTests {
                 .split(separator: "\n").map(String.init)
         }
 
+        /// A folder that is moved while a run goes on in it: nothing is written to what takes its place.
+        @Test func aFolderThatIsMovedAwayIsLetGo() throws {
+            let moved = lockstep.folder.path("moved")
+            let first = try lockstep.start(arguments(directory, epochs: 100_000))
+            try #require(eventually { hasCheckpoint }, "\(first.standardError)")
+            try FileManager.default.moveItem(atPath: directory, toPath: moved)
+            try #require(
+                first.says("was moved, removed or replaced"), "\(first.standardError)")
+            #expect(!FileManager.default.fileExists(atPath: directory))
+            // Another run where it was.
+            let other = arguments(directory, epochs: 100_000) + ["--seed", "2"]
+            let second = try lockstep.start(other)
+            try #require(eventually { hasCheckpoint }, "\(second.standardError)")
+            usleep(300_000)
+            first.send(SIGINT)
+            let end = first.end()
+            #expect(end.status == 73, "\(end.standardError)")
+            #expect(end.message.contains("was moved"), "\(end.message)")
+            second.send(SIGKILL)
+            _ = second.end()
+            for arguments in [other, arguments(moved, epochs: 100_000)] {
+                let again = try lockstep.start(arguments)
+                #expect(again.says("goes on after step"), "\(again.standardError)")
+                again.send(SIGKILL)
+                _ = again.end()
+            }
+        }
+
         @Test(arguments: [(SIGKILL, -1), (SIGINT, 130), (SIGTERM, 143)] as [(Int32, Int32)])
         func theSameLinesAndWeights(signal: Int32, status: Int32) throws {
             let whole = lockstep.folder.path("whole")

@@ -11,6 +11,8 @@ package struct CheckpointStore: Sendable {
     package let keep: Int
     /// Made durable before a checkpoint that refers to a place in it.
     private let logPath: String?
+    /// The run's folder, as it was when this store was made; nil where that does not matter.
+    private let run: FolderIdentity?
     let disk: any Disk
 
     package static let defaultKeep = 2
@@ -22,6 +24,14 @@ package struct CheckpointStore: Sendable {
     package init(
         path: String, keep: Int = defaultKeep, logPath: String? = nil, disk: any Disk = FileDisk()
     ) {
+        self.init(path: path, keep: keep, logPath: logPath, run: nil, disk: disk)
+    }
+
+    init(
+        path: String, keep: Int, logPath: String?, run: FolderIdentity?,
+        disk: any Disk = FileDisk()
+    ) {
+        self.run = run
         precondition(keep >= 1, "at least one checkpoint is kept")
         self.path = path
         self.keep = keep
@@ -63,6 +73,7 @@ package struct CheckpointStore: Sendable {
         let step = checkpoint.step
         let files = CheckpointFiles.encode(
             checkpoint, ranges: shards ?? [0..<checkpoint.weights.count])
+        try checkPlace()
         // A run that goes on and is interrupted at once has nothing new to write.
         if holds(checkpoint, files.last?.bytes) { return }
         CrashPoint.checkpointWriting.pass()
@@ -86,7 +97,19 @@ package struct CheckpointStore: Sendable {
             try? disk.removeFolderOfFiles(temporary)
             throw error
         }
+        try checkPlace()
         try prune(newest: step)
+    }
+
+    /// Another folder may stand at the path by now, with another run's checkpoints.
+    ///
+    /// - Throws: ``FileError`` that ``FileError/isMoved``.
+    package func checkPlace() throws(FileError) {
+        guard let run else { return }
+        let path = Files.parent(of: path)
+        guard FolderIdentity(path) == run else {
+            throw FileError(operation: .write, path: path, code: DiskCode.moved)
+        }
     }
 
     /// Whether this checkpoint is there, whole.
@@ -150,6 +173,7 @@ package struct CheckpointStore: Sendable {
 
     /// Removes all training states; final weights stay.
     package func removeAll() throws(FileError) {
+        try checkPlace()
         for name in try disk.names(in: path) where name.hasPrefix(Self.temporaryPrefix) {
             try disk.removeFolderOfFiles("\(path)/\(name)")
         }

@@ -114,7 +114,7 @@ package final class CheckpointWriter: Sendable {
             if !hadFailed {
                 notice(
                     "the checkpoint of step \(checkpoint.step) could not be written, and training "
-                        + "goes on; the ones before it are kept: \(error)")
+                        + "goes on; those that are there stay as they are: \(error)")
             }
         }
     }

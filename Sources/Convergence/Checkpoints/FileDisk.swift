@@ -8,6 +8,8 @@ enum DiskCode {
     static let exists = EEXIST
     static let notEmpty = ENOTEMPTY
     static let notAFolder = ENOTDIR
+    /// Another folder stands at the path than before.
+    static let moved = ESTALE
 }
 
 /// The file system of this host.

@@ -139,8 +139,8 @@ final class CoordinatorRole {
         guard (1...Self.maximumLocalWorkers).contains(count) else {
             return StopReason(
                 .usage,
-                "--workers \(count): this host takes 1 to \(Self.maximumLocalWorkers); Ctrl-C in the "
-                    + "coordinator's terminal ends the run")
+                "--workers \(count): this host takes 1 to \(Self.maximumLocalWorkers)"
+                    + (count == 0 ? "; Ctrl-C in the coordinator's terminal ends the run" : ""))
         }
         let before = children.count
         do {
