@@ -117,6 +117,7 @@ enum Files {
     /// Puts a file in place whole or not at all: written beside, synchronised, renamed. A crash at
     /// any point leaves the old file or the new one.
     static func replace(_ path: String, with bytes: [UInt8]) throws(FileError) {
+        removeLeftovers(of: path)
         let temporary = path + ".\(getpid()).tmp"
         do throws(FileError) {
             let descriptor = try open(temporary, flags: O_WRONLY | O_CREAT | O_TRUNC, for: .write)
@@ -137,6 +138,19 @@ enum Files {
         let descriptor = try open(parent(of: path), flags: O_RDONLY, for: .write)
         defer { close(descriptor) }
         try synchronize(descriptor, path: path)
+    }
+
+    /// Removes what processes that were killed while they replaced a file have left beside it.
+    private static func removeLeftovers(of path: String) {
+        let folder = parent(of: path)
+        let start = (path as NSString).lastPathComponent + "."
+        for name in (try? FileDisk().names(in: folder)) ?? []
+        where name.hasPrefix(start) && name.hasSuffix(".tmp") {
+            guard let process = pid_t(name.dropFirst(start.count).dropLast(4)),
+                kill(process, 0) != 0, errno == ESRCH
+            else { continue }
+            unsafe unlink("\(folder)/\(name)")
+        }
     }
 
     /// The folder that a file or folder stands in.

@@ -141,6 +141,21 @@ import Testing
         #expect(!names.contains { $0.hasSuffix(".tmp") })
     }
 
+    @Test func whatAKilledProcessLeftGoes() throws {
+        guard case .new(let directory) = try open() else { return }
+        // Of a process that there is not, of one that there is, and of nobody.
+        for owner in ["99999999", "1", "x"] {
+            try "seed".write(
+                toFile: "\(directory.configurationPath).\(owner).tmp", atomically: true,
+                encoding: .utf8)
+        }
+        try directory.writeConfiguration("seed: 1\n")
+        let names = try FileManager.default.contentsOfDirectory(atPath: path)
+        #expect(
+            names.filter { $0.hasPrefix("config") }.sorted()
+                == ["config.yaml", "config.yaml.1.tmp", "config.yaml.x.tmp"])
+    }
+
     /// A run that goes on while the disk is full is not to fail for a file that it has.
     @Test func theSameConfigurationIsNotWrittenAgain() throws {
         guard case .new(let directory) = try open() else {

@@ -76,6 +76,9 @@ private struct CrashAt {
     /// The members have been told that the session is over, and whoever started them has to do so again.
     var isAfterTheEnd = false
 
+    /// The run has come to its end, and nobody goes on with what is left in its folder.
+    var leavesStates: Bool { point == .endRecorded }
+
     init(_ point: CrashPoint) {
         self.point = point
         switch point {
@@ -115,6 +118,7 @@ private struct Stage {
     let lockstep: Lockstep
     let weights: String
     let lines: [String]
+    let names: Set<String>
 
     init() throws {
         lockstep = try Lockstep()
@@ -123,6 +127,7 @@ private struct Stage {
             ["train", "--workers", "0", "--json", "--run-dir", directory] + Self.training)
         weights = try run.end().weightsSHA256
         lines = try logLines(directory)
+        names = try Set(FileManager.default.subpathsOfDirectory(atPath: directory))
     }
 }
 
@@ -224,6 +229,10 @@ private final class Cluster {
                 throw failure("other weights")
             }
             guard try logLines(directory) == stage.lines else { throw failure("another log") }
+            let names = try Set(FileManager.default.subpathsOfDirectory(atPath: directory))
+            guard names == stage.names || crash.leavesStates else {
+                throw failure("other files: \(names.symmetricDifference(stage.names).sorted())")
+            }
             return Date().timeIntervalSince(since)
         }
         return nil
