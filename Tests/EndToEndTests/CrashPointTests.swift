@@ -76,9 +76,6 @@ private struct CrashAt {
     /// The members have been told that the session is over, and whoever started them has to do so again.
     var isAfterTheEnd = false
 
-    /// The run has come to its end, and nobody goes on with what is left in its folder.
-    var leavesStates: Bool { point == .endRecorded }
-
     init(_ point: CrashPoint) {
         self.point = point
         switch point {
@@ -151,6 +148,8 @@ private final class Cluster {
     private var processes: [String: RunningTool] = [:]
     private var phase = Phase.starting
     private var hasLeft = false
+    /// The run was over when the victim died: nobody goes on with what is left in its folder.
+    private var hadEnded = false
     private var since = Date()
 
     init(_ crash: CrashAt, _ stage: Stage) {
@@ -219,6 +218,7 @@ private final class Cluster {
                 try start(name, name == victim ? crash.text : nil)
                 go(to: .waiting(crash.point))
             } else {
+                hadEnded = (try? logLines(directory))?.last?.contains(#""event":"end""#) ?? false
                 try restart()
                 go(to: .ending)
             }
@@ -230,7 +230,7 @@ private final class Cluster {
             }
             guard try logLines(directory) == stage.lines else { throw failure("another log") }
             let names = try Set(FileManager.default.subpathsOfDirectory(atPath: directory))
-            guard names == stage.names || crash.leavesStates else {
+            guard names == stage.names || hadEnded else {
                 throw failure("other files: \(names.symmetricDifference(stage.names).sorted())")
             }
             return Date().timeIntervalSince(since)

@@ -177,7 +177,14 @@ package struct CheckpointStore: Sendable {
         for name in try disk.names(in: path) where name.hasPrefix(Self.temporaryPrefix) {
             try disk.removeFolderOfFiles("\(path)/\(name)")
         }
-        for step in try steps() where try !parts(step).isEmpty { try remove(step) }
+        for step in try steps() {
+            if try parts(step).isEmpty {
+                // Empty where a crash came between the last file and the folder; others are not ours.
+                try? disk.removeFolder(folder(step))
+            } else {
+                try remove(step)
+            }
+        }
     }
 
     private func remove(_ step: Int) throws(FileError) {

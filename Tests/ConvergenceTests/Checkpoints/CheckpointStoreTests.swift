@@ -67,6 +67,9 @@ import Testing
         #expect(directory.checkpoints.map(\.step) == [20])
         let names = try FileManager.default.contentsOfDirectory(atPath: store.path)
         #expect(names.sorted() == ["step-20", "step-30"])
+        // A crash came between the removal of the last file and that of the folder.
+        try FileManager.default.createDirectory(
+            atPath: store.path + "/step-5", withIntermediateDirectories: false)
         try store.removeAll()
         #expect(directory.checkpoints.map(\.path) == [path])
         #expect(try FileManager.default.contentsOfDirectory(atPath: store.path) == ["step-20"])
