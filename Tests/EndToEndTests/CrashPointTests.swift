@@ -26,12 +26,12 @@ extension EndToEndTests {
             let stage = try Stage()
             var waiting = CrashPoint.allCases.enumerated()
                 .filter { Self.isChosen($0.element, $0.offset) }
-                .map { Cluster(CrashAt($0.element), stage) }[...]
+                .map { CrashAt($0.element) }[...]
             var running: [Cluster] = []
             var times: [(point: CrashPoint, seconds: Double)] = []
             while !waiting.isEmpty || !running.isEmpty {
                 while running.count < Self.width, let next = waiting.popFirst() {
-                    running.append(next)
+                    running.append(Cluster(next, stage))
                 }
                 running.removeAll { cluster in
                     do {
@@ -46,10 +46,11 @@ extension EndToEndTests {
             }
             for role in ["coordinator", "server", "worker"] where Self.isLong {
                 let own = times.filter { $0.point.role == role }.map(\.seconds).sorted()
-                let (middle, longest) = (own[own.count / 2], own.last ?? 0)
+                let texts = own.map { String(format: "%.2f s", $0) }
                 print(
                     "chaos: crash points of the \(role): \(own.count), same weights and log; from the "
-                        + "restart to the end median \(middle) s, longest \(longest) s")
+                        + "restart to the end median \(texts[own.count / 2]), longest \(texts.last ?? "")"
+                )
             }
         }
 
@@ -73,8 +74,6 @@ private struct CrashAt {
     var earlier: (point: CrashPoint, pass: Int)?
     /// A worker leaves in the middle of the run.
     var afterFarewell = false
-    /// The members have been told that the session is over, and whoever started them has to do so again.
-    var isAfterTheEnd = false
 
     init(_ point: CrashPoint) {
         self.point = point
@@ -88,7 +87,6 @@ private struct CrashAt {
         case .serverLost, .generationBegun: earlier = (.stepApplied, 200)
         case .membersLate, .viewChanged, .workerViewChanged, .weightsAsked: earlier = (.pushed, 300)
         case .memberLeft: afterFarewell = true
-        case .weightsSaving, .weightsSaved: isAfterTheEnd = true
         // In the middle of the run.
         case .stepRecorded, .reportKept, .stepPosted, .stepFolding, .stepComputed, .stepApplied,
             .reportSent, .pushKept, .nodeComputing, .gradientComputed, .nodeComputed,
@@ -148,6 +146,8 @@ private final class Cluster {
     private var processes: [String: RunningTool] = [:]
     private var phase = Phase.starting
     private var hasLeft = false
+    /// Those that are no longer the processes that they were at first.
+    private var startedAgain: Set<String> = []
     /// The run was over when the victim died: nobody goes on with what is left in its folder.
     private var hadEnded = false
     private var since = Date()
@@ -156,7 +156,7 @@ private final class Cluster {
         self.crash = crash
         self.stage = stage
         directory = stage.lockstep.folder.path(crash.point.rawValue)
-        let port = likelyFreePort()
+        let port = likelyFreePort(count: 3)
         let address = "tcp://127.0.0.1:\(port)"
         var commands = [
             "coordinator": [
@@ -215,15 +215,19 @@ private final class Cluster {
                 throw failure("\(name) has not passed \(point.rawValue): exit code \(run.status)")
             }
             if point == crash.earlier?.point {
-                try start(name, name == victim ? crash.text : nil)
+                try startAgain(name, name == victim ? crash.text : nil)
                 go(to: .waiting(crash.point))
             } else {
                 hadEnded = (try? logLines(directory))?.last?.contains(#""event":"end""#) ?? false
-                try restart()
+                try startAgain(victim)
+                if hasLeft { try startAgain("worker 2") }
                 go(to: .ending)
             }
         case .ending:
-            guard let run = try endOf("coordinator") else { return nil }
+            guard let run = try endOf("coordinator") else {
+                try tend()
+                return nil
+            }
             guard run.status == 0 else { throw failure("exit code \(run.status)") }
             guard try run.end().weightsSHA256 == stage.weights else {
                 throw failure("other weights")
@@ -238,15 +242,19 @@ private final class Cluster {
         return nil
     }
 
-    private func restart() throws {
-        if crash.isAfterTheEnd {
-            for name in commands.keys.sorted() {
-                _ = processes[name]?.end()
-                try start(name)
-            }
-        } else {
-            try start(victim)
-            if hasLeft { try start("worker 2") }
+    private func startAgain(_ name: String, _ death: String? = nil) throws {
+        startedAgain.insert(name)
+        try start(name, death)
+    }
+
+    /// Members may have been told that the session is over when its coordinator died before it had recorded
+    /// that: whoever started them does so again.
+    private func tend() throws {
+        for (name, process) in processes
+        where name != "coordinator" && !startedAgain.contains(name) && !process.isRunning {
+            let status = process.end().status
+            guard status == 0 else { throw failure("\(name) has ended with code \(status)") }
+            try startAgain(name)
         }
     }
 

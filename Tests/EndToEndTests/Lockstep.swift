@@ -88,8 +88,26 @@ extension RunningTool {
     }
 }
 
-/// A port that is likely to be free, below those that the system gives out.
-func likelyFreePort() -> Int { .random(in: 15_000..<29_000) }
+/// The first of so many ports that nobody has now, below those that the system gives out.
+func likelyFreePort(count: Int = 1) -> Int {
+    while true {
+        let port = Int.random(in: 15_000..<29_000)
+        if (port..<port + count).allSatisfy(isFree) { return port }
+    }
+}
+
+private func isFree(_ port: Int) -> Bool {
+    let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(socket) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = in_port_t(port).bigEndian
+    return unsafe withUnsafePointer(to: &address) { address in
+        unsafe address.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+            unsafe bind(socket, address, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+        }
+    }
+}
 
 /// The lines of a run's log, but for what depends on the time or the place.
 func logLines(_ directory: String) throws -> [String] {
