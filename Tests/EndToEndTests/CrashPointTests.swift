@@ -12,7 +12,7 @@ extension EndToEndTests {
     @Suite struct DeathAtNamedPoints {
         private static let isLong = ProcessInfo.processInfo.environment["LOCKSTEP_CHAOS"] != nil
         /// Clusters at a time: after a worker's death the end of each waits for its lease.
-        private static let width = 6
+        private static let width = 4
 
         /// By default those of `isLong`; or those that hold one of the words, with commas between.
         private static func isChosen(_ point: CrashPoint, _ index: Int) -> Bool {
@@ -267,7 +267,7 @@ private final class Cluster {
     private func endOf(_ name: String) throws -> ToolRun? {
         guard let process = processes[name] else { return nil }
         if !process.isRunning { return process.end() }
-        if Date().timeIntervalSince(since) > patienceSeconds {
+        if Date().timeIntervalSince(since) > 2 * patienceSeconds {
             throw failure("\(name) does not end")
         }
         return nil
