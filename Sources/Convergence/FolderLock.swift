@@ -1,7 +1,8 @@
 import CrashPoints
 import Foundation
 
-/// Keeps a folder to one process. The system gives it up when the process ends, however that happens.
+/// Keeps a folder to one process. The system gives it up when the process ends, however that
+/// happens.
 package final class FolderLock: Sendable {
     /// Who has a folder, as its file says.
     private struct Holder: Codable {
@@ -11,14 +12,16 @@ package final class FolderLock: Sendable {
         var since: String
     }
 
-    /// Stays when the lock is given up: removing it would let two processes hold two files of one name.
+    /// Stays when the lock is given up: removing it would let two processes hold two files of one
+    /// name.
     package static let fileName = "lock"
 
     private let descriptor: Int32
 
     /// Makes the folder where it is missing.
     ///
-    /// - Throws: ``FolderInUse`` where another process has it, ``FileError`` where nothing can be written.
+    /// - Throws: ``FolderInUse`` where another process has it, ``FileError`` where nothing can be
+    ///   written.
     package init(_ folder: String) throws {
         try Files.makeFolders(folder)
         let path = "\(folder)/\(Self.fileName)"

@@ -2,10 +2,10 @@ import Foundation
 
 /// Builds JSON objects, one a line, byte by byte.
 ///
-/// A run logs a line a step, thousands a second, beside the training on the same cores; `JSONEncoder`
-/// needs tens of microseconds for such a line. The buffer stays in place from line to line, for a
-/// copy of it costs more than the line. Keys are those that the record is decoded with, so that a
-/// name is spelled once.
+/// A run logs a line a step, thousands a second, beside the training on the same cores;
+/// `JSONEncoder` needs tens of microseconds for such a line. The buffer stays in place from line to
+/// line, for a copy of it costs more than the line. Keys are those that the record is decoded with,
+/// so that a name is spelled once.
 struct JSONLines {
     private(set) var bytes: [UInt8] = []
     private var isFirst = true

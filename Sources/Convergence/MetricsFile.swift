@@ -28,8 +28,9 @@ package struct MetricsFile: Equatable, Sendable {
     /// The first line that is none of a log, which is left out with all behind it.
     package private(set) var fault: MetricsError?
 
-    /// - Throws: ``FileError``; ``MetricsError`` for a broken line anywhere but at a cut-off end, and
-    ///   for lines out of place: the first is the run, all have one provenance, none follows the end.
+    /// - Throws: ``FileError``; ``MetricsError`` for a broken line anywhere but at a cut-off end,
+    ///   and for lines out of place: the first is the run, all have one provenance, none follows
+    ///   the end.
     package init(reading path: String) throws {
         try self.init(decoding: Files.read(path), path: path)
     }
@@ -77,8 +78,9 @@ package struct MetricsFile: Equatable, Sendable {
         }
     }
 
-    /// The lines of a log that this program has written and that is as it was then, but for the steps of epochs that
-    /// are long over: of these a run that goes on needs nothing, and a long one has millions.
+    /// The lines of a log that this program has written and that is as it was then, but for the
+    /// steps of epochs that are long over: of these a run that goes on needs nothing, and a long
+    /// one has millions.
     init(resuming bytes: [UInt8], path: String) throws(MetricsError) {
         var epochEnds = (newest: 0, before: 0)
         Self.forEachLine(of: .epoch, in: bytes) { line in
@@ -88,7 +90,8 @@ package struct MetricsFile: Equatable, Sendable {
         if let fault { throw fault }
     }
 
-    /// The end that a log tells of, found without a look at the other lines; nil where there is none.
+    /// The end that a log tells of, found without a look at the other lines; nil where there is
+    /// none.
     static func end(in bytes: [UInt8]) -> EndRecord? {
         var end: EndRecord?
         forEachLine(of: .end, in: bytes) { line in
@@ -128,7 +131,7 @@ package struct MetricsFile: Equatable, Sendable {
             "holds a value of another kind in “\(Self.name(context))”"
         case DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty:
             "holds an unknown value in “\(Self.name(context))”"
-        default: "is no JSON object"
+        default: "is not a JSON object"
         }
     }
 

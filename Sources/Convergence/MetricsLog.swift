@@ -3,12 +3,12 @@ import Hashing
 
 /// Writes `metrics.jsonl`, the source of truth about a run.
 ///
-/// Step lines gather in memory and reach the file with the next evaluation, epoch, checkpoint or end, or when
-/// there are many; a crash may cut off the last line, which ``MetricsFile`` tolerates. Every line is stamped
-/// with the provenance, so that none can be read without it.
+/// Step lines gather in memory and reach the file with the next evaluation, epoch, checkpoint or
+/// end, or when there are many; a crash may cut off the last line, which ``MetricsFile`` tolerates.
+/// Every line is stamped with the provenance, so that none can be read without it.
 ///
-/// A disk that takes nothing does not end a run: lines wait in memory, up to a bound, until it does. What
-/// is left out beyond the bound is said in the log by a ``GapRecord``.
+/// A disk that takes nothing does not end a run: lines wait in memory, up to a bound, until it
+/// does. What is left out beyond the bound is said in the log by a ``GapRecord``.
 package final class MetricsLog {
     package let path: String
     package let provenance: Provenance
@@ -60,9 +60,10 @@ package final class MetricsLog {
 
     /// Goes on with a log behind the mark of a checkpoint; what follows it is cut off.
     ///
-    /// - Returns: the log, and the records up to the mark, but for the steps of epochs that are long over.
-    /// - Throws: ``MetricsError`` where the log is not what it was at the mark, which leaves it as it is;
-    ///   ``FileError``.
+    /// - Returns: the log, and the records up to the mark, but for the steps of epochs that are
+    ///   long over.
+    /// - Throws: ``MetricsError`` where the log is not what it was at the mark, which leaves it as
+    ///   it is; ``FileError``.
     package static func resume(
         _ path: String, provenance: Provenance, from mark: LogMark, disk: any Disk = FileDisk(),
         maximumWaitingByteCount: Int = defaultMaximumWaitingByteCount,
@@ -91,8 +92,8 @@ package final class MetricsLog {
 
     /// Adds a line.
     ///
-    /// - Throws: ``FileError`` where the first line, or the last one with those before it, cannot be written;
-    ///   all others wait.
+    /// - Throws: ``FileError`` where the first line, or the last one with those before it, cannot
+    ///   be written; all others wait.
     package func append(_ record: MetricsRecord) throws(FileError) {
         if case .end(let end) = record {
             precondition(end.provenance == provenance, "a run's end differs from its log")
@@ -199,7 +200,8 @@ package final class MetricsLog {
 
     /// Whether a line is one too many for the memory, and is noted as missing.
     ///
-    /// The few lines of evaluations and epochs have as much room again, so that they outlast those of steps.
+    /// The few lines of evaluations and epochs have as much room again, so that they outlast those
+    /// of steps.
     private func leavesOut(_ record: MetricsRecord) -> Bool {
         let byteCount = waiting.bytes.count
         let step: Int

@@ -87,18 +87,19 @@ package struct StepRecord: Decodable, Equatable, Sendable {
     package var epoch: Int
     /// Mean over the global batch.
     @Measured package var loss: Float
-    /// Share of the global batch that was decided rightly before the update.
+    /// Share of the global batch that was classified correctly before the update.
     @Measured package var accuracy: Float
     package var learningRate: Double
-    /// Of each layer, from input to output: root mean square over the micro-batches of the Euclidean norm of
-    /// a micro-batch's mean gradient.
+    /// Of each layer, from input to output: root mean square over the micro-batches of the
+    /// Euclidean norm of a micro-batch's mean gradient.
     @MeasuredByLayer package var gradientNorms: [Float]
-    /// Euclidean norm of the global batch's mean gradient of each layer; empty where it was not measured.
+    /// Euclidean norm of the global batch's mean gradient of each layer; empty where it was not
+    /// measured.
     @MeasuredByLayerIfAtAll package var batchGradientNorms: [Float]
     /// Share of saturated units of each layer, from input to output.
     @MeasuredByLayer package var saturation: [Float]
-    /// Of the weights after the update: a sum over them that every placement comes to, in hexadecimal. Nil where the
-    /// log has none.
+    /// Of the weights after the update: a sum over them that every placement comes to, in
+    /// hexadecimal. Nil where the log has none.
     package var weightsDigest: String?
 
     package init(

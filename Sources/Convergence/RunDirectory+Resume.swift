@@ -20,11 +20,11 @@ extension RunDirectory {
             path: checkpointsPath, keep: keep, logPath: metricsPath, run: FolderIdentity(path))
     }
 
-    /// The newest checkpoint from which this unfinished run can go on: whole, and with the log that it was
-    /// written with. Changes nothing.
+    /// The newest checkpoint from which this unfinished run can go on: whole, and with the log that
+    /// it was written with. Changes nothing.
     ///
-    /// - Throws: ``RunDirectoryError`` for a checkpoint of another run or a newer program (exit code 78),
-    ///   ``MetricsError`` for a log that does not fit any checkpoint (65), ``FileError``.
+    /// - Throws: ``RunDirectoryError`` for a checkpoint of another run or a newer program (exit
+    ///   code 78), ``MetricsError`` for a log that does not fit any checkpoint (65), ``FileError``.
     package func resumePoint(
         matching identity: CheckpointIdentity
     ) throws -> ResumePoint {
@@ -57,8 +57,8 @@ extension RunDirectory {
         return point
     }
 
-    /// Makes an unfinished run's folder one that a run may begin in: its checkpoints go, and its log is
-    /// emptied. Files of others stay.
+    /// Makes an unfinished run's folder one that a run may begin in: its checkpoints go, and its
+    /// log is emptied. Files of others stay.
     ///
     /// The log is the last, so that a crash on the way leaves a run that can be told.
     package func startOver() throws(FileError) {

@@ -18,8 +18,9 @@ package struct RunDirectory: Equatable, Sendable {
     package func checkpointPath(step: Int) -> String { "\(checkpointsPath)/step-\(step)" }
     package var checkpointsPath: String { path + "/checkpoints" }
 
-    /// The files of a run's weights with the steps that they belong to, the newest last. Folders that hold the
-    /// state of a run that has not ended, and no such file, are left out; see ``CheckpointStore``.
+    /// The files of a run's weights with the steps that they belong to, the newest last. Folders
+    /// that hold the state of a run that has not ended, and no such file, are left out; see
+    /// ``CheckpointStore``.
     package var checkpoints: [(step: Int, path: String)] {
         let manager = FileManager.default
         let names = (try? manager.contentsOfDirectory(atPath: checkpointsPath)) ?? []
@@ -92,7 +93,8 @@ package struct RunDirectory: Equatable, Sendable {
         }
         let bytes = try Files.read(directory.metricsPath)
         let isFinished = MetricsFile.end(in: bytes)?.status.isFinal ?? false
-        // Of a run that goes on its first line is enough: whoever takes it up looks at what he needs.
+        // Of a run that goes on its first line is enough: whoever takes it up looks at what he
+        // needs.
         let log = MetricsFile(
             wholeLinesOf: isFinished ? bytes : bytes.firstLine, path: directory.metricsPath)
         guard let outcome = RunOutcome(log) else {
@@ -139,7 +141,8 @@ package struct RunDirectory: Equatable, Sendable {
         }
     }
 
-    /// Writes `config.yaml` whole or not at all. A run that goes on has it already, and needs no room for it.
+    /// Writes `config.yaml` whole or not at all. A run that goes on has it already, and needs no
+    /// room for it.
     package func writeConfiguration(_ text: String) throws(FileError) {
         let bytes = Array(text.utf8)
         if let found = try? Files.read(configurationPath), found == bytes { return }

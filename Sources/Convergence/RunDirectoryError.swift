@@ -24,7 +24,7 @@ package struct RunDirectoryError: Error, Equatable, CustomStringConvertible {
     package var description: String {
         switch reason {
         case .notARun:
-            "\(path) holds files but no metrics.jsonl, so it is no run directory, or has lost its log; "
+            "\(path) holds files but no metrics.jsonl, so it is either not a run folder or has lost its log; "
                 + "restore that, or name an empty or a new folder with --run-dir"
         case .otherRun(let found, let asked):
             "\(path) holds another run (\(found.text)) than the one asked for (\(asked.text)); "

@@ -8,7 +8,8 @@ package struct RunOutcome: Equatable, Sendable {
     package private(set) var gaps: [GapRecord] = []
     /// Missing while the run goes on, or where a crash cut it off.
     package private(set) var end: EndRecord?
-    /// Mean share of saturated units of each layer over the newest epoch; empty before its first step.
+    /// Mean share of saturated units of each layer over the newest epoch; empty before its first
+    /// step.
     package var saturation: [Double] {
         saturationSums.map { $0 / Double(saturationCount) }
     }

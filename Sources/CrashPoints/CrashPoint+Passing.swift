@@ -7,7 +7,8 @@ extension CrashPoint {
     /// Several threads of a process may pass a point.
     private static let passesLeft = Atomic<Int>(0)
 
-    /// The process dies here if it was asked to: nothing is flushed, nobody is told but whoever reads standard error.
+    /// The process dies here if it was asked to: nothing is flushed, nobody is told but whoever
+    /// reads standard error.
     package func pass() {
         if unsafe Self.armed == self { passArmed() }
     }
@@ -21,7 +22,8 @@ extension CrashPoint {
         kill(getpid(), SIGKILL)
     }
 
-    /// Makes the process die where the environment says; to be called before it has a second thread.
+    /// Makes the process die where the environment says; to be called before it has a second
+    /// thread.
     package static func arm(environment: [String: String]) throws(CrashPointError) {
         guard let text = environment[variable], !text.isEmpty else { return }
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)

@@ -1,12 +1,12 @@
 /// A place in the program where it can be made to die, to show that a run survives it.
 ///
-/// `LOCKSTEP_CRASH_AT=POINT[:N]` makes a process kill itself, as by `kill -9`, when it passes the point for the
-/// N-th time, the first by default. There is one build only, which the tests run, too: so the points are in it.
-/// Where the variable is not set, passing one costs a comparison.
+/// `LOCKSTEP_CRASH_AT=POINT[:N]` makes a process kill itself, as by `kill -9`, when it passes the
+/// point for the N-th time, the first by default. There is one build only, which the tests run,
+/// too: so the points are in it. Where the variable is not set, passing one costs a comparison.
 ///
-/// Each point is named for what has just been done, or with -ing for what is about to be, and begins with the role
-/// that passes it. A process that hosts several roles passes the points of all of them; one that trains by itself,
-/// those of the coordinator that are about its folder.
+/// Each point is named for what has just been done, or with -ing for what is about to be, and
+/// begins with the role that passes it. A process that hosts several roles passes the points of all
+/// of them; one that trains by itself, those of the coordinator that are about its folder.
 package enum CrashPoint: String, CaseIterable, Sendable {
     // MARK: Coordinator, the run's folder
 

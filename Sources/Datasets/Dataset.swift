@@ -2,8 +2,8 @@ package import Hashing
 
 /// A training set and a test set with the name and the hash that everything made from them bears.
 package struct Dataset: Sendable {
-    /// `mnist` or `synthetic-digits` where the hash is theirs, otherwise as given, or `idx-` and the
-    /// first twelve digits of the hash.
+    /// `mnist` or `synthetic-digits` where the hash is theirs, otherwise as given, or `idx-` and
+    /// the first twelve digits of the hash.
     package let name: String
     /// Over the payload: the four uncompressed IDX files in the order of `DatasetPart`.
     package let sha256: SHA256.Digest
@@ -43,7 +43,8 @@ package struct Dataset: Sendable {
     }
 }
 
-/// The hash of a payload that was verified, with a checksum that finds damage sixteen times as fast.
+/// The hash of a payload that was verified, with a checksum that finds damage sixteen times as
+/// fast.
 package struct DatasetSeal: Hashable, Sendable {
     package let sha256: SHA256.Digest
     package let crc32: UInt32

@@ -15,8 +15,8 @@ package struct CacheError: Error, Equatable, Sendable, CustomStringConvertible {
 /// Data sets on this host by the hash of their content: a file `HASH.idx` holds the payload.
 ///
 /// An entry appears whole or not at all, and is verified whenever it is read, so any number of
-/// processes may share the folder. Its hash is computed once: a second file, `HASH.crc32`, then has the
-/// payload's CRC-32, which finds damage as well and costs a sixteenth.
+/// processes may share the folder. Its hash is computed once: a second file, `HASH.crc32`, then has
+/// the payload's CRC-32, which finds damage as well and costs a sixteenth.
 package struct DatasetCache: Sendable {
     package let folder: String
 
@@ -43,7 +43,8 @@ package struct DatasetCache: Sendable {
 
     /// The data set with this hash, verified; nil if it is not kept.
     ///
-    /// A damaged entry is removed and counts as absent; one that cannot be read only counts as absent.
+    /// A damaged entry is removed and counts as absent; one that cannot be read only counts as
+    /// absent.
     /// - Parameters:
     ///   - name: as `Dataset.init` takes it.
     ///   - note: gets a sentence for the user about either.

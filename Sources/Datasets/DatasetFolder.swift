@@ -36,7 +36,8 @@ package struct DatasetFolder: Sendable {
             names.isEmpty ? .emptyFolder : .missingFile(part: .trainImages), path: path)
     }
 
-    /// The parts that lie in one folder. A dangling link counts, so that it is named when it is read.
+    /// The parts that lie in one folder. A dangling link counts, so that it is named when it is
+    /// read.
     private static func files(in folder: String) -> [(part: DatasetPart, path: String)] {
         DatasetPart.allCases.compactMap { part in
             part.fileNames.map { "\(folder)/\($0)" }

@@ -42,8 +42,8 @@ package struct DatasetSource: Sendable {
         self.synthetic = synthetic
     }
 
-    /// The data set asked for. Without a request: `LOCKSTEP_DATA`, then MNIST from the cache, then by
-    /// download, then generated digits.
+    /// The data set asked for. Without a request: `LOCKSTEP_DATA`, then MNIST from the cache, then
+    /// by download, then generated digits.
     ///
     /// - Throws: `DatasetError`; `DownloadError` where MNIST is asked for and cannot be had.
     package func find(

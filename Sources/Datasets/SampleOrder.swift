@@ -1,6 +1,7 @@
 import RandomNumbers
 
-/// The order in which an epoch visits the training examples: a pure function of (seed, epoch, count).
+/// The order in which an epoch visits the training examples: a pure function of (seed, epoch,
+/// count).
 package struct SampleOrder: Sendable {
     package let seed: UInt64
     /// Examples to train on.

@@ -4,9 +4,9 @@ import RandomNumbers
 
 /// Generated digits, 28×28, for where MNIST is not at hand.
 ///
-/// They are drawn from strokes under random elastic and affine changes, with varied pens and some dirt.
-/// Each digit has a random stream of its own and is made with + − × ÷ √ and integers only: the bytes are
-/// the same on every CPU and for any number of threads.
+/// They are drawn from strokes under random elastic and affine changes, with varied pens and some
+/// dirt. Each digit has a random stream of its own and is made with + − × ÷ √ and integers only:
+/// the bytes are the same on every CPU and for any number of threads.
 package struct SyntheticDigits: Sendable {
     package static let name = "synthetic-digits"
 

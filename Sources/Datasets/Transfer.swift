@@ -8,8 +8,8 @@ struct TransferError: Error {
 
 /// One HTTP GET into memory, bounded in size and in silence.
 ///
-/// The session calls back on a queue of its own; all state is behind the lock, which is what makes it
-/// `Sendable`.
+/// The session calls back on a queue of its own; all state is behind the lock, which is what makes
+/// it `Sendable`.
 final class Transfer: NSObject, URLSessionDataDelegate, @unchecked Sendable {
     private struct State {
         var body: [UInt8] = []
@@ -41,7 +41,7 @@ final class Transfer: NSObject, URLSessionDataDelegate, @unchecked Sendable {
         progress: @escaping @Sendable (Int, Int?) -> Void
     ) throws(TransferError) -> [UInt8] {
         guard let address = URL(string: url) else {
-            throw TransferError(reason: "this is no address")
+            throw TransferError(reason: "this is not an address")
         }
         let transfer = Transfer(
             atMost: byteCount, idleTimeoutSeconds: idleTimeoutSeconds, progress: progress)
@@ -54,7 +54,8 @@ final class Transfer: NSObject, URLSessionDataDelegate, @unchecked Sendable {
         return try transfer.wait()
     }
 
-    /// Looks at the state a few times a second: the session's own time-out does not cover all phases.
+    /// Looks at the state a few times a second: the session's own time-out does not cover all
+    /// phases.
     private func wait() throws(TransferError) -> [UInt8] {
         while true {
             let (result, lastSign) = lock.withLock { (state.result, state.lastSign) }

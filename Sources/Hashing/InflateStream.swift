@@ -1,6 +1,7 @@
 import CZlib
 
-/// The uncompressed bytes of a gzip stream (RFC 1952, several members too), as many at a time as asked for.
+/// The uncompressed bytes of a gzip stream (RFC 1952, several members too), as many at a time as
+/// asked for.
 ///
 /// Nothing is checked before it is read: only after `finish()` are the data known to be whole.
 @safe package final class InflateStream {
@@ -26,7 +27,8 @@ import CZlib
         unsafe stream.deallocate()
     }
 
-    /// No stream of this length holds more: deflate expands at most 1032 times (zlib.net/zlib_tech.html).
+    /// No stream of this length holds more: deflate expands at most 1032 times
+    /// (zlib.net/zlib_tech.html).
     package var largestByteCount: Int { compressed.count * 1032 }
 
     /// Fills the buffer; fewer bytes mean the end.

@@ -1,10 +1,11 @@
 import CVector
 
-// Dense layers, visited in tiles of 4 examples (or inputs) by 16 outputs (8 by 16 where there are 32
-// registers). A tile's element is one chain, so the tiling does not show in the bits. Rows may be read up to
-// 16 floats beyond their end; what lands in padding is never read.
+// Dense layers, visited in tiles of 4 examples (or inputs) by 16 outputs (8 by 16 where there are
+// 32 registers). A tile's element is one chain, so the tiling does not show in the bits. Rows may
+// be read up to 16 floats beyond their end; what lands in padding is never read.
 
-/// z[b, j] ← chain of fma(a[b, p], w[p, j]) over p ascending, from bias[j], or from +0 without a bias.
+/// z[b, j] ← chain of fma(a[b, p], w[p, j]) over p ascending, from bias[j], or from +0 without a
+/// bias.
 ///
 /// - Parameters:
 ///   - activations: `[examples, inputs]`, rows `activationStride` floats apart.
@@ -143,7 +144,8 @@ private func addSquares(
 
 /// The weight gradient of inputs `lower ..< upper` of a dense layer, folded in tree order.
 ///
-/// A leaf's element is the chain of fma(a[b, p], δ[b, j]) from +0 over its examples b in order, then + (+0).
+/// A leaf's element is the chain of fma(a[b, p], δ[b, j]) from +0 over its examples b in order,
+/// then + (+0).
 /// - Parameters:
 ///   - activations: `[examples, inputs]`, rows `activationStride` floats apart.
 ///   - deltas: `[examples, outputs]`, rows `stride` floats apart, a multiple of 16.
@@ -238,8 +240,8 @@ package func biasGradient(
     }
 }
 
-/// The sum of squares that the gradient kernels left for one leaf: columns in vectors of 16, added in order,
-/// then the lanes by halves.
+/// The sum of squares that the gradient kernels left for one leaf: columns in vectors of 16, added
+/// in order, then the lanes by halves.
 @inline(never)
 package func sumOfSquares(_ squares: UnsafePointer<Float>, _ outputs: Int) -> Float {
     var sum = splat(0)

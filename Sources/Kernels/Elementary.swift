@@ -1,15 +1,15 @@
 import CVector
 
-// exp, log and tanh of 16 lanes, from + − × ÷, fma and integer steps only, so that every CPU gives the
-// same bits; within 2 ulp of the true value over the whole range. Coefficients: Cephes (Moshier), single
-// precision. A NaN goes in and comes out.
+// exp, log and tanh of 16 lanes, from + − × ÷, fma and integer steps only, so that every CPU gives
+// the same bits; within 2 ulp of the true value over the whole range. Coefficients: Cephes
+// (Moshier), single precision. A NaN goes in and comes out.
 
 @inline(__always) func splat(_ value: Float) -> SIMD16<Float> { SIMD16(repeating: value) }
 
 @inline(__always) func splatBits(_ bits: UInt32) -> SIMD16<UInt32> { SIMD16(repeating: bits) }
 
-/// eˣ = 2ⁿ eʳ with |r| ≤ ln 2 / 2. The power of two is multiplied in two halves, so that results down to
-/// the smallest denormal and up to infinity are rounded once.
+/// eˣ = 2ⁿ eʳ with |r| ≤ ln 2 / 2. The power of two is multiplied in two halves, so that results
+/// down to the smallest denormal and up to infinity are rounded once.
 @inline(__always) func exponential(_ x: SIMD16<Float>) -> SIMD16<Float> {
     var x = x.replacing(with: splat(89), where: x .> splat(89))
     x = x.replacing(with: splat(-105), where: x .< splat(-105))
@@ -38,7 +38,8 @@ import CVector
 @inline(__always) func naturalLogarithm(_ x: SIMD16<Float>) -> SIMD16<Float> {
     let tiny = x .< splat(0x1p-126)
     let scaled = x.replacing(with: x * splat(0x1p23), where: tiny)
-    // x = 2ᵉ (1 + f) with 1 + f in [√½, √2); 128 keeps the exponent positive while it is shifted down.
+    // x = 2ᵉ (1 + f) with 1 + f in [√½, √2); 128 keeps the exponent positive while it is shifted
+    // down.
     let bits = vector_bits(scaled) &- splatBits(0x3f35_04f3) &+ splatBits(128 << 23)
     let exponentBits = (bits &>> splatBits(23)) &+ splatBits(0x4b00_0000)
     var exponent = vector_from_bits(exponentBits) - splat(0x1p23 + 128)
@@ -89,8 +90,9 @@ import CVector
     return vector_from_bits(vector_bits(result) | sign)
 }
 
-/// 1 / (1 + e⁻ˣ), from e^−|x| so that both tails keep their relative precision. The quotient is corrected
-/// by its remainder, with what rounding the divisor lost: else it would be off by up to 2.4 ulp.
+/// 1 / (1 + e⁻ˣ), from e^−|x| so that both tails keep their relative precision. The quotient is
+/// corrected by its remainder, with what rounding the divisor lost: else it would be off by up to
+/// 2.4 ulp.
 @inline(__always) func logistic(_ x: SIMD16<Float>) -> SIMD16<Float> {
     let negative = vector_from_bits(vector_bits(x) | splatBits(0x8000_0000))
     let e = exponential(negative)

@@ -1,7 +1,7 @@
 import CVector
 
-// Elementwise functions over `count` floats, in place unless said otherwise. `count` is rounded up to
-// whole vectors of 16: the buffers are padded, and what padding holds is never read.
+// Elementwise functions over `count` floats, in place unless said otherwise. `count` is rounded up
+// to whole vectors of 16: the buffers are padded, and what padding holds is never read.
 
 @inline(__always)
 private func transform(
@@ -83,8 +83,8 @@ package func reluBackward(
     }
 }
 
-/// How many of `values` (`[rows, columns]`, row `stride` floats apart) are at or beyond a bound: ≤ `lower`
-/// or ≥ `upper`.
+/// How many of `values` (`[rows, columns]`, row `stride` floats apart) are at or beyond a bound: ≤
+/// `lower` or ≥ `upper`.
 @inline(never)
 package func countOutside(
     _ values: UnsafePointer<Float>, _ rows: Int, _ columns: Int, _ stride: Int, _ lower: Float,

@@ -20,8 +20,9 @@ package func foldPair(
 
 /// target[i] ← source[i].
 ///
-/// The C library moves such amounts with `rep movsb`, which takes ten times as long on AMD's Zen 3 where the target
-/// lies 1 to 31 bytes behind the source, modulo 4,096: for some processes always, for others never.
+/// The C library moves such amounts with `rep movsb`, which takes ten times as long on AMD's Zen 3
+/// where the target lies 1 to 31 bytes behind the source, modulo 4,096: for some processes always,
+/// for others never.
 @inline(never)
 package func copyFloats(
     _ source: UnsafeRawPointer, _ target: UnsafeMutableRawPointer, _ count: Int
@@ -40,7 +41,8 @@ package func copyFloats(
     }
 }
 
-/// Σ values[i]²: 16 lanes, each a chain of fma over every sixteenth element, then the lanes by halves.
+/// Σ values[i]²: 16 lanes, each a chain of fma over every sixteenth element, then the lanes by
+/// halves.
 @inline(never)
 package func squaredNorm(_ values: UnsafeRawPointer, _ count: Int) -> Float {
     var sum = splat(0)
@@ -53,8 +55,9 @@ package func squaredNorm(_ values: UnsafeRawPointer, _ count: Int) -> Float {
     return vector_lane_sum(sum)
 }
 
-/// A 64-bit checksum of `count` bytes at memory speed, for frames on their way: 16 lanes of 32-bit sums and
-/// of sums of sums (Fletcher), each mixed into half of the result. Any single flipped bit changes it.
+/// A 64-bit checksum of `count` bytes at memory speed, for frames on their way: 16 lanes of 32-bit
+/// sums and of sums of sums (Fletcher), each mixed into half of the result. Any single flipped bit
+/// changes it.
 @inline(never)
 package func checksum(_ bytes: UnsafeRawPointer, _ count: Int) -> UInt64 {
     var sums = splatBits(0)
@@ -75,10 +78,10 @@ package func checksum(_ bytes: UnsafeRawPointer, _ count: Int) -> UInt64 {
     return UInt64(high) << 32 | UInt64(low)
 }
 
-/// A 64-bit digest of `count` floats that stand from place `first` on in a longer vector: the sum of each
-/// float's bits, as a number, times 1 + place × c, modulo 2⁶⁴. So the digests of a vector's parts add up to that
-/// of the whole, however it was cut. A change of one float always changes it, and so do two floats that change
-/// places.
+/// A 64-bit digest of `count` floats that stand from place `first` on in a longer vector: the sum
+/// of each float's bits, as a number, times 1 + place × c, modulo 2⁶⁴. So the digests of a vector's
+/// parts add up to that of the whole, however it was cut. A change of one float always changes it,
+/// and so do two floats that change places.
 @inline(never)
 package func digest(_ values: UnsafeRawPointer, _ count: Int, _ first: Int) -> UInt64 {
     var (even, odd) = (SIMD8<UInt64>(repeating: 0), SIMD8<UInt64>(repeating: 0))

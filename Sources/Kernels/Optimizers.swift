@@ -1,16 +1,18 @@
 import CVector
 
 // Optimisers are elementwise over `count` parameters, with Keras 3's formulas. The mean gradient is
-// sums[i] / examples. `newWeights` may be `weights`. `decay` is rate × weight decay (decoupled, as in Keras'
-// AdamW), 0 for biases. Sums may lie unaligned, as they came over the wire.
+// sums[i] / examples. `newWeights` may be `weights`. `decay` is rate × weight decay (decoupled, as
+// in Keras' AdamW), 0 for biases. Sums may lie unaligned, as they came over the wire.
 //
-// Each returns false if a mean, a state or a weight came out non-finite: fma(x, 0, ·) is NaN ever after.
+// Each returns false if a mean, a state or a weight is not finite. The check is a sum of
+// fma(x, 0, ·): once NaN, it stays NaN.
 
-/// A moment below this is zero: decaying moments never reach the denormals, which cost a hundred cycles
-/// each. Beside ε = 1e-7 such a moment moves no weight.
+/// A moment below this is zero: decaying moments never reach the denormals, which cost a hundred
+/// cycles each. Beside ε = 1e-7 such a moment moves no weight.
 private let smallestMoment: Float = 0x1p-100
 
-/// sum / examples. Where the count is a power of two its exact reciprocal gives the same bits, sooner.
+/// sum / examples. Where the count is a power of two its exact reciprocal gives the same bits,
+/// sooner.
 @inline(__always)
 private func mean(
     _ sum: SIMD16<Float>, _ examples: SIMD16<Float>, _ reciprocal: SIMD16<Float>, _ exact: Bool
@@ -94,7 +96,8 @@ package func gradientDescent(
     }
 }
 
-/// Momentum 0.9: u = 0.9 u − rate · g; w += u. With `nesterov`, w += 0.9 u − rate · g, of the new u.
+/// Momentum 0.9: u = 0.9 u − rate · g; w += u. With `nesterov`, w += 0.9 u − rate · g, of the new
+/// u.
 @inline(never)
 package func momentum(
     _ count: Int, _ sums: UnsafeRawPointer, _ examples: Float, _ rate: Float, _ decay: Float,

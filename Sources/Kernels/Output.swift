@@ -1,9 +1,9 @@
 import CVector
 
-// The output layer: activation, loss and delta of each example of a leaf. `logits` is `[examples, outputs]`,
-// rows `stride` floats apart, a multiple of 16, and becomes the outputs y. `deltas` has the same shape and
-// receives ∂loss/∂z. The target t is 1 at the label and `offTarget` elsewhere. Sums over outputs are chains
-// over j. `losses` receives each example's loss.
+// The output layer: activation, loss and delta of each example of a leaf. `logits` is `[examples,
+// outputs]`, rows `stride` floats apart, a multiple of 16, and becomes the outputs y. `deltas` has
+// the same shape and receives ∂loss/∂z. The target t is 1 at the label and `offTarget` elsewhere.
+// Sums over outputs are chains over j. `losses` receives each example's loss.
 
 /// Softmax with cross-entropy: loss = ln Σ exp(z − max) − (z[label] − max), δ = y − t.
 @inline(never)
@@ -75,8 +75,8 @@ package func sigmoidCrossEntropy(
     }
 }
 
-/// Mean squared error on outputs that an elementwise activation has made already:
-/// loss = mean over j of (y − t)², δ = 2 (y − t) / outputs, to be multiplied by the activation's derivative.
+/// Mean squared error on outputs that an elementwise activation has made already: loss = mean over
+/// j of (y − t)², δ = 2 (y − t) / outputs, to be multiplied by the activation's derivative.
 @inline(never)
 package func meanSquaredError(
     _ y: UnsafeMutablePointer<Float>, _ stride: Int, _ outputs: Int, _ examples: Int,

@@ -1,9 +1,9 @@
 import CVector
 
-// The input layer. Its examples are sparse rows: the columns of the non-zero pixels, ascending, and their
-// bytes; x = Float(byte) / 255 comes from a table. A zero contributes nothing. Outputs are visited in blocks of
-// 64 columns, two at a time where there are 32 wide registers; weights, activations and deltas are padded so
-// that a whole block may be read.
+// The input layer. Its examples are sparse rows: the columns of the non-zero pixels, ascending, and
+// their bytes; x = Float(byte) / 255 comes from a table. A zero contributes nothing. Outputs are
+// visited in blocks of 64 columns, two at a time where there are 32 wide registers; weights,
+// activations and deltas are padded so that a whole block may be read.
 
 #if AVX512
     private let hasWideRegisters = true
@@ -11,8 +11,8 @@ import CVector
     private let hasWideRegisters = false
 #endif
 
-/// Continues each example's chain z[b, j] ← fma(x[b, p], w[p, j]) over its non-zero pixels p of the inputs
-/// `lower ..< upper`, in order. It begins with bias[j] where `lower` is 0.
+/// Continues each example's chain z[b, j] ← fma(x[b, p], w[p, j]) over its non-zero pixels p of the
+/// inputs `lower ..< upper`, in order. It begins with bias[j] where `lower` is 0.
 ///
 /// - Parameters:
 ///   - columns: of each example; so are `bytes` and `counts`, the number of its entries.
@@ -57,7 +57,8 @@ package func sparseForward(
     }
 }
 
-/// Writes one example's bytes into the block of its leaf, `[inputs, stride]`, at its place in the leaf.
+/// Writes one example's bytes into the block of its leaf, `[inputs, stride]`, at its place in the
+/// leaf.
 @inline(never)
 package func sparseScatter(
     _ columns: UnsafePointer<UInt16>, _ bytes: UnsafePointer<UInt8>, _ count: Int,
@@ -80,7 +81,8 @@ private let blockWidth = MemoryLayout<Block>.size / MemoryLayout<Float>.size
 private let pairsAtATime = 32
 /// Columns of a pair's sums on the stack.
 private let stackWidth = 128
-/// Floats of a level of the stack, `[pair, row, column]`, and a gap: levels must not share a cache's sets.
+/// Floats of a level of the stack, `[pair, row, column]`, and a gap: levels must not share a
+/// cache's sets.
 private let levelSize = pairsAtATime * 2 * stackWidth + 64
 private let stackByteCount = 32 * levelSize * 4
 
@@ -89,15 +91,17 @@ package func sparseScratchByteCount(leafStride: Int) -> Int {
     stackByteCount + 8 * (2 * pairsAtATime + leafStride + 1) + 4 * 2 * leafStride
 }
 
-/// The weight gradient of input rows `lower ..< upper`, each leaf summed and folded in tree order while its sum
-/// is in registers.
+/// The weight gradient of input rows `lower ..< upper`, each leaf summed and folded in tree order
+/// while its sum is in registers.
 ///
-/// A leaf's element is the chain of fma(x[b, p], δ[b, j]) from +0 over its examples b in order, then + (+0), which
-/// is added where a sum is stored: within the fold, it changes no other sum.
-/// Two rows, neighbouring pixels mostly black or white together, go through the examples where either is not
-/// zero: fma(0, δ, sum) leaves a sum as it is, but for a δ that is not finite, with which no step is committed.
+/// A leaf's element is the chain of fma(x[b, p], δ[b, j]) from +0 over its examples b in order,
+/// then + (+0), which is added where a sum is stored: within the fold, it changes no other sum. Two
+/// rows, neighbouring pixels mostly black or white together, go through the examples where either
+/// is not zero: fma(0, δ, sum) leaves a sum as it is, but for a δ that is not finite, with which no
+/// step is committed.
 /// - Parameters:
-///   - pixels: `[leaf, input, leafStride]`: the bytes of a leaf's examples by input, zero where there are none.
+///   - pixels: `[leaf, input, leafStride]`: the bytes of a leaf's examples by input, zero where
+///     there are none.
 ///   - leafStride: bytes between two inputs, a multiple of 16 that is at least `leafSize`.
 ///   - leafSize: examples of each leaf but the last, which may have fewer.
 ///   - deltas: `[examples, outputs]`, rows `stride` floats apart, a multiple of 64.
@@ -113,9 +117,9 @@ package func sparseWeightGradient(
     _ scratch: UnsafeMutableRawPointer
 ) {
     let stack = unsafe scratch.assumingMemoryBound(to: Float.self)
-    // Of each pair: the next leaf with a contribution, and the levels of the stack where a left sibling waits.
-    // A sibling without a contribution does not: adding its +0 would change nothing. The last leaf always
-    // counts; what it completes is the gradient.
+    // Of each pair: the next leaf with a contribution, and the levels of the stack where a left
+    // sibling waits. A sibling without a contribution does not: adding its +0 would change nothing.
+    // The last leaf always counts; what it completes is the gradient.
     let nextLeaf = unsafe (scratch + stackByteCount).assumingMemoryBound(to: Int.self)
     let occupied = unsafe nextLeaf + pairsAtATime
     // Of each example of a leaf where a pair contributes: where its deltas lie, and x of both rows.
@@ -198,8 +202,9 @@ package func sparseWeightGradient(
     }
 }
 
-/// Sums the listed examples' products for two rows and one block of columns, or two blocks where it is wide,
-/// and stores them, folded with the siblings that wait on the stack, at `target` and `distance` behind it.
+/// Sums the listed examples' products for two rows and one block of columns, or two blocks where it
+/// is wide, and stores them, folded with the siblings that wait on the stack, at `target` and
+/// `distance` behind it.
 @inline(__always)
 private func addLeaf(
     isWide: Bool, _ deltas: UnsafePointer<Float>, _ places: UnsafePointer<Int>,
@@ -249,7 +254,8 @@ private func addLeaf(
     }
 }
 
-/// The first leaf from `leaf` on in which one of two rows has a pixel that is not zero, or the last leaf.
+/// The first leaf from `leaf` on in which one of two rows has a pixel that is not zero, or the last
+/// leaf.
 @inline(__always)
 private func contributingLeaf(
     from leaf: Int, _ leafCount: Int, _ rowBytes: UnsafePointer<UInt8>, _ inputs: Int,

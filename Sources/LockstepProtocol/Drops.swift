@@ -68,8 +68,8 @@ public struct DropCounts: Hashable, Sendable {
     }
 }
 
-/// What a role drops, and what it tells of that: each foreign connection once, and all counts now and
-/// then.
+/// What a role drops, and what it tells of that: each foreign connection once, and all counts now
+/// and then.
 public struct DropLog: Sendable {
     public private(set) var counts = DropCounts()
     private var reported = DropCounts()
@@ -82,8 +82,8 @@ public struct DropLog: Sendable {
 
     /// Counts a frame that is not ours.
     ///
-    /// - Returns: true if it is the first one of its connection, and so worth a line in the log. Beyond
-    ///   ``Limits/maximumJunkPeers`` connections nothing more is told.
+    /// - Returns: true if it is the first one of its connection, and so worth a line in the log.
+    ///   Beyond ``Limits/maximumJunkPeers`` connections nothing more is told.
     package mutating func add(_ error: FrameError, from peer: PeerHandle?) -> Bool {
         counts.add(error.reason)
         guard let peer, peers.count < Limits.maximumJunkPeers else { return false }

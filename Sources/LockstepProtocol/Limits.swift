@@ -35,37 +35,39 @@ package enum Limits {
     package static let longestInquiryMilliseconds = 500
     /// Before the first step has been timed.
     package static let firstInquiryMilliseconds = 200
-    /// A server that has answered nothing for so long, though asked again and again, may sit behind a
-    /// connection that died without a sign: a new one is made, after twice as long the next.
+    /// A server that has answered nothing for so long, though asked again and again, may sit behind
+    /// a connection that died without a sign: a new one is made, after twice as long the next.
     package static let shortestReconnectMilliseconds = 3_000
     package static let longestReconnectMilliseconds = 600_000
-    /// What a slow link is believed to carry, in bytes a millisecond (10 MB/s): where an answer has to
-    /// wait behind large frames, it is given the time that they take.
+    /// What a slow link is believed to carry, in bytes a millisecond (10 MB/s): where an answer has
+    /// to wait behind large frames, it is given the time that they take.
     package static let slowLinkBytesPerMillisecond = 10_000
     /// Weights that were sent over a connection are not sent again over it so soon.
     package static let repeatedWeightsMilliseconds = 100
-    /// A few exchanges of the usual model; longer waits are no steady step, and the CPU is left to others.
+    /// A few exchanges of the usual model; longer waits are no steady step, and the CPU is left to
+    /// others.
     package static let awakeWaitMicroseconds = 3_000
 
     // MARK: Workers that come and go
 
-    /// Leaves that are missing for so long, or for a multiple of the time that steps take, are given to others:
-    /// well above a hiccup of a machine, well below what a person sees.
+    /// Leaves that are missing for so long, or for a multiple of the time that steps take, are
+    /// given to others: well above a hiccup of a machine, well below what a person sees.
     package static let shortestLatenessMilliseconds = 50
     package static let longestLatenessMilliseconds = 60_000
     /// Before the first step has been timed: it waits for everyone's first weights and caches.
     package static let firstLatenessMilliseconds = 1_000
     /// Ranges of late leaves that a server names at a time.
     package static let maximumLateRanges = 64
-    /// A worker whose leaves were given to others gets leaves again after so long, and after twice as long
-    /// each time that it is late again.
+    /// A worker whose leaves were given to others gets leaves again after so long, and after twice
+    /// as long each time that it is late again.
     package static let shortestProbationMilliseconds = 500
     package static let longestProbationMilliseconds = 60_000
 
     /// Workers that are asked for a node on which others disagree.
     package static let maximumVotes = 16
 
-    /// A server that is started again at once has its place; then the shards are cut anew for those that are left.
+    /// A server that is started again at once has its place; then the shards are cut anew for those
+    /// that are left.
     package static let replacementMilliseconds = 3_000
     /// After Ctrl-C a checkpoint is waited for so long.
     package static let lastCheckpointMilliseconds = 1_000
@@ -79,8 +81,8 @@ package enum Limits {
     package static let maximumUnrecordedReportByteCount = 4 << 20
     /// Fewer would stop a server at each report.
     package static let minimumUnrecordedReports = 4
-    /// A report that was sent so long ago, or a multiple, may be on its way no longer: if the coordinator
-    /// says that it has not got it, it is sent again.
+    /// A report that was sent so long ago, or a multiple, may be on its way no longer: if the
+    /// coordinator says that it has not got it, it is sent again.
     package static let reportRetryMilliseconds = 100
     package static let longestReportRetryMilliseconds = 1_000
     /// Weights to be evaluated that a server keeps until the coordinator has them, and that the
@@ -93,8 +95,9 @@ package enum Limits {
     package static let partByteCount = 1 << 18
     /// Keeps a link busy without holding more than a megabyte in memory.
     package static let partsInFlight = 4
-    /// A part that has not come is asked for again after this long at first; later, after a multiple of
-    /// the time that parts take. On a slow link the first ones are asked for several times.
+    /// A part that has not come is asked for again after this long at first; later, after a
+    /// multiple of the time that parts take. On a slow link the first ones are asked for several
+    /// times.
     package static let firstPartRetryMilliseconds = 300
     package static let shortestPartRetryMilliseconds = 100
     package static let longestPartRetryMilliseconds = 8_000
@@ -109,7 +112,8 @@ package enum Limits {
     package static let maximumStatementByteCount = 1 << 18
     /// Any text in a statement: a host, an endpoint, a reason.
     package static let maximumTextByteCount = 4_096
-    /// An endpoint: a host's name with scheme and port, or a path. A statement names every server's.
+    /// An endpoint: a host's name with scheme and port, or a path. A statement names every
+    /// server's.
     package static let maximumEndpointByteCount = 1_024
     /// A host's name (RFC 1035 allows 253).
     package static let maximumHostByteCount = 255
@@ -125,7 +129,8 @@ package enum Limits {
     package static let maximumReportByteCount =
         SettingLimits.maximumParameterCount * 4 + maximumMetricsByteCount
         + ShardPlan.digestByteCount
-    /// A shard of the largest network with a bit for each row, which has a float at least, and its metrics.
+    /// A shard of the largest network with a bit for each row, which has a float at least, and its
+    /// metrics.
     package static let maximumDataPayloadByteCount =
         SettingLimits.maximumParameterCount * 4 + SettingLimits.maximumParameterCount / 8
         + maximumMetricsByteCount

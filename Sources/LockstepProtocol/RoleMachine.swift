@@ -1,8 +1,8 @@
 /// The decisions of one role, apart from their effects: no socket, clock, thread or float.
 ///
-/// Events come as calls, in the order in which they happen, from one thread; each appends what is to be
-/// done to `actions`, which the caller does in order. Time comes with the events; time during which the
-/// process was suspended has not passed for its machine.
+/// Events come as calls, in the order in which they happen, from one thread; each appends what is
+/// to be done to `actions`, which the caller does in order. Time comes with the events; time during
+/// which the process was suspended has not passed for its machine.
 public protocol RoleMachine: Sendable {
     /// What may be sent to the role: types for others do not come this far.
     associatedtype Inbound: Sendable
@@ -16,9 +16,11 @@ public protocol RoleMachine: Sendable {
     /// Time passes: call it several times in the shortest interval of ``Limits``.
     mutating func tick(now: Instant, into actions: inout [Action])
 
-    /// A frame whose header, length and checksum are right; its payload is in hand until the next call.
+    /// A frame whose header, length and checksum are right; its payload is in hand until the next
+    /// call.
     ///
-    /// - Parameter peer: who came to a port of this role; nil for what comes over its own connections.
+    /// - Parameter peer: who came to a port of this role; nil for what comes over its own
+    ///   connections.
     mutating func receive(
         _ message: Inbound, from peer: PeerHandle?, session: SessionID, incarnation: Incarnation,
         now: Instant, into actions: inout [Action])

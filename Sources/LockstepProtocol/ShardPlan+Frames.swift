@@ -1,7 +1,8 @@
 package import TrainingPlan
 
 extension ShardPlan {
-    /// How the servers of a run share out its parameters, with room for a frame's header before each payload.
+    /// How the servers of a run share out its parameters, with room for a frame's header before
+    /// each payload.
     package init(_ configuration: RunConfiguration, shardCount: Int) throws(PlanError) {
         try self.init(
             layout: configuration.layout, shardCount: shardCount,

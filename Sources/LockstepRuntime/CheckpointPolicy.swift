@@ -10,7 +10,8 @@ package struct CheckpointPolicy: Hashable, Sendable {
     /// The newest so many are kept.
     package var keep: Int
 
-    /// One of the seed's model takes some milliseconds of one core: far below the 2 % that it may cost.
+    /// One of the seed's model takes some milliseconds of one core: far below the 2 % that it may
+    /// cost.
     package static let defaultSeconds = 2.0
 
     /// The end of an epoch is a good place, and no reason to write many times a second.
@@ -24,7 +25,8 @@ package struct CheckpointPolicy: Hashable, Sendable {
         self.keep = keep
     }
 
-    /// For the coordinator of a cluster: as long as any run where there are to be none but at an end that was asked for.
+    /// For the coordinator of a cluster: as long as any run where there are to be none but at an
+    /// end that was asked for.
     var milliseconds: Int { seconds > 0 ? max(Int(seconds * 1_000), 1) : Int(Int32.max) }
 
     /// Whether it is time for one.

@@ -8,7 +8,8 @@ final class EvaluationData: Sendable {
     let test: SparseExamples
     private let madeTrain = Mutex<SparseExamples?>(nil)
 
-    /// Made by the first who asks: a coordinator needs it only where validation examples are held out.
+    /// Made by the first who asks: a coordinator needs it only where validation examples are held
+    /// out.
     var train: SparseExamples {
         madeTrain.withLock { made in
             if let made { return made }

@@ -4,11 +4,12 @@ package import NeuralNetwork
 import Synchronization
 package import TrainingPlan
 
-/// Steps of one run in this process: the gradient of the whole batch, applied row block by row block.
+/// Steps of one run in this process: the gradient of the whole batch, applied row block by row
+/// block.
 ///
-/// Weights and state change in place, while a block's gradient is in the cache. When a step turns out to
-/// be non-finite, the weights before it are computed again from the start of its epoch, or from where the
-/// run went on: the same bits.
+/// Weights and state change in place, while a block's gradient is in the cache. When a step turns
+/// out to be non-finite, the weights before it are computed again from the start of its epoch, or
+/// from where the run went on: the same bits.
 package final class LocalEngine {
     private let configuration: RunConfiguration
     private let schedule: RunSchedule
@@ -32,7 +33,8 @@ package final class LocalEngine {
     private let savedWeights: FloatBuffer
     private let savedOptimizer: Optimizer
 
-    /// - Parameter checkpoint: the state to go on from, of this configuration; nil for that of step 0.
+    /// - Parameter checkpoint: the state to go on from, of this configuration; nil for that of step
+    ///   0.
     package init(
         _ configuration: RunConfiguration, _ schedule: RunSchedule, examples: SparseExamples,
         kernels: KernelSet, team: ThreadTeam, from checkpoint: Checkpoint? = nil
@@ -80,7 +82,8 @@ package final class LocalEngine {
 
     /// Does a step; steps are done in order, from 0 or from the checkpoint's.
     ///
-    /// - Parameter isMeasured: whether the gradient's norms and the digest of the weights are wanted.
+    /// - Parameter isMeasured: whether the gradient's norms and the digest of the weights are
+    ///   wanted.
     /// - Returns: nil, or what was not finite; the weights are then those of `step`.
     package func advance(_ step: Step, isMeasured: Bool = true) -> String? {
         if savedStep == nil || schedule.examples(of: step).lowerBound == 0 {

@@ -3,8 +3,8 @@ package import Datasets
 package import NeuralNetwork
 package import TrainingPlan
 
-/// Steps of a recorded run, computed again in this process from the checkpoint before them, and compared with the
-/// digests in its log.
+/// Steps of a recorded run, computed again in this process from the checkpoint before them, and
+/// compared with the digests in its log.
 package struct Replay {
     /// A step of the log; steps count from 1.
     package struct Recorded: Equatable, Sendable {

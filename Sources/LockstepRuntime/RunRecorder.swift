@@ -36,11 +36,12 @@ final class RunRecorder {
 
     /// A person's eye follows no more.
     private static let progressIntervalSeconds = 0.1
-    /// Of a shorter time no rate is told: it would be one of the clock's steps, or of a burst of reports.
+    /// Of a shorter time no rate is told: it would be one of the clock's steps, or of a burst of
+    /// reports.
     private static let shortestMeasuredSeconds = 1e-3
 
-    /// - Throws: ``FileError`` where the records cannot be written, ``MetricsError`` where the log is not the
-    ///   one that the run's checkpoint was written with.
+    /// - Throws: ``FileError`` where the records cannot be written, ``MetricsError`` where the log
+    ///   is not the one that the run's checkpoint was written with.
     init(
         _ run: PlannedRun, data: EvaluationData, placement: Placement, kernels: KernelSet,
         observer: any SessionObserver
@@ -106,8 +107,8 @@ final class RunRecorder {
     ///
     /// - Parameters:
     ///   - weightsDigest: of the weights after the step.
-    ///   - squaredGradientNorms: of the gradient's sum over the global batch, by layer; asked for where the step
-    ///     is logged.
+    ///   - squaredGradientNorms: of the gradient's sum over the global batch, by layer; asked for
+    ///     where the step is logged.
     ///   - seconds: training time since this recorder was made.
     func committed(
         _ step: Step, _ metrics: StepMetrics, weightsDigest: UInt64,
@@ -230,12 +231,12 @@ final class RunRecorder {
         state.epochExamples = 0
     }
 
-    /// Hands the training state to the writer of checkpoints, with all that is recorded so far. Never waits
-    /// for the disk.
+    /// Hands the training state to the writer of checkpoints, with all that is recorded so far.
+    /// Never waits for the disk.
     ///
     /// - Parameters:
-    ///   - step: the newest that is recorded, and evaluated where an evaluation follows it; of another step
-    ///     nothing is kept.
+    ///   - step: the newest that is recorded, and evaluated where an evaluation follows it; of
+    ///     another step nothing is kept.
     ///   - weights: of that step, as the flat vector.
     ///   - vectors: the optimiser's, as long as the weights.
     func checkpoint(of step: Step, weights: FloatBuffer, state vectors: [FloatBuffer]) {

@@ -15,8 +15,8 @@ package struct PlannedRun: Sendable {
     /// Whether the weights at the end of the run become a checkpoint.
     package var keepsWeights: Bool
     package var checkpoints: CheckpointPolicy
-    /// The state that the run goes on from, found in its directory; nil to train from step 0, in a directory
-    /// without a log.
+    /// The state that the run goes on from, found in its directory; nil to train from step 0, in a
+    /// directory without a log.
     package var start: Checkpoint?
 
     package init(
@@ -35,8 +35,8 @@ package struct PlannedRun: Sendable {
 }
 
 extension PlannedRun {
-    /// Takes up the unfinished run in the directory: from its newest whole checkpoint, or from step 0 in an
-    /// emptied log where there is none.
+    /// Takes up the unfinished run in the directory: from its newest whole checkpoint, or from step
+    /// 0 in an emptied log where there is none.
     ///
     /// - Parameter notice: told where it goes on, and what is not used and why.
     /// - Throws: ``RunDirectoryError``, ``MetricsError`` or ``FileError``; see
@@ -58,7 +58,8 @@ extension PlannedRun {
     }
 }
 
-/// What a session trains, one run after the other, and how it is placed. Placement moves no bit.
+/// What a session trains, one run after the other, and how it is placed. Placement does not change
+/// a bit of the result.
 package struct SessionRequest: Sendable {
     /// Each valid for the data set.
     package var runs: [PlannedRun]

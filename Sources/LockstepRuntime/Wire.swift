@@ -19,7 +19,8 @@ package struct Wire: Sendable {
         }
     }
 
-    /// Checks a raw payload against the header's checksum, and its length against what is known of it.
+    /// Checks a raw payload against the header's checksum, and its length against what is known of
+    /// it.
     package func verify(
         _ message: borrowing Message, _ header: FrameHeader, byteCount: Int? = nil
     ) throws(FrameError) {

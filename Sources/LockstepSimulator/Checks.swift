@@ -41,7 +41,8 @@ final class Checks {
         stepTimes.count > Scenario.quietSteps && faultsEnded == nil
     }
 
-    /// Whether frames may be lost although no other faults go on: before the first step or after the last.
+    /// Whether frames may be lost although no other faults go on: before the first step or after
+    /// the last.
     var isAtTheEdge: Bool {
         stepTimes.isEmpty && scenario.joinsAmongFaults
             || hasEnded && scenario.leavesAmongFaults
@@ -74,19 +75,20 @@ final class Checks {
         }
     }
 
-    /// A worker that is lost is not waited for until its lease ends. After several losses that may be longer: leaves
-    /// may go to one after the other of those who are gone.
+    /// A worker that is lost is not waited for until its lease ends. After several losses that may
+    /// be longer: leaves may go to one after the other of those who are gone.
     private func checkPause(before step: Step, at now: Microseconds, losses: Int) {
-        guard let last = lastStepBegan, step > 0, losses <= Self.fewLosses,
+        // Audited steps that are computed again take a while, too, where messages are lost.
+        let before = scenario.audits == .none ? stepTimes.last : lastStepBegan
+        guard let last = before, step > 0, losses <= Self.fewLosses,
             now - last > .milliseconds(Self.longestStepMilliseconds)
         else { return }
         problem("step \(step) began \((now - last) / 1_000) ms after the one before")
     }
 
     private static let fewLosses = 4
-    /// Less than a lease, and more than anything else takes: weights that were lost several times are asked for again
-    /// after eight seconds.
-    private static let longestStepMilliseconds = 9_000
+    /// Less than a lease, and more than anything else takes.
+    private static let longestStepMilliseconds = 8_000
 
     // MARK: Servers: every leaf counts once
 
@@ -215,9 +217,10 @@ final class Checks {
         }
         // Fewer workers compute more each, until those that were late have their share again.
         guard allBegan, workersInView.count == scenario.workers else { return }
-        // Whoever has not heard of the newest view hears of it with the next heartbeat.
-        let over = max(
-            lastFault, viewChangedAt + .milliseconds(Limits.heartbeatIntervalMilliseconds))
+        // A worker that has not heard of the newest view audits others' leaves until the next
+        // heartbeat.
+        let hearing = scenario.audits == .none ? 0 : Limits.heartbeatIntervalMilliseconds
+        let over = max(lastFault, viewChangedAt + .milliseconds(hearing))
         let before = median(of: 0..<Scenario.quietSteps)
         // What a fault has kept back until its end may take another moment.
         let next = (stepTimes.firstIndex { $0 > over } ?? stepTimes.count) + 2
@@ -229,11 +232,12 @@ final class Checks {
     }
 
     private static let fewestQuietSteps = 6
-    /// An answer is asked for again after half a second at most, over a new connection; and the leaves of a worker
-    /// that was lost are given to others by then.
+    /// An answer is asked for again after half a second at most, over a new connection; and the
+    /// leaves of a worker that was lost are given to others by then.
     private static let graceMilliseconds = 1_500
 
-    /// Of the time that steps take. An audited one takes longer: where only some are, the others count.
+    /// Of the time that steps take. An audited one takes longer: where only some are, the others
+    /// count.
     private func median(of steps: Range<Int>) -> Microseconds {
         let durations = steps.dropLast().filter { !isAudited[$0 + 1] || scenario.auditsAll }
             .map { stepTimes[$0 + 1] - stepTimes[$0] }.sorted()

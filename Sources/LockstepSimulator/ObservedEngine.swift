@@ -4,7 +4,8 @@ package import LockstepRuntime
 package import TrainingPlan
 package import ZeroMQ
 
-/// A role's engine under observation. Tests distort what it does, to see that the checks find it out.
+/// A role's engine under observation. Tests distort what it does, to see that the checks find it
+/// out.
 package final class ObservedEngine<Base: RoleEngine>: RoleEngine {
     package typealias Machine = Base.Machine
 
@@ -65,7 +66,8 @@ package final class ObservedEngine<Base: RoleEngine>: RoleEngine {
     package func work() { base.work() }
 }
 
-/// A deliberate fault of a role: what it does instead of what its machine decided, and what it overlooks.
+/// A deliberate fault of a role: what it does instead of what its machine decided, and what it
+/// overlooks.
 package struct Distortion<Machine: RoleMachine> {
     /// What is done in place of an action.
     package var actions: ((Machine.Action) -> [Machine.Action])?

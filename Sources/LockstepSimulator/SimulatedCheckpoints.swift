@@ -5,8 +5,8 @@ import TrainingPlan
 
 /// The checkpoints of a simulated coordinator: the real store, on a disk that fails and forgets.
 ///
-/// Each run has its own folder. What is restored after a crash has passed the store's checks; whether it is right is for
-/// ``SimulatedReporting`` to see.
+/// Each run has its own folder. What is restored after a crash has passed the store's checks;
+/// whether it is right is for ``SimulatedReporting`` to see.
 final class SimulatedCheckpoints {
     private let disk: SimulatedDisk
     /// The same, with what is planted before it.

@@ -66,8 +66,8 @@ final class SimulatedProcess {
 
 /// What a process of any role does.
 ///
-/// These are closures and no subclass, because the compiler makes fast code of a generic method where it is called
-/// with known types, and a table of methods hides them.
+/// These are closures and no subclass, because the compiler makes fast code of a generic method
+/// where it is called with known types, and a table of methods hides them.
 struct SimulatedRole {
     let isBusy: () -> Bool
     let turn: () throws -> StopReason?

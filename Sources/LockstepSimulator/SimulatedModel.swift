@@ -3,7 +3,8 @@ package import NeuralNetwork
 import Synchronization
 package import TrainingPlan
 
-/// Small networks and the examples that they are trained on: real arithmetic, in microseconds a step.
+/// Small networks and the examples that they are trained on: real arithmetic, in microseconds a
+/// step.
 package enum SimulatedModel {
     package static let exampleCount = 52
     package static let shape = ExampleShape(pixels: 7, classes: 3)

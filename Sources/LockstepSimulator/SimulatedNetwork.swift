@@ -3,10 +3,11 @@ package import LockstepRuntime
 import TrainingPlan
 package import ZeroMQ
 
-/// Connections between simulated processes, as ZeroMQ gives them, and what a network does to frames.
+/// Connections between simulated processes, as ZeroMQ gives them, and what a network does to
+/// frames.
 ///
-/// Frames of one connection stay in order unless a fault puts them out of it. A connection that is reset
-/// loses what is on its way, and comes back under another handle.
+/// Frames of one connection stay in order unless a fault puts them out of it. A connection that is
+/// reset loses what is on its way, and comes back under another handle.
 package final class SimulatedNetwork {
     /// A connection of a client's DEALER to a server's ROUTER.
     final class Connection {
@@ -119,8 +120,8 @@ package final class SimulatedNetwork {
         connections.removeAll { $0.client == process || $0.server == process }
     }
 
-    /// A process is killed: what is on its way to it and from it is lost, and its peers connect again to
-    /// whatever is started in its place.
+    /// A process is killed: what is on its way to it and from it is lost, and its peers connect
+    /// again to whatever is started in its place.
     func kill(_ process: Int) {
         for connection in connections {
             if connection.client == process { connection.isClosed = true }

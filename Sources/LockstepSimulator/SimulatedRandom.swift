@@ -1,5 +1,5 @@
-/// Random numbers that a seed determines, the same on every machine (SplitMix64: Steele, Lea and Flood,
-/// 2014).
+/// Random numbers that a seed determines, the same on every machine (SplitMix64: Steele, Lea and
+/// Flood, 2014).
 package struct SimulatedRandom: RandomNumberGenerator, Sendable {
     private var state: UInt64
 

@@ -20,7 +20,8 @@ package final class SimulatedReporting: Reporting {
     let checkpoints: SimulatedCheckpoints
     /// The checkpoint that the coordinator has found at its last start.
     private(set) var saved: (step: Step, state: WholeState)?
-    /// The runs that had ended when the coordinator was started last: its first run comes after them.
+    /// The runs that had ended when the coordinator was started last: its first run comes after
+    /// them.
     private var earlierRuns = 0
     private var runsBefore: [SessionID: Int] = [:]
     private(set) var endedRuns = 0
@@ -82,7 +83,9 @@ package final class SimulatedReporting: Reporting {
                     reachedTarget: step == scenario.targetStep && isLast(index)))
         case .checkpoint(let index, let step, let weights, let state):
             keep(index, step, WholeState(weights: weights, optimizer: state))
-        case .end(let ending): end(ending)
+        case .end(let ending):
+            end(ending)
+            answers.append(.ended(run))
         }
     }
 

@@ -4,8 +4,8 @@ import NeuralNetwork
 import TrainingPlan
 import ZeroMQ
 
-/// One seed: the real machines, loops and engines on a simulated network, clock and recorder, with faults,
-/// and what came of it.
+/// One seed: the real machines, loops and engines on a simulated network, clock and recorder, with
+/// faults, and what came of it.
 package final class Simulation {
     /// What a seed came to.
     package struct Outcome: Sendable {

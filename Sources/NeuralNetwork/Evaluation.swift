@@ -45,8 +45,8 @@ package struct Evaluation: Sendable, Equatable {
 
     /// The losses are added up in the order of the examples, in Double.
     ///
-    /// - Parameter observe: gets the outputs of every pass, `[examples of the pass, outputs]`, in the order of
-    ///   the examples, before any rescaling.
+    /// - Parameter observe: gets the outputs of every pass, `[examples of the pass, outputs]`, in
+    ///   the order of the examples, before any rescaling.
     package func evaluate(
         _ weights: FloatBuffer, observe: ((_ outputs: [Float]) -> Void)? = nil
     ) -> Evaluation {

@@ -1,7 +1,8 @@
-/// The examples of one pass through the network: where in the set the entries of each lie, and its label.
+/// The examples of one pass through the network: where in the set the entries of each lie, and its
+/// label.
 ///
-/// A pass draws its examples from all over the set. They are looked up together, so that the cache misses of many
-/// overlap, and their entries can be asked for long before they are read.
+/// A pass draws its examples from all over the set. They are looked up together, so that the cache
+/// misses of many overlap, and their entries can be asked for long before they are read.
 ///
 /// Threads of one team fill and read disjoint ranges: hence `Sendable`.
 @safe final class ExampleBatch: @unchecked Sendable {

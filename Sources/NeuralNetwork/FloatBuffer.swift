@@ -1,12 +1,13 @@
 /// Floats on a 64-byte boundary, with room to read a whole block of 64 beyond the end.
 ///
-/// Owned by one engine at a time and handed between threads only at a step's barriers, which is why it
-/// may be `Sendable`.
+/// Owned by one engine at a time and handed between threads only at a step's barriers, which is why
+/// it may be `Sendable`.
 @safe package final class FloatBuffer: @unchecked Sendable {
     package let count: Int
     package let pointer: UnsafeMutablePointer<Float>
 
-    /// `count` floats that are written before they are read. Pages of it that nobody touches cost nothing.
+    /// `count` floats that are written before they are read. Pages of it that nobody touches cost
+    /// nothing.
     init(uninitializedCount count: Int) {
         self.count = count
         let raw = UnsafeMutableRawPointer.allocate(byteCount: (count + 64) * 4, alignment: 64)

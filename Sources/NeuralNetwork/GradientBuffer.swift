@@ -75,8 +75,8 @@ package import TrainingPlan
         return unsafe memory + end - slices.metrics.byteCount
     }
 
-    /// The parts of a range of whole rows of one layer that have a place here, in order: one, unless a slice
-    /// ends within the range or rows are left out.
+    /// The parts of a range of whole rows of one layer that have a place here, in order: one,
+    /// unless a slice ends within the range or rows are left out.
     func eachPart(
         of range: Range<Int>,
         _ body: (_ part: Range<Int>, _ sums: UnsafeMutablePointer<Float>) -> Void

@@ -3,8 +3,9 @@ package import TrainingPlan
 
 /// Computes the gradient sums of nodes of the reduction tree, on a team of threads.
 ///
-/// A node's examples go through the network together; its leaves are told apart where gradients are summed:
-/// row by row of the parameters, each leaf in registers, folded in tree order. Nothing is allocated in a step.
+/// A node's examples go through the network together; its leaves are told apart where gradients are
+/// summed: row by row of the parameters, each leaf in registers, folded in tree order. Nothing is
+/// allocated in a step.
 @safe package final class GradientEngine {
     private let network: Network
     private let examples: SparseExamples
@@ -25,11 +26,12 @@ package import TrainingPlan
     /// Right children of nodes too large for one pass, by depth.
     private var spare: [GradientBuffer] = []
 
-    /// Rows that one task visits. Norms are chains over the rows of a block, then over blocks, so this
-    /// number is part of the arithmetic of record.
+    /// Rows that one task visits. Norms are chains over the rows of a block, then over blocks, so
+    /// this number is part of the arithmetic of record.
     private static let rowsPerBlock = 64
-    /// Examples that go through the network in one pass, unless a leaf has more: 512 keep activations and
-    /// deltas of 128 units within half a megabyte, and are 32 leaves of the default size.
+    /// Examples that go through the network in one pass, unless a leaf has more: 512 keep
+    /// activations and deltas of 128 units within half a megabyte, and are 32 leaves of the default
+    /// size.
     private static let examplesPerPass = 512
 
     private struct RowTask {
@@ -42,8 +44,8 @@ package import TrainingPlan
     ///   - examples: the training set.
     ///   - leafSize: the micro-batch.
     ///   - slices: how gradients are laid out for sending.
-    ///   - batchSize: what no node exceeds, where that is known: there is room for so many examples, or for those
-    ///     of a pass.
+    ///   - batchSize: what no node exceeds, where that is known: there is room for so many
+    ///     examples, or for those of a pass.
     package init(
         _ architecture: NetworkArchitecture, kernels: KernelSet, examples: SparseExamples,
         leafSize: Int, slices: GradientSlices, team: ThreadTeam, batchSize: Int = .max
@@ -93,16 +95,18 @@ package import TrainingPlan
         unsafe network.transposeKernels(weights.pointer, into: transposed, workspace)
     }
 
-    /// What is done with a part of the flat vector as soon as its sum is complete, on the thread that
-    /// completed it and while it is in that thread's cache.
+    /// What is done with a part of the flat vector as soon as its sum is complete, on the thread
+    /// that completed it and while it is in that thread's cache.
     package typealias Completion = (_ part: Range<Int>, _ sums: UnsafePointer<Float>) -> Void
 
     /// The gradient sum and metrics of one node, into `buffer`.
     ///
     /// - Parameters:
-    ///   - indices: the node's examples in batch order: `leafSize` for each leaf, the last maybe fewer.
-    ///   - completed: called for every part once that has a place in the buffer, on any thread of the team. It
-    ///     may already change the weights that were loaded, because no sum depends on them any more.
+    ///   - indices: the node's examples in batch order: `leafSize` for each leaf, the last maybe
+    ///     fewer.
+    ///   - completed: called for every part once that has a place in the buffer, on any thread of
+    ///     the team. It may already change the weights that were loaded, because no sum depends on
+    ///     them any more.
     package func compute(
         _ indices: UnsafeBufferPointer<UInt32>, into buffer: GradientBuffer,
         completed: Completion = { _, _ in }

@@ -50,7 +50,8 @@ package struct KernelVariantError: Error, CustomStringConvertible {
     }
 }
 
-/// The kernels of one instruction set, as functions on raw memory. Their contracts are in the target Kernels.
+/// The kernels of one instruction set, as functions on raw memory. Their contracts are in the
+/// target Kernels.
 @safe package struct KernelSet: Sendable {
     package let variant: KernelVariant
 
@@ -250,8 +251,8 @@ extension KernelSet {
         return unsafe checksum(start, bytes.count)
     }
 
-    /// The digest of weights that stand from place `first` on in the flat vector: parts add up, modulo 2⁶⁴, to
-    /// that of the whole.
+    /// The digest of weights that stand from place `first` on in the flat vector: parts add up,
+    /// modulo 2⁶⁴, to that of the whole.
     package func digest(of weights: UnsafeRawPointer, count: Int, from first: Int) -> UInt64 {
         unsafe digest(weights, count, first)
     }

@@ -1,8 +1,10 @@
 import TrainingPlan
 
-/// A fully connected network's arithmetic: forward, output, backward, on the buffers of a `Workspace`.
+/// A fully connected network's arithmetic: forward, output, backward, on the buffers of a
+/// `Workspace`.
 ///
-/// The functions take a range of the batch, so that threads may share it: no element depends on the range.
+/// The functions take a range of the batch, so that threads may share it: no element depends on the
+/// range.
 struct Network: Sendable {
     let architecture: NetworkArchitecture
     let layout: ParameterLayout
@@ -14,8 +16,8 @@ struct Network: Sendable {
         layout = ParameterLayout(widths: architecture.layers)
     }
 
-    /// Weights of the input layer that a group of examples visits together: 48 KB. Little more than a first cache
-    /// holds, because many pixels are black in all.
+    /// Weights of the input layer that a group of examples visits together: 48 KB. Little more than
+    /// a first cache holds, because many pixels are black in all.
     private static let weightsAtATime = 12288
     /// Examples of a group: their pixels and activations stay in the second cache.
     private static let examplesAtATime = 64
@@ -26,7 +28,8 @@ struct Network: Sendable {
 
     /// Fills the activations of `range` up to the last layer's logits.
     ///
-    /// - Parameter visited: called with each example's row of pixels while it is in the first cache.
+    /// - Parameter visited: called with each example's row of pixels while it is in the first
+    ///   cache.
     func forward(
         _ range: Range<Int>, weights: UnsafePointer<Float>, _ workspace: Workspace,
         visited: (_ place: Int, _ row: SparseExamples.Row) -> Void = { _, _ in }
@@ -175,7 +178,8 @@ struct Network: Sendable {
     }
 }
 
-/// The buffers of a batch, allocated once: activations and deltas of every layer, `[capacity, stride]`.
+/// The buffers of a batch, allocated once: activations and deltas of every layer, `[capacity,
+/// stride]`.
 ///
 /// Threads of one team write disjoint ranges between barriers: hence `Sendable`.
 @safe final class Workspace: @unchecked Sendable {

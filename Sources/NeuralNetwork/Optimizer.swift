@@ -1,16 +1,18 @@
 package import TrainingPlan
 
-/// The optimiser of a contiguous range of the flat vector (a server's shard): its state and its step.
+/// The optimiser of a contiguous range of the flat vector (a server's shard): its state and its
+/// step.
 ///
 /// Elementwise, so the cut into shards does not show in the bits.
 package final class Optimizer {
     private let settings: OptimizerSettings
     private let kernels: KernelSet
     private let totalSteps: Int
-    /// Pieces of the range, from its start, in floats: where weight decay applies and where it does not.
+    /// Pieces of the range, from its start, in floats: where weight decay applies and where it does
+    /// not.
     private let pieces: [(range: Range<Int>, decays: Bool)]
-    /// The vectors beside the weights, each as long as the range: none for plain gradient descent, the
-    /// velocity with momentum, the first and second moments with Adam.
+    /// The vectors beside the weights, each as long as the range: none for plain gradient descent,
+    /// the velocity with momentum, the first and second moments with Adam.
     package let state: [FloatBuffer]
 
     /// - Parameters:
@@ -61,15 +63,16 @@ package final class Optimizer {
             base: settings.learningRate, step: step, totalSteps: totalSteps)
     }
 
-    /// One update of a part of the range: weights of step + 1 from weights of `step` and the gradient sum.
+    /// One update of a part of the range: weights of step + 1 from weights of `step` and the
+    /// gradient sum.
     ///
     /// - Parameters:
     ///   - part: floats of the range, counted from its start; each once a step, in any order.
     ///   - sums: the part's gradient sum, at any alignment; divided by `examples` for the mean.
     ///   - weights: the part's weights.
     ///   - newWeights: where the part's new ones go; may be `weights`.
-    /// - Returns: false if something came out non-finite; see ``divergence(sums:weights:)``. The state is
-    ///   then spent.
+    /// - Returns: false if something came out non-finite; see ``divergence(sums:weights:)``. The
+    ///   state is then spent.
     package func update(
         _ part: Range<Int>, step: Int, sums: UnsafeRawPointer, examples: Int,
         weights: UnsafePointer<Float>, newWeights: UnsafeMutableRawPointer
@@ -105,7 +108,8 @@ package final class Optimizer {
         return isFinite
     }
 
-    /// What is not finite after an update of the part that begins at `start` said so, and where in the range.
+    /// What is not finite after an update of the part that begins at `start` said so, and where in
+    /// the range.
     package func divergence(
         _ part: Range<Int>, sums: UnsafeRawPointer, newWeights: UnsafeRawPointer
     ) -> (what: Divergence, offset: Int)? {

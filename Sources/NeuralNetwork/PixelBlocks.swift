@@ -1,8 +1,8 @@
 /// A batch by leaf and pixel: the bytes of a leaf's examples side by side for every input.
 ///
-/// The weight gradient visits one input at a time, finds the leaf's non-zero bytes sixteen at a time, and has
-/// a leaf's block (12.5 KB at 16 examples) in the first cache while it is written. Zero until `add`, and
-/// again after `clear`.
+/// The weight gradient visits one input at a time, finds the leaf's non-zero bytes sixteen at a
+/// time, and has a leaf's block (12.5 KB at 16 examples) in the first cache while it is written.
+/// Zero until `add`, and again after `clear`.
 @safe final class PixelBlocks {
     private let width: Int
     private let leafSize: Int

@@ -2,8 +2,8 @@ import Glibc
 
 /// Examples as sparse rows: for each, the columns and bytes of its non-zero pixels, and its label.
 ///
-/// A step draws its examples from all over the set, so each lies in one piece: its columns, then its bytes.
-/// Immutable once made, and read by all threads: that is what makes it `Sendable`.
+/// A step draws its examples from all over the set, so each lies in one piece: its columns, then
+/// its bytes. Immutable once made, and read by all threads: that is what makes it `Sendable`.
 @safe package final class SparseExamples: @unchecked Sendable {
     package let count: Int
     /// Pixels of one example.
@@ -74,7 +74,8 @@ import Glibc
 
     private static func entryCount(_ unitCount: Int) -> Int { 2 * unitCount / bytesPerEntry }
 
-    /// Room on huge pages where the system has them: a draw from all over the set misses small ones.
+    /// Room on huge pages where the system has them: a draw from all over the set misses small
+    /// ones.
     private static func allocate(_ unitCount: Int) -> UnsafeMutablePointer<UInt16> {
         let hugePage = 1 << 21
         let byteCount = (max(unitCount, 1) * 2 + hugePage - 1) / hugePage * hugePage

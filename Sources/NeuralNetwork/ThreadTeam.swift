@@ -3,9 +3,9 @@ import Synchronization
 
 /// A fixed team of threads that run one body together, with barriers inside it.
 ///
-/// The caller is thread 0. The others wait between bodies: they spin for a moment, because the next step
-/// is microseconds away, then sleep. A team of one is a plain call. Only its owner may call `run`, and
-/// from one thread at a time; that is what makes it `Sendable`.
+/// The caller is thread 0. The others wait between bodies: they spin for a moment, because the next
+/// step is microseconds away, then sleep. A team of one is a plain call. Only its owner may call
+/// `run`, and from one thread at a time; that is what makes it `Sendable`.
 @safe package final class ThreadTeam: @unchecked Sendable {
     package let count: Int
 

@@ -67,8 +67,8 @@ package struct Philox: RandomNumberGenerator, Sendable {
         return Float(bits >> 8) * 0x1p-24
     }
 
-    /// Uniform below `bound`, without bias (Lemire, "Fast random integer generation in an interval",
-    /// 2019).
+    /// Uniform below `bound`, without bias (Lemire, "Fast random integer generation in an
+    /// interval", 2019).
     package mutating func integer(below bound: UInt32) -> UInt32 {
         precondition(bound > 0, "an empty interval holds no integer")
         while true {

@@ -1,8 +1,8 @@
 /// The rows of the flat vector, by which the norm of a step's gradient is measured.
 ///
-/// That gradient is never in one place: threads and servers complete some rows each. Whoever completes a row
-/// measures it, a chain within the row; the squared norms of a layer's rows are added in order where all
-/// have come together. So the bits are the same whoever held which rows.
+/// That gradient is never in one place: threads and servers complete some rows each. Whoever
+/// completes a row measures it, a chain within the row; the squared norms of a layer's rows are
+/// added in order where all have come together. So the bits are the same whoever held which rows.
 package struct GradientRows: Hashable, Sendable {
     /// A longer row counts as several of this length, and the rest: a block of the server's fold.
     package static let longestRow = 2_048
@@ -48,7 +48,8 @@ package struct GradientRows: Hashable, Sendable {
         return row(at: slice.lowerBound)..<row(at: slice.upperBound)
     }
 
-    /// Cuts a slice into parts of whole rows, each within one layer and no longer than the longest row.
+    /// Cuts a slice into parts of whole rows, each within one layer and no longer than the longest
+    /// row.
     package func parts(of slice: Range<Int>) -> [Range<Int>] {
         layers.flatMap { layer -> [Range<Int>] in
             let within = layer.range.clamped(to: slice)

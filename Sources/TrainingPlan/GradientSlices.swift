@@ -1,9 +1,9 @@
-/// Where a node's gradient lies in memory: slice by slice (one a shard), with room for a header before each,
-/// and the step's metrics behind the first.
+/// Where a node's gradient lies in memory: slice by slice (one a shard), with room for a header
+/// before each, and the step's metrics behind the first.
 ///
-/// A packed slice leaves out rows of the first layer's kernel without a contribution, which are +0 throughout:
-/// of MNIST's that is half with 16 examples a node, and still a quarter with 512. Such a slice begins with a
-/// bit for each row of that kernel, 1 where the row is there.
+/// A packed slice leaves out rows of the first layer's kernel without a contribution, which are +0
+/// throughout: of MNIST's that is half with 16 examples a node, and still a quarter with 512. Such
+/// a slice begins with a bit for each row of that kernel, 1 where the row is there.
 package struct GradientSlices: Hashable, Sendable {
     /// Contiguous ranges of the flat vector, in order, cut at row boundaries.
     package let ranges: [Range<Int>]
@@ -38,7 +38,8 @@ package struct GradientSlices: Hashable, Sendable {
 
     package var isPacked: Bool { packedLayer != nil }
 
-    /// Bytes of a slice's payload with all rows: bits, floats, then for the first slice the metrics.
+    /// Bytes of a slice's payload with all rows: bits, floats, then for the first slice the
+    /// metrics.
     package func maximumByteCount(_ slice: Int) -> Int {
         presenceByteCount + ranges[slice].count * 4 + metricsByteCount(slice)
     }

@@ -1,7 +1,7 @@
 /// A number that names one thing, so that a step is never taken for a shard.
 ///
-/// Identifiers are `public` and `@inlinable`, because the compiler looks through nothing that is `package` from another
-/// module: a comparison of two steps would be several calls through tables.
+/// Identifiers are `public` and `@inlinable`, because the compiler looks through nothing that is
+/// `package` from another module: a comparison of two steps would be several calls through tables.
 public protocol Identifier: RawRepresentable, Hashable, Comparable, Codable, Sendable,
     CustomStringConvertible, ExpressibleByIntegerLiteral
 where RawValue: FixedWidthInteger & UnsignedInteger & Codable & Sendable {

@@ -2,7 +2,8 @@
 ///
 /// Balanced: no two workers differ by more than one leaf. Among the balanced assignments it takes
 /// one that cuts through the fewest subtrees, so that the fewest nodes are pushed, and among those
-/// the one whose earlier workers have more. A pure function of the two counts; it moves no bit.
+/// the one whose earlier workers have more. A pure function of the two counts; it does not change
+/// any result.
 package struct LeafAssignment: Hashable, Sendable {
     /// The leaves of each worker, by ordinal; empty for those that a short step leaves idle.
     package let ranges: [Range<Int>]

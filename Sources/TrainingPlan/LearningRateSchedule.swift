@@ -7,12 +7,14 @@ package struct LearningRateSchedule: Hashable, Sendable {
         case constant
         /// A tenth of the rate before after each third of the run.
         case step
-        /// From the base rate to zero along half a cosine (Loshchilov & Hutter 2017, without restarts).
+        /// From the base rate to zero along half a cosine (Loshchilov & Hutter 2017, without
+        /// restarts).
         case cosine
     }
 
     package var shape: Shape
-    /// The rate climbs linearly over this many first steps: step t takes (t + 1) / warmupSteps of it.
+    /// The rate climbs linearly over this many first steps: step t takes (t + 1) / warmupSteps of
+    /// it.
     package var warmupSteps: Int
 
     package init(shape: Shape = .constant, warmupSteps: Int = 0) {

@@ -1,7 +1,7 @@
 /// Where each tensor lies in the one flat `Float` vector of parameters.
 ///
-/// The vector serves network, wire, shards, optimiser and checkpoint alike. Layer after layer it holds
-/// the kernel, `[inputs, outputs]` row-major, then the bias, `[outputs]`.
+/// The vector serves network, wire, shards, optimiser and checkpoint alike. Layer after layer it
+/// holds the kernel, `[inputs, outputs]` row-major, then the bias, `[outputs]`.
 package struct ParameterLayout: Hashable, Sendable {
     package struct Layer: Hashable, Sendable {
         package let inputs: Int
@@ -29,7 +29,8 @@ package struct ParameterLayout: Hashable, Sendable {
     /// The length of the flat vector, in floats.
     package var parameterCount: Int { layers.last?.endOffset ?? 0 }
 
-    /// Where the flat vector may be cut: the start of every kernel row and of every bias, and the end.
+    /// Where the flat vector may be cut: the start of every kernel row and of every bias, and the
+    /// end.
     package var rowBoundaries: [Int] {
         layers.flatMap { layer in
             (0...layer.inputs).map { layer.kernelOffset + $0 * layer.outputs }

@@ -23,8 +23,8 @@ package struct LeafRange: Hashable, Sendable, CustomStringConvertible {
 
 /// The fixed binary tree over the leaves (micro-batches) of a global batch.
 ///
-/// A node of n leaves is the sum of its left child, which takes the largest power of two below n, and
-/// its right child, which takes the rest. The shape depends on the leaf count alone.
+/// A node of n leaves is the sum of its left child, which takes the largest power of two below n,
+/// and its right child, which takes the rest. The shape depends on the leaf count alone.
 package struct ReductionTree: Hashable, Sendable {
     package let leafCount: Int
 
@@ -57,7 +57,8 @@ package struct ReductionTree: Hashable, Sendable {
         return node.leafCount > 0
     }
 
-    /// The fewest nodes that cover exactly `leaves`, in ascending order: what a holder of them pushes.
+    /// The fewest nodes that cover exactly `leaves`, in ascending order: what a holder of them
+    /// pushes.
     package func maximalNodes(covering leaves: Range<Int>) -> [LeafRange] {
         var nodes: [LeafRange] = []
         func visit(_ node: LeafRange) {
@@ -76,9 +77,9 @@ package struct ReductionTree: Hashable, Sendable {
 
     /// How many ``maximalNodes(covering:)`` there are, in O(log n) and without allocating.
     ///
-    /// A block of a power of two leaves that begins at a multiple of its size is a node, and so are the last
-    /// leaves, those of some lowest bits of the leaf count. There are no others, so the next node is the
-    /// largest that begins where the last one ends.
+    /// A block of a power of two leaves that begins at a multiple of its size is a node, and so are
+    /// the last leaves, those of some lowest bits of the leaf count. There are no others, so the
+    /// next node is the largest that begins where the last one ends.
     package func maximalNodeCount(covering leaves: Range<Int>) -> Int {
         let leaves = leaves.clamped(to: root.firstLeaf..<root.endLeaf)
         var count = 0

@@ -2,7 +2,8 @@
 /// bits. Processes with different versions never train together.
 package let arithmeticVersion = 1
 
-/// Everything that shapes the bits of a run. Placement (workers, threads, servers) is no part of it.
+/// Everything that shapes the bits of a run. Placement (workers, threads, servers) is no part of
+/// it.
 ///
 /// Each setting has the name of its flag; see ``Key``. The defaults are the seed's.
 package struct RunConfiguration: Hashable, Sendable {

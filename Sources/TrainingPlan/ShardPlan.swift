@@ -1,8 +1,9 @@
-/// The cut of the flat parameter vector into one contiguous slice for each server, and what follows from it:
-/// the rows of a shard, the slices that are pushed to it, and the size of each of its payloads.
+/// The cut of the flat parameter vector into one contiguous slice for each server, and what follows
+/// from it: the rows of a shard, the slices that are pushed to it, and the size of each of its
+/// payloads.
 ///
-/// Cuts lie at row boundaries only, each at the boundary nearest to its even place (the lower of two
-/// equally near) that leaves a row for every other shard. The plan moves no bit.
+/// Cuts lie at row boundaries only, each at the boundary nearest to its even place (the lower of
+/// two equally near) that leaves a row for every other shard. The plan does not change any result.
 package struct ShardPlan: Hashable, Sendable {
     package let layout: ParameterLayout
     /// The slices in the flat vector, in floats, ascending and without holes.
@@ -95,8 +96,8 @@ extension ShardPlan {
         pushedSlices.maximumByteCount(shard.index)
     }
 
-    /// The payload of a shard's `stepReport`, in bytes: the metrics behind shard 0's pushes, then the
-    /// squared norm of each of the shard's rows, then the digest of the shard's new weights.
+    /// The payload of a shard's `stepReport`, in bytes: the metrics behind shard 0's pushes, then
+    /// the squared norm of each of the shard's rows, then the digest of the shard's new weights.
     package func reportByteCount(of shard: ShardIndex) -> Int {
         metricsByteCount(of: shard) + rows(of: shard).count * 4 + Self.digestByteCount
     }

@@ -1,7 +1,8 @@
-/// What each leaf measures beside its gradient; it folds in the same tree and travels as 32-bit words.
+/// What each leaf measures beside its gradient; it folds in the same tree and travels as 32-bit
+/// words.
 ///
-/// Words: loss sum, squared gradient norm by layer (floats), then correct decisions, saturated units by
-/// layer (counts).
+/// Words: loss sum, squared gradient norm by layer (floats), then correct decisions, saturated
+/// units by layer (counts).
 package struct StepMetricsLayout: Hashable, Sendable {
     package let layerCount: Int
 
@@ -21,7 +22,8 @@ package struct StepMetrics: Hashable, Sendable {
     package let squaredGradientNorms: [Float]
     /// Examples decided right.
     package let correctCount: Int
-    /// By layer: (example, unit) pairs whose output is saturated; see `Activation.saturationBounds`.
+    /// By layer: (example, unit) pairs whose output is saturated; see
+    /// `Activation.saturationBounds`.
     package let saturatedCounts: [Int]
 
     package init(

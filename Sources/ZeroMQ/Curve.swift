@@ -6,8 +6,8 @@ package protocol CurveKey: Hashable, Sendable {
 }
 
 extension CurveKey {
-    /// - Throws: when `z85` is not 40 characters of Z85. The error does not repeat them: they may be
-    ///   a secret.
+    /// - Throws: when `z85` is not 40 characters of Z85. The error does not repeat them: they may
+    ///   be a secret.
     package init(z85: String) throws(CurveKeyError) {
         guard z85.utf8.count == Curve.textByteCount else {
             throw .characterCount(z85.utf8.count)
@@ -92,8 +92,8 @@ package enum CurveKeyError: Error, Equatable, CustomStringConvertible {
 }
 
 extension Socket {
-    /// Makes this socket, before it binds, the side of CURVE that others know by its public key. Who
-    /// may enter is for a ZAP handler to say; without one, everyone with a key may.
+    /// Makes this socket, before it binds, the side of CURVE that others know by its public key.
+    /// Who may enter is for a ZAP handler to say; without one, everyone with a key may.
     package func useCurve(asServerWith keys: CurveKeyPair) throws(ZMQError) {
         try set(.curveServer, to: true)
         try set(.curveSecretKey, to: keys.secretKey.z85)

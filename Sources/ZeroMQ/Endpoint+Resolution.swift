@@ -1,11 +1,12 @@
 import Glibc
 
 extension Endpoint {
-    /// The endpoints in numbers that this one stands for at this moment: those of version 4 first, each
-    /// once. One without a name is itself.
+    /// The endpoints in numbers that this one stands for at this moment: those of version 4 first,
+    /// each once. One without a name is itself.
     ///
-    /// It asks the resolver of the system and waits for its answer, which a name server that is silent
-    /// puts off for ten seconds and more. Names may appear later, so that an error need not be the end.
+    /// It asks the resolver of the system and waits for its answer, which a name server that is
+    /// silent puts off for ten seconds and more. Names may appear later, so that an error need not
+    /// be the end.
     package func addresses() throws(UnresolvedHost) -> [Endpoint] {
         guard let host, !isNumeric else { return [self] }
         var hints = unsafe addrinfo()
@@ -25,8 +26,8 @@ extension Endpoint {
         return endpoints.filter { !$0.isVersion6 } + endpoints.filter { $0.isVersion6 }
     }
 
-    /// Whether a socket that connects here has to know addresses of version 6. A name is taken for its
-    /// address of version 4 if it has one; one that does not resolve yet may become either.
+    /// Whether a socket that connects here has to know addresses of version 6. A name is taken for
+    /// its address of version 4 if it has one; one that does not resolve yet may become either.
     var connectsByVersion6: Bool {
         if isNumeric { return isVersion6 }
         return (try? addresses().first?.isVersion6) ?? true
@@ -45,8 +46,8 @@ extension Endpoint {
 /// The name of a host for which the system knows no address at this moment.
 package struct UnresolvedHost: Error, Hashable, Sendable, CustomStringConvertible {
     package let host: String
-    /// As `getaddrinfo` answers: `EAI_NONAME` for an unknown name, `EAI_AGAIN` for a name server that
-    /// does not answer.
+    /// As `getaddrinfo` answers: `EAI_NONAME` for an unknown name, `EAI_AGAIN` for a name server
+    /// that does not answer.
     package let code: CInt
 
     package var description: String {

@@ -1,10 +1,10 @@
 import Glibc
 
-/// Where a socket binds or connects: `tcp://HOST:PORT`, `ipc://PATH` or `inproc://NAME`. `HOST:PORT`
-/// alone is tcp.
+/// Where a socket binds or connects: `tcp://HOST:PORT`, `ipc://PATH` or `inproc://NAME`.
+/// `HOST:PORT` alone is tcp.
 ///
-/// In a tcp endpoint to bind to, the host may be `*` (every interface) or the name of an interface, and
-/// the port `*` or 0 (one from the system). Addresses of version 6 stand in brackets.
+/// In a tcp endpoint to bind to, the host may be `*` (every interface) or the name of an interface,
+/// and the port `*` or 0 (one from the system). Addresses of version 6 stand in brackets.
 package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
     package enum Transport: String, Sendable, CaseIterable {
         case tcp, ipc, inproc
@@ -59,8 +59,8 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
         return try Endpoint("tcp://\(isBare6 ? "[\(host)]" : host):\(port)")
     }
 
-    /// Whether it reaches this host only. A name other than `localhost` may lead anywhere, the name of
-    /// an interface too.
+    /// Whether it reaches this host only. A name other than `localhost` may lead anywhere, the name
+    /// of an interface too.
     package var isLoopback: Bool {
         guard let host else { return true }
         if host == "localhost" { return true }
@@ -76,8 +76,8 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
         transport != .tcp || (host != "*" && port != nil)
     }
 
-    /// The endpoint whose port is `offset` above that of this one; nil beyond 65535. Where the system
-    /// chooses the port, it is this one.
+    /// The endpoint whose port is `offset` above that of this one; nil beyond 65535. Where the
+    /// system chooses the port, it is this one.
     package func port(above offset: Int) -> Endpoint? {
         guard let host else { preconditionFailure("\(text) has no port") }
         guard let port else { return self }
@@ -96,7 +96,8 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
     /// Whether the host is an address of version 6.
     var isVersion6: Bool { host?.contains(":") == true }
 
-    /// The room for a path in `sockaddr_un`, less its final zero; libzmq's inproc names fit as well.
+    /// The room for a path in `sockaddr_un`, less its final zero; libzmq's inproc names fit as
+    /// well.
     private static let maximumNameByteCount = 107
 
     private static func splitTCP(
@@ -150,7 +151,7 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// A text that is no endpoint, and why.
+/// A text that is not an endpoint, and why.
 package struct EndpointError: Error, Hashable, Sendable, CustomStringConvertible {
     package enum Problem: String, Sendable {
         case unknownTransport = "the transport is none of tcp, ipc and inproc"
@@ -158,7 +159,7 @@ package struct EndpointError: Error, Hashable, Sendable, CustomStringConvertible
         case noHost = "the host is missing"
         case invalidHost = "the host is neither a name nor an address"
         case noPort = "the port is missing"
-        case invalidPort = "the port is no number from 0 to 65535"
+        case invalidPort = "the port is not a number from 0 to 65535"
         case noName = "the name is missing"
         case nameTooLong = "the name has more than 107 bytes"
     }
@@ -167,7 +168,7 @@ package struct EndpointError: Error, Hashable, Sendable, CustomStringConvertible
     package let problem: Problem
 
     package var description: String {
-        "'\(text)' is no endpoint: \(problem.rawValue); write tcp://HOST:PORT, "
+        "'\(text)' is not an endpoint: \(problem.rawValue); write tcp://HOST:PORT, "
             + "for example tcp://127.0.0.1:29500"
     }
 }

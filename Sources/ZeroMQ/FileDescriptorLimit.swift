@@ -7,9 +7,9 @@ import Glibc
 package enum FileDescriptorLimit {
     /// What a context takes, with room for strangers that shake hands and for names being resolved.
     ///
-    /// Measured with libzmq 4.3.4: the context takes 5 (a mailbox each and a poller for its I/O thread
-    /// and its reaper, one mailbox of its own), a socket 1 and another for the address that it listens
-    /// on or connects to, and each connection that was accepted 1.
+    /// Measured with libzmq 4.3.4: the context takes 5 (a mailbox each and a poller for its I/O
+    /// thread and its reaper, one mailbox of its own), a socket 1 and another for the address that
+    /// it listens on or connects to, and each connection that was accepted 1.
     /// - Parameters:
     ///   - sockets: those open at a time, each with one tcp or ipc address. A `HandshakeMonitor`
     ///     counts as one. inproc takes none.
@@ -22,7 +22,8 @@ package enum FileDescriptorLimit {
 
     private static let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
 
-    /// Makes sure that `count` more than are open now can be opened, raising the soft limit if need be.
+    /// Makes sure that `count` more than are open now can be opened, raising the soft limit if need
+    /// be.
     package static func reserve(_ count: Int) throws(FileDescriptorLimitError) {
         var limit = rlimit()
         guard unsafe getrlimit(resource, &limit) == 0 else {

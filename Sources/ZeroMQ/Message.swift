@@ -2,8 +2,8 @@ import CZeroMQ
 
 /// One frame: bytes that libzmq holds, owned by one variable at a time.
 ///
-/// The `zmq_msg_t` lives behind a pointer of its own: libzmq keeps short frames inside it, and Swift
-/// may move a struct.
+/// The `zmq_msg_t` lives behind a pointer of its own: libzmq keeps short frames inside it, and
+/// Swift may move a struct.
 @safe
 public struct Message: ~Copyable {
     private let frame: UnsafeMutablePointer<zmq_msg_t>
@@ -36,8 +36,9 @@ public struct Message: ~Copyable {
 
     /// A frame that lies in the caller's memory and is sent from there.
     ///
-    /// The bytes must stay as they are until `handler` is called: once for each message that was made
-    /// so, when it and all its copies are sent or dropped, and usually on a thread of libzmq's.
+    /// The bytes must stay as they are until `handler` is called: once for each message that was
+    /// made so, when it and all its copies are sent or dropped, and usually on a thread of
+    /// libzmq's.
     package init(
         borrowing bytes: UnsafeMutableRawBufferPointer, whenReleased handler: ReleaseHandler
     ) {
@@ -118,14 +119,15 @@ public struct Message: ~Copyable {
     }
 }
 
-/// A message has one owner and no tie to a thread; libzmq counts the users of shared bytes atomically,
-/// and shared bytes are not written to.
+/// A message has one owner and no tie to a thread; libzmq counts the users of shared bytes
+/// atomically, and shared bytes are not written to.
 extension Message: @unchecked Sendable {}
 
 /// What to do when libzmq is done with borrowed memory.
 ///
 /// One handler serves any number of messages, at the same time too, so that sending the same buffer
-/// step after step allocates none. Capture the owner of the memory to keep it alive in the meantime.
+/// step after step allocates none. Capture the owner of the memory to keep it alive in the
+/// meantime.
 package final class ReleaseHandler: Sendable {
     fileprivate let body: @Sendable () -> Void
 

@@ -1,12 +1,12 @@
 /// The name that a ROUTER gives to a connection: a number that counts up, and wraps.
 ///
-/// libzmq writes it as a zero and four bytes, most significant first. Peers may choose ids of their own
-/// instead; ours never do, so that an id of another form is a stranger's. One of this form may be a
-/// stranger's too: an id says where an answer goes, never who is there.
+/// libzmq writes it as a zero and four bytes, most significant first. Peers may choose ids of their
+/// own instead; ours never do, so that an id of another form is a stranger's. One of this form may
+/// be a stranger's too: an id says where an answer goes, never who is there.
 ///
-/// libzmq 4.3.4 aborts (`Assertion failed: ok`, socket_base.cpp) when the number that comes next is one
-/// that a peer has chosen. The first number is random (``Context`` sees to that), and under CURVE a peer
-/// has no id before its key is known; without a key, nothing here can prevent it.
+/// libzmq 4.3.4 aborts (`Assertion failed: ok`, socket_base.cpp) when the number that comes next is
+/// one that a peer has chosen. The first number is random (``Context`` sees to that), and under
+/// CURVE a peer has no id before its key is known; without a key, nothing here can prevent it.
 package struct RoutingID: RawRepresentable, Hashable, Sendable {
     package let rawValue: UInt32
 

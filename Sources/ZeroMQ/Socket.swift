@@ -1,10 +1,11 @@
 import CZeroMQ
 import Glibc
 
-/// A socket. It belongs to the thread that made it, which every call checks, and closes in `deinit`.
+/// A socket. It belongs to the thread that made it, which every call checks, and closes in
+/// `deinit`.
 ///
-/// No call waits: what cannot be done now is an answer, and `Poller` is the place to wait. Unless told
-/// otherwise a socket lingers 0 ms: what is not sent when it closes is dropped.
+/// No call waits: what cannot be done now is an answer, and `Poller` is the place to wait. Unless
+/// told otherwise a socket lingers 0 ms: what is not sent when it closes is dropped.
 package struct Socket: ~Copyable {
     package enum Kind: Sendable {
         case router, dealer, pair, reply
@@ -49,8 +50,8 @@ package struct Socket: ~Copyable {
     /// Begins to connect; whether it succeeds is for an answer of the peer to tell.
     ///
     /// libzmq goes on trying, resolves a name anew at each attempt, and connects again when a
-    /// connection is lost. Of a name only one address is tried: of version 4 if it has one at the time
-    /// of this call, which waits for the resolver. ``Endpoint/addresses()`` tells the others.
+    /// connection is lost. Of a name only one address is tried: of version 4 if it has one at the
+    /// time of this call, which waits for the resolver. ``Endpoint/addresses()`` tells the others.
     package func connect(to endpoint: Endpoint) throws(ZMQError) {
         guard endpoint.isConnectable else {
             throw ZMQError(code: EINVAL, call: "zmq_connect", subject: endpoint.text)
@@ -67,8 +68,8 @@ package struct Socket: ~Copyable {
     }
 
     /// Says, for the next address, whether it may be of version 6. Where it need not, libzmq would
-    /// write addresses of version 4 as those of version 6 (`[::ffff:127.0.0.1]`), and of a name with
-    /// both take only the latter.
+    /// write addresses of version 4 as those of version 6 (`[::ffff:127.0.0.1]`), and of a name
+    /// with both take only the latter.
     private func understandVersion6(_ isWanted: Bool) throws(ZMQError) {
         try setRaw(ZMQ_IPV6, "ZMQ_IPV6", to: CInt(isWanted ? 1 : 0))
     }
@@ -129,8 +130,8 @@ package struct Socket: ~Copyable {
 
     /// Takes a message of exactly one frame from a ROUTER, if there is one, with its sender.
     ///
-    /// Peers that send more frames, or chose a routing id of another form than ours, are reported and
-    /// their messages drained, so that the next call begins with the next message.
+    /// Peers that send more frames, or chose a routing id of another form than ours, are reported
+    /// and their messages drained, so that the next call begins with the next message.
     /// - Parameter message: what it held is dropped; it is left empty unless a message is taken.
     package func receiveRouted(into message: inout Message) throws(ZMQError) -> RoutedReception {
         precondition(kind == .router, "only a ROUTER's messages have a routing id")
@@ -227,8 +228,8 @@ package enum Reception: Hashable, Sendable {
 package enum RoutedReception: Hashable, Sendable {
     case nothing
     case message(from: RoutingID)
-    /// A message of other than one frame after the routing id (which does not count), or from a peer
-    /// that chose its routing id (then nil: it is never answered); all dropped.
+    /// A message of other than one frame after the routing id (which does not count), or from a
+    /// peer that chose its routing id (then nil: it is never answered); all dropped.
     case malformed(from: RoutingID?, frameCount: Int)
 }
 

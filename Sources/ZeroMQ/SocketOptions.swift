@@ -1,6 +1,7 @@
 import CZeroMQ
 
-/// An option that is a whole number. Values that libzmq takes for "without bound" are out of `range`.
+/// An option that is a whole number. Values that libzmq takes for "without bound" are out of
+/// `range`.
 package struct IntegerOption: Sendable {
     let number: CInt
     let name: String
@@ -24,30 +25,33 @@ package struct IntegerOption: Sendable {
     /// How long a connection may take to speak ZMTP (and to prove its key) before it is closed.
     package static let handshakeMilliseconds = Self(
         number: ZMQ_HANDSHAKE_IVL, name: "ZMQ_HANDSHAKE_IVL", range: positive)
-    /// A peer that announces a longer frame is disconnected. Under CURVE a frame is 33 bytes longer.
+    /// A peer that announces a longer frame is disconnected. Under CURVE a frame is 33 bytes
+    /// longer.
     package static let maximumMessageByteCount = Self(
         number: ZMQ_MAXMSGSIZE, name: "ZMQ_MAXMSGSIZE", range: 0...Int.max, isWide: true)
-    /// The pause between the loss of a connection, or a failed attempt to make one, and the next attempt.
-    /// libzmq adds a random part below this value each time, to keep many peers apart.
+    /// The pause between the loss of a connection, or a failed attempt to make one, and the next
+    /// attempt. libzmq adds a random part below this value each time, to keep many peers apart.
     package static let reconnectMilliseconds = Self(
         number: ZMQ_RECONNECT_IVL, name: "ZMQ_RECONNECT_IVL", range: positive)
-    /// How far that pause (without its random part) doubles from one failed attempt to the next; 0, or
-    /// no more than the pause itself, keeps it as it is. A connection that was made and is lost begins
-    /// with the first pause again.
+    /// How far that pause (without its random part) doubles from one failed attempt to the next; 0,
+    /// or no more than the pause itself, keeps it as it is. A connection that was made and is lost
+    /// begins with the first pause again.
     package static let maximumReconnectMilliseconds = Self(
         number: ZMQ_RECONNECT_IVL_MAX, name: "ZMQ_RECONNECT_IVL_MAX", range: natural)
-    /// How long one attempt to connect may take. Without it, a host that does not answer at all keeps
-    /// libzmq from the next attempt as long as the kernel tries, two minutes.
+    /// How long one attempt to connect may take. Without it, a host that does not answer at all
+    /// keeps libzmq from the next attempt as long as the kernel tries, two minutes.
     package static let connectTimeoutMilliseconds = Self(
         number: ZMQ_CONNECT_TIMEOUT, name: "ZMQ_CONNECT_TIMEOUT", range: positive)
-    /// `TCP_USER_TIMEOUT`, of connections that are accepted and of those that connect, for what is bound
-    /// or connected from now on: how long sent bytes may lie without an acknowledgement, or unsent ones
-    /// before a full receiver, until the kernel closes the connection. Without it, that takes 15 minutes.
+    /// `TCP_USER_TIMEOUT`, of connections that are accepted and of those that connect, for what is
+    /// bound or connected from now on: how long sent bytes may lie without an acknowledgement, or
+    /// unsent ones before a full receiver, until the kernel closes the connection. Without it, that
+    /// takes 15 minutes.
     ///
-    /// A connection that is idle is not closed by it: there is nothing to acknowledge. A DEALER whose
-    /// connection is closed so connects again by itself, after `reconnectMilliseconds`; to the ROUTER it
-    /// is a new peer. What the connection had taken is lost, whole messages among it; what waited in
-    /// the socket's queue is dropped with `.immediate`, else sent on the next connection.
+    /// A connection that is idle is not closed by it: there is nothing to acknowledge. A DEALER
+    /// whose connection is closed so connects again by itself, after `reconnectMilliseconds`; to
+    /// the ROUTER it is a new peer. What the connection had taken is lost, whole messages among it;
+    /// what waited in the socket's queue is dropped with `.immediate`, else sent on the next
+    /// connection.
     package static let tcpUserTimeoutMilliseconds = Self(
         number: ZMQ_TCP_MAXRT, name: "ZMQ_TCP_MAXRT", range: positive)
 }

@@ -8,12 +8,12 @@ struct BenchCommand: ParsableCommand {
         commandName: "lockstep-bench",
         abstract: "Measures Lockstep, and beside it what people use, on this machine.",
         discussion: """
-            Both sides of a ratio are measured in the same run, alternating, because a machine's speed \
-            moves by the minute; only ratios can be compared between runs. Absolute figures are those of \
-            the best round of each side.
+            Both sides of a ratio are measured in the same run, alternating, because a machine's \
+            speed moves by the minute; only ratios can be compared between runs. Absolute figures \
+            are those of the best round of each side.
 
-            Peers are programs in the folder of --peers: torch_ddp.py (PyTorch), keras_seed.py (Keras) and \
-            zmq_floor.c (bare libzmq). What is not installed is left out, with a note.
+            Peers are programs in the folder of --peers: torch_ddp.py (PyTorch), keras_seed.py \
+            (Keras) and zmq_floor.c (bare libzmq). What is not installed is left out, with a note.
 
             Examples:
               lockstep-bench all --peers DIR

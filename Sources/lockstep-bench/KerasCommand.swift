@@ -7,8 +7,9 @@ struct KerasCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keras", abstract: "The seed's scripts, beside Keras.",
         discussion: """
-            Trains what the seed's script trains, batch 32, with two workers over TCP, and keras_seed.py of \
-            the peers on the same data. Keras takes half a minute a configuration.
+            Trains what the seed's script trains, batch 32, with two workers over TCP, and \
+            keras_seed.py of the peers on the same data. Keras takes half a minute a \
+            configuration.
 
             Examples:
               lockstep-bench keras --peers DIR

@@ -10,9 +10,10 @@ struct KernelsCommand: ParsableCommand {
         commandName: "kernels",
         abstract: "The arithmetic: kernels, OpenBLAS, the cost of the tree.",
         discussion: """
-            Every kernel in every variant that this processor runs, at the model's shapes; the dense forward \
-            product beside OpenBLAS, where it can be loaded, for every core type that it has for this \
-            processor; and whole steps with the fixed tree beside the same steps with one leaf.
+            Every kernel in every variant that this processor runs, at the model's shapes; the \
+            dense forward product beside OpenBLAS, where it can be loaded, for every core type \
+            that it has for this processor; and whole steps with the fixed tree beside the same \
+            steps with one leaf.
 
             Examples:
               lockstep-bench kernels
@@ -68,8 +69,8 @@ struct KernelMeasurement {
         [8, 16, 32, 64, 128, 256, 512].map { Product(examples: $0, inputs: 784, outputs: 128) }
         + [Product(examples: 1024, inputs: 1024, outputs: 1024)]
 
-    /// The dense forward product against OpenBLAS, in processes of its own: it reads its core type when it
-    /// is loaded.
+    /// The dense forward product against OpenBLAS, in processes of its own: it reads its core type
+    /// when it is loaded.
     func products(_ folder: TemporaryFolder) throws -> [Section] {
         var (asItComes, best) = (productSection("as it comes"), productSection("at its best"))
         let multipliers = try Multiplier.all(folder, notes: &best.notes)

@@ -8,8 +8,9 @@ struct StepCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "step", abstract: "Whole training steps, beside PyTorch.",
         discussion: """
-            Runs the lockstep program beside this one, in one process and with two workers over TCP, and \
-            torch_ddp.py of the peers on the same data, in turn. Takes some minutes with peers.
+            Runs the lockstep program beside this one, in one process and with two workers over \
+            TCP, and torch_ddp.py of the peers on the same data, in turn. Takes some minutes with \
+            peers.
 
             Examples:
               lockstep-bench step --peers DIR

@@ -5,9 +5,10 @@ struct TransportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "transport", abstract: "The exchange alone, beside bare ZeroMQ.",
         discussion: """
-            Every worker pushes its floats to the servers, which add them up and send the sum back, over \
-            TCP between processes of this host; nothing is trained. Beside it zmq_floor.c of the peers, \
-            which does the same with libzmq alone, without headers and checksums, and knows one server.
+            Every worker pushes its floats to the servers, which add them up and send the sum \
+            back, over TCP between processes of this host; nothing is trained. Beside it \
+            zmq_floor.c of the peers, which does the same with libzmq alone, without headers and \
+            checksums, and knows one server.
 
             Examples:
               lockstep-bench transport --peers DIR

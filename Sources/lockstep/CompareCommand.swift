@@ -11,9 +11,9 @@ struct CompareCommand: ParsableCommand {
             "Train mse-tanh, mse-tanh-rescaled and ce-softmax, and compare how they converge.",
         discussion: """
             All runs go through one cluster, one after the other. Prints a table, the curves and \
-            what they say; how many decisions rescaling changes is counted on the test set, and 0 is \
-            expected. With --run-dir each run has a folder below it; those that are finished are not \
-            trained again, and an unfinished one goes on from its newest checkpoint.
+            what they say; how many decisions rescaling changes is counted on the test set, and 0 \
+            is expected. With --run-dir each run has a folder below it; those that are finished \
+            are not trained again, and an unfinished one goes on from its newest checkpoint.
 
             Examples:
               lockstep compare

@@ -11,8 +11,8 @@ struct CoordinatorCommand: ParsableCommand {
         discussion: """
             Waits for the workers (and with --servers-apart for the servers), trains, prints the \
             result, and ends them all. Workers may join, leave and be lost while it trains; a lost \
-            server's shard is taken up from the newest checkpoint. A coordinator that was lost goes on \
-            with the same command and --run-dir: its members wait for it.
+            server's shard is taken up from the newest checkpoint. A coordinator that was lost \
+            goes on with the same command and --run-dir: its members wait for it.
 
             Examples:
               lockstep coordinator --workers 2 --configuration mse-tanh
@@ -27,7 +27,7 @@ struct CoordinatorCommand: ParsableCommand {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Training begins when so many have joined; default --min-workers, or 2.",
+            "Training begins when this many have joined; default --min-workers, or 2.",
             valueName: "n"))
     var workers: String?
 

@@ -15,8 +15,8 @@ extension DataCommand {
         static let configuration = CommandConfiguration(
             abstract: "Download MNIST into the cache, verified by its checksums.",
             discussion: """
-                The cache is $XDG_CACHE_HOME/lockstep, by default ~/.cache/lockstep. If MNIST is there \
-                already, it is verified and nothing is downloaded.
+                The cache is $XDG_CACHE_HOME/lockstep, by default ~/.cache/lockstep. If MNIST is \
+                there already, it is verified and nothing is downloaded.
 
                 Examples:
                   lockstep data fetch
@@ -45,8 +45,8 @@ extension DataCommand {
         static let configuration = CommandConfiguration(
             abstract: "Check the data sets of the cache, or the IDX files of a folder.",
             discussion: """
-                Prints sizes and the SHA-256 of the uncompressed files, and which data set they are. A \
-                damaged entry of the cache is removed.
+                Prints sizes and the SHA-256 of the uncompressed files, and which data set they \
+                are. A damaged entry of the cache is removed.
 
                 Examples:
                   lockstep data verify

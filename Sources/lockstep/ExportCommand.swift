@@ -11,13 +11,13 @@ struct ExportCommand: ParsableCommand {
         commandName: "export",
         abstract: "Write weights and records in the formats of other tools.",
         discussion: """
-            Weights go to one file: safetensors; npz, which numpy.load reads; or onnx, the whole network \
-            from pixels in 0…1 to outputs. Kernels are [inputs, outputs], as Keras has them. \
-            Configuration, data set and hashes go with them.
+            Weights go to one file: safetensors; npz, which numpy.load reads; or onnx, the whole \
+            network from pixels in 0…1 to outputs. Kernels are [inputs, outputs], as Keras has \
+            them. Configuration, data set and hashes go with them.
 
-            Runs go to a folder for TensorBoard, one events file a run: scalars by step and by epoch, \
-            histograms of each checkpoint, and the HParams table, in which runs that differ in their \
-            seed only are a group. A run that is exported again replaces its file.
+            Runs go to a folder for TensorBoard, one events file a run: scalars by step and by \
+            epoch, histograms of each checkpoint, and the HParams table, in which runs that differ \
+            in their seed only are a group. A run that is exported again replaces its file.
 
             Examples:
               lockstep export runs/my-run --to onnx
@@ -145,7 +145,8 @@ struct ExportCommand: ParsableCommand {
         return "\(configuration.name)-\("\(SHA256.hash(Array(lines.utf8)))".prefix(12))"
     }
 
-    /// What the runs are called in TensorBoard: as much of the ends of their paths as tells them apart.
+    /// What the runs are called in TensorBoard: as much of the ends of their paths as tells them
+    /// apart.
     ///
     /// - Throws: ``UsageError`` for a folder that is there twice.
     private static func names(of paths: [String]) throws(UsageError) -> [String] {

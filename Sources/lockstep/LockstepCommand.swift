@@ -14,8 +14,8 @@ struct LockstepCommand: ParsableCommand {
         abstract:
             "Distributed data-parallel training of MNIST over ZeroMQ, the same bits everywhere.",
         discussion: """
-            A run's weights depend on its configuration, its seed and its data, and on nothing else: \
-            not on the number of workers, threads or servers, nor on the CPU.
+            A run's weights depend on its configuration, its seed and its data, and on nothing \
+            else: not on the number of workers, threads or servers, nor on the CPU.
 
             Examples:
               lockstep compare --workers 2
@@ -30,9 +30,9 @@ struct LockstepCommand: ParsableCommand {
             Settings come from flags, else from the environment (LOCKSTEP_BATCH_SIZE for \
             --batch-size), else from the file of --config, else from the defaults.
 
-            Exit codes: 0 done (a diverged run is a result), 64 usage, 65 bad data, 69 no peer within \
-            the time or port in use, 70 internal, 73 cannot write, 75 lost a peer, 78 configuration, \
-            version or hash does not fit, 130 and 143 on signals.
+            Exit codes: 0 done (a diverged run is a result), 64 usage, 65 bad data, 69 no peer \
+            within the time or port in use, 70 internal, 73 cannot write, 75 lost a peer, 78 \
+            configuration, version or hash does not fit, 130 and 143 on signals.
             """,
         version: """
             lockstep \(lockstepVersion) (arithmetic \(arithmeticVersion), protocol \

@@ -4,8 +4,8 @@ import LockstepProtocol
 import Logging
 import TrainingPlan
 
-// Every value is taken as raw text, `-5` included, so that our own messages can name flag, value and
-// remedy; see `Settings`.
+// Every value is taken as raw text, `-5` included, so that our own messages can name flag, value
+// and remedy; see `Settings`.
 
 /// What a network computes, and from which seed.
 struct NetworkOptions: ParsableArguments {

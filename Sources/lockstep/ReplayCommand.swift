@@ -13,10 +13,11 @@ struct ReplayCommand: ParsableCommand {
         commandName: "replay",
         abstract: "Compute steps of a run again, and compare the weights with those in its log.",
         discussion: """
-            Each step in a run's log has a digest of the weights after it. The steps since the newest checkpoint \
-            before the one that is named, or since the start where there is none, are computed again in this \
-            process; the first whose weights differ is named, with exit code 78. Of a run that is finished no \
-            checkpoint is left but its weights. Nothing in the folder is changed.
+            Each step in a run's log has a digest of the weights after it. The steps since the \
+            newest checkpoint before the one that is named, or since the start where there is \
+            none, are computed again in this process; the first whose weights differ is named, \
+            with exit code 78. Of a run that is finished no checkpoint is left but its weights. \
+            Nothing in the folder is changed.
 
             Examples:
               lockstep replay runs/my-run --step 500

@@ -8,13 +8,14 @@ struct ReportCommand: ParsableCommand {
         commandName: "report",
         abstract: "Draw runs and tabulate them: one page, Markdown, CSV and drawings.",
         discussion: """
-            Takes the folders of runs, and those that hold some up to three levels below. Runs that differ \
-            in their seed only are a group: curves are medians with the band between the quartiles, final \
-            accuracies are means with their 95 % intervals. Runs that have not ended are named and left \
-            out; diverged and interrupted ones are shown.
+            Takes the folders of runs, and those that hold some up to three levels below. Runs \
+            that differ in their seed only are a group: curves are medians with the band between \
+            the quartiles, final accuracies are means with their 95 % intervals. Runs that have \
+            not ended are named and left out; diverged and interrupted ones are shown.
 
-            Writes report.html (it needs nothing else, and no network), report.md, runs.csv (a row a run \
-            and epoch) and drawings/NAME.svg. Runs of two data sets have no common report: choose one.
+            Writes report.html (it needs nothing else, and no network), report.md, runs.csv (a row \
+            a run and epoch) and drawings/NAME.svg. Runs of two data sets have no common report: \
+            choose one.
 
             Examples:
               lockstep report runs

@@ -19,8 +19,8 @@ extension Settings {
         return Placement(workers: workers, threads: try threads(), servers: try servers())
     }
 
-    /// The placement of a coordinator's session, which begins with so many workers: they choose their threads
-    /// themselves.
+    /// The placement of a coordinator's session, which begins with so many workers: they choose
+    /// their threads themselves.
     func coordinatorPlacement() throws(UsageError) -> Placement {
         let least = try minimumWorkers()
         return Placement(

@@ -4,7 +4,8 @@ import LockstepProtocol
 import LockstepRuntime
 import TrainingPlan
 
-/// The settings that a person gave, each from the place that counts: flags over environment over file.
+/// The settings that a person gave, each from the place that counts: flags over environment over
+/// file.
 ///
 /// Values are kept as text until they are asked for, so that every message can say what was written
 /// where.
@@ -75,7 +76,7 @@ struct Settings: Sendable {
         let remedy = "give one from \(range.lowerBound) to \(range.upperBound)"
         // A sign and digits are a whole number, though it may be larger than any that is stored.
         guard text.wholeMatch(of: /[+-]?[0-9]+/) != nil else {
-            throw UsageError(given.place, "“\(text)” is no whole number", remedy)
+            throw UsageError(given.place, "“\(text)” is not a whole number", remedy)
         }
         guard let value = Value(text), range.contains(value) else {
             throw UsageError(given.place, "\(text) is out of range", remedy)
@@ -98,7 +99,7 @@ struct Settings: Sendable {
     func number(_ key: SettingKey, or fallback: Double) throws(UsageError) -> Double {
         guard let given = values[key] else { return fallback }
         guard let value = Double(given.text) else {
-            throw UsageError(given.place, "this is no number", "give one, for example 0.001")
+            throw UsageError(given.place, "this is not a number", "give one, for example 0.001")
         }
         guard value.isFinite else {
             throw UsageError(

@@ -27,8 +27,8 @@ enum Signals {
         unblock()
     }
 
-    /// A mask is inherited: whoever started this process may have blocked the signals that end it, as
-    /// threads of a pool do.
+    /// A mask is inherited: whoever started this process may have blocked the signals that end it,
+    /// as threads of a pool do.
     private static func unblock() {
         var ends = sigset_t()
         unsafe sigemptyset(&ends)

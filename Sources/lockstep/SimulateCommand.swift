@@ -10,11 +10,12 @@ struct SimulateCommand: ParsableCommand {
         abstract:
             "Train small networks on simulated clusters with faults, and check every promise.",
         discussion: """
-            Each seed is a cluster with the real protocol and real arithmetic on a simulated network and \
-            clock, where messages are lost, repeated and late, connections break, links are cut and \
-            clogged, processes are suspended, clocks jump, and the disk and the evaluation are slow. The \
-            weights must be those of a single process, bit for bit, with every micro-batch counted once \
-            and every step recorded once. A failure prints its seed, which replays exactly.
+            Each seed is a cluster with the real protocol and real arithmetic on a simulated \
+            network and clock, where messages are lost, repeated and late, connections break, \
+            links are cut and clogged, processes are suspended, clocks jump, and the disk and the \
+            evaluation are slow. The weights must be those of a single process, bit for bit, with \
+            every micro-batch counted once and every step recorded once. A failure prints its \
+            seed, which replays exactly.
 
             Examples:
               lockstep simulate --seeds 1-1000

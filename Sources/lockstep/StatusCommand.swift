@@ -66,8 +66,9 @@ struct ScaleCommand: ParsableCommand {
         commandName: "scale",
         abstract: "Start or retire workers of a local cluster while it trains.",
         discussion: """
-            For a cluster that one command has started: train, compare or sweep with --workers. The weights \
-            do not depend on it. Its address is in the line “listening on” of that command.
+            For a cluster that one command has started: train, compare or sweep with --workers. \
+            The weights do not depend on it. Its address is in the line “listening on” of that \
+            command.
 
             Examples:
               lockstep scale --coordinator tcp://127.0.0.1:40123 --workers 4
@@ -102,7 +103,7 @@ extension OperatorClient {
         if let waitTimeout {
             guard let given = Double(waitTimeout), given > 0, given <= 86_400 else {
                 throw UsageError(
-                    "--wait-timeout \(waitTimeout)", "this is no number of seconds",
+                    "--wait-timeout \(waitTimeout)", "this is not a number of seconds",
                     "give one above 0, for example 10")
             }
             seconds = given

@@ -14,10 +14,11 @@ struct StudyCommand: ParsableCommand {
         commandName: "study",
         abstract: "Answer how MSE+tanh and cross-entropy converge, at every scale, with a report.",
         discussion: """
-            Trains the three configurations over many seeds, every combination of loss, output, hidden \
-            activation and targets, every global batch from 16 to 16,384 and several worker counts, each \
-            fairly tuned on held-out examples, and writes a page with drawings and a verdict on each claim. \
-            A second start goes on where the first one was left, in the middle of a run, too.
+            Trains the three configurations over many seeds, every combination of loss, output, \
+            hidden activation and targets, every global batch from 16 to 16,384 and several worker \
+            counts, each fairly tuned on held-out examples, and writes a page with drawings and a \
+            verdict on each claim. A second start goes on where the first one was left, in the \
+            middle of a run, too.
 
             On two cores: --quick under 2 minutes, the standard form about 20, --full several hours.
 

@@ -13,15 +13,16 @@ struct SweepCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sweep", abstract: "Train every combination of settings, and compare them.",
         discussion: """
-            Each setting that is named takes each of its values. Whole numbers may be a range, and the \
-            widths of a network have an x between them. A file of --grid maps settings to values or \
-            lists, with an optional list `runs` of mappings, each combined with all the rest; what is \
-            named on the command line stands in for what the file says of it.
+            Each setting that is named takes each of its values. Whole numbers may be a range, and \
+            the widths of a network have an x between them. A file of --grid maps settings to \
+            values or lists, with an optional list `runs` of mappings, each combined with all the \
+            rest; what is named on the command line stands in for what the file says of it.
 
-            Each run has a folder of its own, named by the hash of its configuration. A second start \
-            skips what is complete and goes on with the rest, an unfinished run from its newest checkpoint. A run that diverges is a result; one \
-            that fails is tried once more and then named (by --json in an object with `status` failed and \
-            its `error`), and neither stops the others.
+            Each run has a folder of its own, named by the hash of its configuration. A second \
+            start skips what is complete and goes on with the rest, an unfinished run from its \
+            newest checkpoint. A run that diverges is a result; one that fails is tried once more \
+            and then named (by --json in an object with `status` failed and its `error`), and \
+            neither stops the others.
 
             Examples:
               lockstep sweep loss=mse,cross-entropy batch_size=32,128,512 seed=1-5 --epochs 3
@@ -152,8 +153,8 @@ struct SweepCommand: ParsableCommand {
 }
 
 extension SweepResult.Run {
-    /// What `--json` prints of it: its end, or why it has none; nothing of a run that was not begun or was
-    /// interrupted, which the exit code tells.
+    /// What `--json` prints of it: its end, or why it has none; nothing of a run that was not begun
+    /// or was interrupted, which the exit code tells.
     fileprivate func json(on dataset: Dataset) -> String? {
         let configuration = run.configuration
         return switch ending {

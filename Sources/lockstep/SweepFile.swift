@@ -3,8 +3,8 @@ import LockstepRuntime
 import TrainingPlan
 import Yams
 
-/// A grid in a file: one YAML mapping from settings to a value or a list of values, with an optional list `runs`
-/// of mappings that are spelled out.
+/// A grid in a file: one YAML mapping from settings to a value or a list of values, with an
+/// optional list `runs` of mappings that are spelled out.
 enum SweepFile {
     private static let runsName = "runs"
 

@@ -20,8 +20,8 @@ struct SweepPlan {
     private let grid: SweepGrid
     private let skipsInvalid: Bool
 
-    /// - Throws: ``SweepGridError`` for an empty or too large grid and for two points of one configuration,
-    ///   ``UsageError`` for a point that cannot be trained.
+    /// - Throws: ``SweepGridError`` for an empty or too large grid and for two points of one
+    ///   configuration, ``UsageError`` for a point that cannot be trained.
     init(_ grid: SweepGrid, settings: Settings, skipsInvalid: Bool, logger: Logger) throws {
         self.grid = grid
         self.skipsInvalid = skipsInvalid

@@ -11,9 +11,10 @@ struct TrainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "train", abstract: "Train one configuration on this host.",
         discussion: """
-            Starts coordinator, servers and workers on this host and ends all of them. The result does \
-            not depend on how many there are, nor on how often it was interrupted: the same command on the \
-            same folder, or --resume with the folder alone, goes on from the newest checkpoint.
+            Starts coordinator, servers and workers on this host and ends all of them. The result \
+            does not depend on how many there are, nor on how often it was interrupted: the same \
+            command on the same folder, or --resume with the folder alone, goes on from the newest \
+            checkpoint.
 
             Examples:
               lockstep train

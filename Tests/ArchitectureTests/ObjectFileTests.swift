@@ -37,8 +37,8 @@ struct ObjectFileTests {
         private static let vectorTargets: [String] = []
     #endif
 
-    /// The linker may serve a weak symbol of such an object to the whole program, which would then die on
-    /// other CPUs. Those of the module's own name cannot stand for anything else.
+    /// The linker may serve a weak symbol of such an object to the whole program, which would then
+    /// die on other CPUs. Those of the module's own name cannot stand for anything else.
     @Test(arguments: vectorTargets)
     func vectorObjectsHoldNoWeakCodeOfOthers(target: String) throws {
         let own = "$s\(target.utf8.count)\(target)"
@@ -46,7 +46,8 @@ struct ObjectFileTests {
         for object in try Self.objects(target) {
             for symbol in try Self.symbols(object) {
                 count += 1
-                // W and V are weak definitions; of data, the reflection version is the same in all objects.
+                // W and V are weak definitions; of data, the reflection version is the same in all
+                // objects.
                 guard ["W", "V"].contains(symbol.kind), !symbol.name.hasPrefix(own),
                     symbol.name != "__swift_reflection_version"
                 else { continue }

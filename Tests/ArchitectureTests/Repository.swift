@@ -6,7 +6,8 @@ enum Repository {
     static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-    /// All files below a folder, as paths relative to it. Folders that are symbolic links are not entered.
+    /// All files below a folder, as paths relative to it. Folders that are symbolic links are not
+    /// entered.
     static func files(below folder: String) throws -> [String] {
         let path = root.appendingPathComponent(folder).path
         return try FileManager.default.subpathsOfDirectory(atPath: path).sorted()

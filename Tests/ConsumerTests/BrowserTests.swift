@@ -13,8 +13,8 @@ import Testing
         }
     }
 
-    /// The quick form on a few digits, with all its sections; then a page of as many runs as the standard form has
-    /// behind its curves.
+    /// The quick form on a few digits, with all its sections; then a page of as many runs as the
+    /// standard form has behind its curves.
     @Test(.enabled(if: browser != nil, "needs chromium"))
     func theStudyCanBeReadAndOpensAtOnce() throws {
         try TrainedRun.with(Networks.all[0]) { run in
@@ -90,7 +90,8 @@ import Testing
         let resources: Int
     }
 
-    /// A phone, a tablet and a laptop. No window is as narrow as the first, so the page stands in a frame.
+    /// A phone, a tablet and a laptop. No window is as narrow as the first, so the page stands in a
+    /// frame.
     private static func read(_ report: String, in folder: String, chartCount: Int) throws {
         let page = try String(contentsOfFile: report + "/report.html", encoding: .utf8)
         let probed = folder + "/probed.html"
@@ -195,7 +196,8 @@ import Testing
         </script>
         """
 
-    /// Looks at the page after its own scripts, switches an axis, and tells the frame what it finds.
+    /// Looks at the page after its own scripts, switches an axis, and tells the frame what it
+    /// finds.
     private static let probe = """
         <script>
         const data = JSON.parse(document.getElementById("data").textContent);

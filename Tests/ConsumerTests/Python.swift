@@ -9,8 +9,8 @@ enum Python {
         let description: String
     }
 
-    /// The interpreter itself, whatever starts it, and those packages of the scripts' that it finds. They are not
-    /// imported here: that would take a while.
+    /// The interpreter itself, whatever starts it, and those packages of the scripts' that it
+    /// finds. They are not imported here: that would take a while.
     private static let (executable, packages): (URL?, Set<String>) = {
         let names = ["keras", "numpy", "onnx", "onnxruntime", "safetensors", "tensorboard"]
         let program = """

@@ -28,13 +28,14 @@ enum Networks {
     ]
 }
 
-/// A folder of its own with a run, trained on a few digits by the program, and with the whole test set, as IDX
-/// files.
+/// A folder of its own with a run, trained on a few digits by the program, and with the whole test
+/// set, as IDX files.
 struct TrainedRun {
     let folder: String
     var run: String { folder + "/run" }
 
-    /// MNIST where it is there (`LOCKSTEP_DATA`, or `../shared/mnist` beside the package), else generated digits.
+    /// MNIST where it is there (`LOCKSTEP_DATA`, or `../shared/mnist` beside the package), else
+    /// generated digits.
     private static let dataset: Dataset = {
         let beside = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
@@ -103,7 +104,8 @@ struct TrainedRun {
         try #require(RunDirectory(path: run).checkpoints.last).path
     }
 
-    /// Leaves our own outputs on the test set in `outputs.f32`, and the number of right decisions in `correct`.
+    /// Leaves our own outputs on the test set in `outputs.f32`, and the number of right decisions
+    /// in `correct`.
     func writeOutputs() throws {
         let file = try Safetensors(reading: checkpoint())
         let metadata = file.metadata

@@ -83,7 +83,7 @@ def verdict(differences):
         low, high = interval(differences)
     else:
         low, high = min(differences), max(differences)
-    return "holds" if low > 0 else "does not hold" if high <= 0 else "cannot be told"
+    return "holds" if low > 0 else "does not hold" if high <= 0 else "inconclusive"
 
 
 def difference(values, scale=1):
@@ -126,10 +126,10 @@ def slowness(slow, fast):
         found = verdict(values)
         admitted = {(True, True): (found,), (False, True): ("holds",), (True, False): ("does not hold",)}
         if found not in admitted.get(tuple(whole), ()):
-            found = "cannot be told"
+            found = "inconclusive"
         means = [mean(s for _, s in runs.values()) for runs in (a, b) if any(there for there, _ in runs.values())]
         return [threshold * 100, *means, *difference(values)], found
-    return [THRESHOLDS[0] * 100], "cannot be told"
+    return [THRESHOLDS[0] * 100], "inconclusive"
 
 
 def accuracies(runs):
@@ -146,7 +146,7 @@ def inaccuracy(better, worse):
 def significance(better, worse):
     values = paired(accuracies(better), accuracies(worse))
     if len(values) < 3:
-        return [], "cannot be told"
+        return [], "inconclusive"
     low, high = interval(values)
     t = mean(values) / (statistics.stdev(values) / len(values) ** 0.5)
     p = 1 - within(abs(t), len(values) - 1)
@@ -190,14 +190,14 @@ def saturation(runs):
     figures = []
     for number, layer in enumerate(layers, 1):
         figures += ([number] if number < len(layers) else []) + spread(layer)
-    found = "holds" if most >= 0.10 else "does not hold" if most < 0.01 else "cannot be told"
+    found = "holds" if most >= 0.10 else "does not hold" if most < 0.01 else "inconclusive"
     return figures + [len(runs), 10, 1], found
 
 
 def hindrance(identity, tanh):
     values = paired(accuracies(identity), accuracies(tanh))
     if len(values) < 3:
-        return [], "cannot be told"
+        return [], "inconclusive"
     low, high = interval(values)
     return [mean(values) * 100, 95, low * 100, high * 100, len(values)], verdict(values)
 
@@ -210,7 +210,7 @@ def efficiency(steps):
         if len(ratios) < 2:
             continue
         better = sum(ratio > 1 for ratio in ratios)
-        found = "holds" if better == len(ratios) else "does not hold" if better == 0 else "cannot be told"
+        found = "holds" if better == len(ratios) else "does not hold" if better == 0 else "inconclusive"
         figures = [THRESHOLDS[index] * 100, statistics.median(ratios), len(ratios), ratios[0], ratios[-1], better]
         return figures, found
-    return [], "cannot be told"
+    return [], "inconclusive"

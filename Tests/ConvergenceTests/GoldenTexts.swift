@@ -196,14 +196,14 @@ enum GoldenTexts {
           0.2 +- 0.0 % (3 seeds). It holds from 10 % of a layer up, and not where every
           layer is below 1 %.
 
-        Rescaling the outputs may help a little                           cannot be told
+        Rescaling the outputs may help a little                             inconclusive
           Final test accuracy: mse-tanh-rescaled 96.73 +- 0.03 % against mse-tanh
           96.73 +- 0.03 %; difference 0.00 [-0.02, +0.02] percentage points (95 %
           interval, 3 seeds).
         """
 
     static let confusion = """
-        8,820 of 8,838 decided rightly
+        8,820 of 8,838 classified correctly
         rows: true class, columns: decision; recall and precision in %
 
                        0      1      2     3      4      5      6     7     8  9  recall

@@ -123,7 +123,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (#"{"event":"step""#, "line 2: is no JSON object"),
+        (#"{"event":"step""#, "line 2: is not a JSON object"),
         (#"[1]"#, "line 2: "),
         (#"{"event":"jump",STAMP}"#, "line 2: holds an unknown value in “event”"),
         (#"{"event":"epoch",STAMP}"#, "line 2: lacks “epoch”"),

@@ -1,4 +1,5 @@
-/// The fields of a message, for tests: a reader of the wire format that shares nothing with the writer.
+/// The fields of a message, for tests: a reader of the wire format that shares nothing with the
+/// writer.
 struct ProtobufReader {
     enum Value: Equatable {
         case varint(UInt64)

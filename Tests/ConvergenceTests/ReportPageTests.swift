@@ -24,7 +24,7 @@ import Testing
                     title: "Claims",
                     blocks: [
                         .claims(
-                            [.holds, .doesNotHold, .cannotBeTold].map { verdict in
+                            [.holds, .doesNotHold, .inconclusive].map { verdict in
                                 ClaimRow(
                                     claim: "It is so", experiment: "20 seeds", figure: "1 ± 2",
                                     verdict: verdict)

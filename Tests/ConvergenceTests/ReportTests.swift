@@ -70,7 +70,7 @@ import Testing
     @Test func nothingToCompareIsSaid() {
         #expect(Comparison([]).table() == "no run to show")
         #expect(Comparison([]).plot() == "no run to show")
-        #expect(Comparison([]).findings.allSatisfy { $0.verdict == .cannotBeTold })
+        #expect(Comparison([]).findings.allSatisfy { $0.verdict == .inconclusive })
     }
 
     @Test func runsOnSeveralDatasetsAreKeptApart() {
@@ -90,9 +90,9 @@ import Testing
     @Test(arguments: [
         ([0.001, 0.001, 0.0012], Finding.Verdict.holds),
         ([-0.001, -0.001, -0.0012], .doesNotHold),
-        ([0.001, -0.001, 0.002], .cannotBeTold),
+        ([0.001, -0.001, 0.002], .inconclusive),
         ([0.001], .holds),
-        ([0.001, -0.001], .cannotBeTold),
+        ([0.001, -0.001], .inconclusive),
     ])
     func intervalsDecide(gains: [Double], verdict: Finding.Verdict) {
         let runs = gains.enumerated().flatMap { index, gain in
@@ -106,17 +106,17 @@ import Testing
         #expect(finding.evidence.contains("one seed") == (gains.count == 1))
     }
 
-    /// A run that ended below the threshold would have taken one step more at least; what that bound
-    /// cannot decide is left open.
+    /// A run that ended below the threshold would have taken one step more at least; what that
+    /// bound cannot decide is left open.
     @Test(arguments: [
         ([0.94, 0.96], [0.94, 0.975], Finding.Verdict.holds),
         ([0.94, 0.975], [0.94, 0.96], .doesNotHold),
         ([0.94, 0.96], [0.975, 0.975], .holds),
         ([0.94, 0.975], [0.94, 0.975], .doesNotHold),
-        ([0.94, 0.94], [0.94, 0.94], .cannotBeTold),
+        ([0.94, 0.94], [0.94, 0.94], .inconclusive),
         // Ended before the other one got there: it may have been faster or slower.
-        ([0.94], [0.94, 0.975], .cannotBeTold),
-        ([0.94, 0.975], [0.94], .cannotBeTold),
+        ([0.94], [0.94, 0.975], .inconclusive),
+        ([0.94, 0.975], [0.94], .inconclusive),
     ])
     func censoredRunsAreBounds(mse: [Double], other: [Double], verdict: Finding.Verdict) {
         let finding = Comparison([
@@ -134,7 +134,7 @@ import Testing
             Samples.outcome("mse-tanh", seed: 2, accuracies: [0.94, 0.94]),
             Samples.outcome("ce-softmax", seed: 2, accuracies: [0.975, 0.975]),
         ]).findings[0]
-        #expect(finding.verdict == .cannotBeTold, "\(finding.evidence)")
+        #expect(finding.verdict == .inconclusive, "\(finding.evidence)")
         #expect(finding.evidence.contains("as far as the runs went"))
     }
 

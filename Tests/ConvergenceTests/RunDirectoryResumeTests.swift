@@ -80,8 +80,8 @@ import Testing
         }
     }
 
-    /// A line twice, a foreign line, a line of garbage: before the mark of a checkpoint it is not used, behind
-    /// it nobody minds.
+    /// A line twice, a foreign line, a line of garbage: before the mark of a checkpoint it is not
+    /// used, behind it nobody minds.
     @Test(arguments: [nil, "foreign\n", "{\"event\":\"step\"}\n"])
     func strangeLines(line: String?) throws {
         try leave()
@@ -134,7 +134,8 @@ import Testing
         #expect(try MetricsFile(reading: directory.metricsPath).records.count == 1)
     }
 
-    /// A run of days has millions of lines, and whoever waits for its coordinator does not wait for all to be read.
+    /// A run of days has millions of lines, and whoever waits for its coordinator does not wait for
+    /// all to be read.
     @Test func aLongLogIsTakenUpSoon() throws {
         let mark = try leaveALongLog()
         let all = try seconds { _ = try MetricsFile(reading: directory.metricsPath) }

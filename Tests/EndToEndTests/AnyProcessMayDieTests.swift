@@ -4,8 +4,8 @@ import TestSupport
 import Testing
 
 extension EndToEndTests {
-    /// Servers and coordinators that are killed in a run and started again: the weights and the log are those of one
-    /// process.
+    /// Servers and coordinators that are killed in a run and started again: the weights and the log
+    /// are those of one process.
     @Suite struct AnyProcessMayDie {
         private static let epochs = 150
         private static let training = [

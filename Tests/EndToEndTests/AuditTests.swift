@@ -30,8 +30,8 @@ extension EndToEndTests {
             #expect(audited.weightsSHA256 == reference.weightsSHA256)
         }
 
-        /// One of three computes wrongly from some step on: it is named with the first element that differs, and leaves;
-        /// the weights are those of sound machines.
+        /// One of three computes wrongly from some step on: it is named with the first element that
+        /// differs, and leaves; the weights are those of sound machines.
         @Test func aWorkerThatComputesWronglyIsExpelled() throws {
             let coordinator = try lockstep.start(
                 [

@@ -3,8 +3,8 @@ import TestSupport
 import Testing
 
 extension EndToEndTests {
-    /// What a person may get wrong on the command line, in the environment and in files: each with its exit
-    /// code and a message that names thing, place and remedy.
+    /// What a person may get wrong on the command line, in the environment and in files: each with
+    /// its exit code and a message that names thing, place and remedy.
     @Suite struct BadSettings {
         struct Mistake: CustomTestStringConvertible {
             let arguments: [String]
@@ -44,7 +44,7 @@ extension EndToEndTests {
             Mistake("train --learning-rate inf", 64, "--learning-rate inf", "finite", "0.001"),
             Mistake("train --learning-rate -1", 64, "--learning-rate -1", "0 or more", "0.001"),
             Mistake("train --learning-rate=-1", 64, "--learning-rate -1", "0 or more", "0.001"),
-            Mistake("train --learning-rate fast", 64, "--learning-rate fast", "no number"),
+            Mistake("train --learning-rate fast", 64, "--learning-rate fast", "not a number"),
             Mistake("train --weight-decay -0.1", 64, "--weight-decay -0.1", "0 or more"),
             Mistake("train --weight-decay nan", 64, "--weight-decay nan", "finite"),
             Mistake("train --epochs 0", 64, "--epochs 0", "1 to"),
@@ -153,7 +153,7 @@ extension EndToEndTests {
             let mine = try lockstep.run(
                 arguments.dropLast() + [lockstep.folder.path("mine")])
             #expect(mine.status == 78)
-            #expect(mine.message.contains("no run directory"), "\(mine.message)")
+            #expect(mine.message.contains("not a run folder"), "\(mine.message)")
         }
 
         private func expect(_ mistake: Mistake, _ run: ToolRun) {

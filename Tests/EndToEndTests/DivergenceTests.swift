@@ -4,11 +4,11 @@ import TestSupport
 import Testing
 
 extension EndToEndTests {
-    /// A run whose numbers leave the finite ones is a result: exit code 0, step, cause, and the last finite
-    /// weights.
+    /// A run whose numbers leave the finite ones is a result: exit code 0, step, cause, and the
+    /// last finite weights.
     @Suite struct Divergence {
-        /// The first at its second step, the second some steps on, the third in its second epoch: there the
-        /// rate has grown for that long.
+        /// The first at its second step, the second some steps on, the third in its second epoch:
+        /// there the rate has grown for that long.
         static let recipes = [
             ["--optimizer", "sgd", "--learning-rate", "1e30"],
             [

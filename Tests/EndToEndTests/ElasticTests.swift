@@ -4,8 +4,8 @@ import TestSupport
 import Testing
 
 extension EndToEndTests {
-    /// Workers, each a process of its own, that are killed, stopped, sent away and added while a run goes on: the
-    /// weights are those of one process.
+    /// Workers, each a process of its own, that are killed, stopped, sent away and added while a
+    /// run goes on: the weights are those of one process.
     @Suite struct WorkersComeAndGo {
         /// Short steps, so that one process is done with all of them soon.
         private static func training(epochs: Int) -> [String] {

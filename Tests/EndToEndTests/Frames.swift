@@ -45,7 +45,8 @@ enum Frames {
                 arithmeticVersion: arithmeticVersion), reached: reached, phase: phase)
     }
 
-    /// The same frame as another version would have it: nothing but magic and version is sure of it.
+    /// The same frame as another version would have it: nothing but magic and version is sure of
+    /// it.
     static func ofVersion(_ version: UInt16, _ frame: [UInt8]) -> [UInt8] {
         var frame = frame
         frame[4] = UInt8(truncatingIfNeeded: version)
@@ -53,7 +54,8 @@ enum Frames {
         return frame
     }
 
-    /// A frame of version 1, as that one's workers greeted: magic and version, then fields that have moved since.
+    /// A frame of version 1, as that one's workers greeted: magic and version, then fields that
+    /// have moved since.
     static let ofFirstVersion =
         ofVersion(1, [0x4c, 0x4b, 0x53, 0x54] + [UInt8](repeating: 0, count: 60))
         + Array(#"{"hello":{"role":"worker"}}"#.utf8)

@@ -7,11 +7,12 @@ import Testing
 import TrainingPlan
 
 extension EndToEndTests {
-    /// Strangers at every port of a session that goes on: the weights are those of a run in one process, steps
-    /// take no longer than half as much again, memory is bounded, and what was dropped is told by reason.
+    /// Strangers at every port of a session that goes on: the weights are those of a run in one
+    /// process, steps take no longer than half as much again, memory is bounded, and what was
+    /// dropped is told by reason.
     ///
-    /// The short form, each script for an instant, is part of the tests. The long one, with figures for each
-    /// script, is for `Scripts/chaos` (`LOCKSTEP_CHAOS=1`).
+    /// The short form, each script for an instant, is part of the tests. The long one, with figures
+    /// for each script, is for `Scripts/chaos` (`LOCKSTEP_CHAOS=1`).
     @Suite struct HostilePeers {
         private static let isLong = ProcessInfo.processInfo.environment["LOCKSTEP_CHAOS"] != nil
 
@@ -23,8 +24,8 @@ extension EndToEndTests {
             return only.split(separator: ",").contains { attack.name.contains($0) }
         }
 
-        /// A link of 100 Mbit/s, and what a peer can say over it in small messages one by one: the attacker's
-        /// work is done by the cluster's own processors here.
+        /// A link of 100 Mbit/s, and what a peer can say over it in small messages one by one: the
+        /// attacker's work is done by the cluster's own processors here.
         private static let bytesPerSecond = isLong ? 12_500_000.0 : 2_000_000.0
         private static let framesPerSecond = isLong ? 20_000.0 : 2_000.0
         private static let attackSeconds = isLong ? 3.0 : 0.12
@@ -58,7 +59,8 @@ extension EndToEndTests {
                 3 + Double(Self.attacks.count)
                 * (Self.attackSeconds + Self.quietSeconds + 2 * Self.settleSeconds + 0.1)
             let trial = try lockstep.train(["--workers", "2", "--epochs", "20"] + Self.training)
-            // Over the whole run: the fastest epoch may be one whose reports came late and all at once.
+            // Over the whole run: the fastest epoch may be one whose reports came late and all at
+            // once.
             let epochSeconds = trial.seconds / 20
             let epochs = Int(1.6 * seconds / epochSeconds) + 1
             let training = Self.training + ["--epochs", "\(epochs)"]
@@ -110,7 +112,8 @@ extension EndToEndTests {
         ) throws -> [Measured] {
             var all: [Measured] = []
             for attack in Self.attacks {
-                // Whatever else this machine does only slows a step: what is slow thrice is slowed by the attack.
+                // Whatever else this machine does only slows a step: what is slow thrice is slowed
+                // by the attack.
                 var best: (slowdown: Double, measured: Measured)?
                 for _ in 0..<(Self.isLong ? 3 : 1) where coordinator.isRunning {
                     let measured = try disturb(target, coordinator, by: attack)

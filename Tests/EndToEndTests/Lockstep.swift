@@ -5,11 +5,12 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Whole runs of the real program. One at a time: each has the machine to itself, as far as other tests
-/// let it.
+/// Whole runs of the real program. One at a time: each has the machine to itself, as far as other
+/// tests let it.
 @Suite(.serialized) enum EndToEndTests {}
 
-/// The program under test: small digits, a cache of its own, and nothing from this user's environment.
+/// The program under test: small digits, a cache of its own, and nothing from this user's
+/// environment.
 struct Lockstep {
     static let program = ToolRun.buildDirectory.appendingPathComponent("lockstep")
 

@@ -185,8 +185,8 @@ extension EndToEndTests {
             #expect(worker.end().status == 0)
         }
 
-        /// A server inside the coordinator has a fixed port beyond loopback. What keeps it from opening it ends the
-        /// session before it began, and is told.
+        /// A server inside the coordinator has a fixed port beyond loopback. What keeps it from
+        /// opening it ends the session before it began, and is told.
         @Test func aHostedServerThatCannotOpenItsPortIsNamed() throws {
             let context = try Context()
             let holder = try Socket(.router, in: context)

@@ -129,7 +129,8 @@ extension EndToEndTests {
             expectGone(all)
         }
 
-        /// The program that the workers would run is gone: the session ends before it began, and nobody stays.
+        /// The program that the workers would run is gone: the session ends before it began, and
+        /// nobody stays.
         @Test(arguments: ["train --workers 2", "compare --workers 2"])
         func workersThatCannotBeStartedEndTheSession(command: String) throws {
             let copy = lockstep.folder.path("program")

@@ -55,7 +55,8 @@ extension EndToEndTests {
             #expect(epochs[0].trainLoss > epochs[1].trainLoss)
         }
 
-        /// What is measured of a step is put together from leaves, threads and shards: bit for bit the same.
+        /// What is measured of a step is put together from leaves, threads and shards: bit for bit
+        /// the same.
         @Test(arguments: [(0, 2, 1), (1, 1, 1), (2, 2, 2), (3, 1, 3)])
         func stepsAreLoggedAlikeOnAnyPlacement(workers: Int, threads: Int, servers: Int) throws {
             func steps(_ placement: [String], _ name: String) throws -> [StepRecord] {

@@ -46,7 +46,8 @@ extension EndToEndTests {
                 .split(separator: "\n").map(String.init)
         }
 
-        /// A folder that is moved while a run goes on in it: nothing is written to what takes its place.
+        /// A folder that is moved while a run goes on in it: nothing is written to what takes its
+        /// place.
         @Test func aFolderThatIsMovedAwayIsLetGo() throws {
             let moved = lockstep.folder.path("moved")
             let first = try lockstep.start(arguments(directory, epochs: 100_000))
@@ -134,7 +135,7 @@ extension EndToEndTests {
 
         @Test(arguments: [
             ("--resume none", "none"), ("--checkpoint-seconds -1", "--checkpoint-seconds -1"),
-            ("--checkpoint-seconds x", "no number"), ("--keep-checkpoints 0", "from 1 to"),
+            ("--checkpoint-seconds x", "not a number"), ("--keep-checkpoints 0", "from 1 to"),
             ("--resume a --run-dir b", "leave out --run-dir"),
         ])
         func mistakesAreNamed(arguments: String, words: String) throws {

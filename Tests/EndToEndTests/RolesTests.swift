@@ -10,8 +10,9 @@ extension EndToEndTests {
             "--configuration", "mse-tanh", "--batch-size", "100", "--epochs", "2",
         ]
 
-        /// Members leave within a second of the session's end. Another second is for a machine that is
-        /// busy with other tests: a member that misses its order to leave would take ten (its lease).
+        /// Members leave within a second of the session's end. Another second is for a machine that
+        /// is busy with other tests: a member that misses its order to leave would take ten (its
+        /// lease).
         static let secondsToLeave = 2.0
 
         @Test func findEachOtherAndTrainToTheSameWeights() throws {

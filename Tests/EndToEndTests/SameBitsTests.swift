@@ -6,9 +6,10 @@ import TestSupport
 import Testing
 
 extension EndToEndTests {
-    /// Placement moves no bit of the weights.
+    /// Placement does not change a bit of the weights.
     @Suite struct SameBits {
-        /// What is trained: every loss, optimiser, batch size and depth, each with several of the others.
+        /// What is trained: every loss, optimiser, batch size and depth, each with several of the
+        /// others.
         enum Recipe: String, CaseIterable, CustomTestStringConvertible {
             case crossEntropyAdam, meanSquaresSGD, deepCrossEntropySGD, deepMeanSquaresAdam
 

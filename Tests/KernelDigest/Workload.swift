@@ -17,7 +17,8 @@ struct Workload {
 
     init(kernels: KernelSet) { self.kernels = kernels }
 
-    /// Between them, every activation, loss and target encoding, and widths on both sides of a block.
+    /// Between them, every activation, loss and target encoding, and widths on both sides of a
+    /// block.
     static let models: [NetworkArchitecture] = [
         .init(layers: [30, 70, 10], hidden: .relu, output: .softmax, loss: .crossEntropy),
         .init(layers: [30, 129, 10], hidden: .tanh, output: .tanh, loss: .mse),

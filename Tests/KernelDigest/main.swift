@@ -3,8 +3,8 @@ import NeuralNetwork
 import RandomNumbers
 import TrainingPlan
 
-// Prints a digest of a mixed workload of the kernels that LOCKSTEP_KERNELS names. Every variant on every
-// CPU has to print the same; `KernelDigestTests` runs it natively and under emulated CPUs.
+// Prints a digest of a mixed workload of the kernels that LOCKSTEP_KERNELS names. Every variant on
+// every CPU has to print the same; `KernelDigestTests` runs it natively and under emulated CPUs.
 
 let variant: KernelVariant
 do {

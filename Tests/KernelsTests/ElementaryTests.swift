@@ -48,7 +48,8 @@ struct ElementaryTests {
         if exact.isNaN { return actual.isNaN ? 0 : .infinity }
         if actual.isNaN { return .infinity }
         let rounded = Float(exact)
-        // What rounds to infinity is as far from the largest float as its distance in units of that.
+        // What rounds to infinity is as far from the largest float as its distance in units of
+        // that.
         let reference = min(exact.magnitude, 0x1p128)
         let found = min(Double(actual.magnitude), 0x1p128)
         let unit = rounded.isFinite ? rounded.ulp : Float.greatestFiniteMagnitude.ulp

@@ -3,8 +3,8 @@ import NeuralNetwork
 import TestSupport
 import Testing
 
-/// One mixed workload of all kernels gives the same bits on every instruction set, on this CPU and on emulated
-/// ones that lack the rest.
+/// One mixed workload of all kernels gives the same bits on every instruction set, on this CPU and
+/// on emulated ones that lack the rest.
 struct KernelDigestTests {
     private static let tool = ToolRun.buildDirectory.appendingPathComponent("kernel-digest")
     private static let emulator = ToolRun.find("qemu-x86_64") ?? ToolRun.find("qemu-x86_64-static")

@@ -1,6 +1,7 @@
 import TestSupport
 
-/// What a weight-gradient kernel leaves behind: the tree's sum, and the squares of each leaf's elements.
+/// What a weight-gradient kernel leaves behind: the tree's sum, and the squares of each leaf's
+/// elements.
 struct GradientTwin {
     /// `[rows, outputs]`.
     var gradient: [Float]
@@ -10,7 +11,8 @@ struct GradientTwin {
 
 /// The dense and sparse layers.
 extension Twin {
-    /// z[j] = bias[j] (or +0), then a chain of x[p] w[p, j] over p; where `skipsZeros`, only non-zero x.
+    /// z[j] = bias[j] (or +0), then a chain of x[p] w[p, j] over p; where `skipsZeros`, only
+    /// non-zero x.
     static func forward(
         _ x: [Float], skipsZeros: Bool, weights: [Float], weightStride: Int, bias: [Float]?,
         outputs: Int

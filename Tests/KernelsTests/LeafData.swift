@@ -2,7 +2,8 @@ import NeuralNetwork
 import TestSupport
 import Testing
 
-/// Random deltas of a batch in leaves, and the buffers that a gradient kernel takes beside its inputs.
+/// Random deltas of a batch in leaves, and the buffers that a gradient kernel takes beside its
+/// inputs.
 struct LeafData {
     let shape: LeafShape
     let stride: Int
@@ -15,7 +16,8 @@ struct LeafData {
     let stack = FloatBuffer(count: 32 * 128)
 
     /// - Parameters:
-    ///   - index: every fourth has infinities, NaN, zeros of both signs and denormals among its deltas.
+    ///   - index: every fourth has infinities, NaN, zeros of both signs and denormals among its
+    ///     deltas.
     ///   - isFinite: leaves infinities and NaN out.
     init(
         _ shape: LeafShape, stride: Int, _ index: Int, isFinite: Bool = false,

@@ -64,7 +64,8 @@ struct OutputTests {
         var random = SeededRandom(seed: 2)
         for outputs in widths {
             let (examples, stride) = (50, roundUp(outputs, to: 16))
-            // Few distinct values, so that there are ties; some so close that rescaling makes them one.
+            // Few distinct values, so that there are ties; some so close that rescaling makes them
+            // one.
             let values: [Float] = [-1, 0, 0.5, Float(0.5).nextUp, 1e-9, 2e-9, 1, .infinity, .nan]
             let y = (0..<examples).map { _ in
                 (0..<outputs).map { _ in values[Int.random(in: 0..<values.count, using: &random)] }

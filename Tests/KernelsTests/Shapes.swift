@@ -13,8 +13,8 @@ struct LeafShape: Sendable, CustomStringConvertible {
 
     var description: String { "\(examples) examples in leaves of \(leafSize), \(outputs) outputs" }
 
-    /// Every width to 200 and a larger one, every leaf size and leaf count up to 70, with last leaves of 1 to
-    /// `leafSize` examples.
+    /// Every width to 200 and a larger one, every leaf size and leaf count up to 70, with last
+    /// leaves of 1 to `leafSize` examples.
     static let all: [LeafShape] =
         (1...70).map { leafCount in
             let leafSize = leafSizes[leafCount % leafSizes.count]

@@ -8,8 +8,8 @@ struct SparseInputTests {
 
     private static let intensities = FloatBuffer((0..<256).map { Float($0) / 255 })
 
-    /// Zero pixels contribute nothing, also against an infinite or undefined weight. Inputs may be visited in
-    /// pieces, some of them empty, without a change to a bit.
+    /// Zero pixels contribute nothing, also against an infinite or undefined weight. Inputs may be
+    /// visited in pieces, some of them empty, without a change to a bit.
     @Test(arguments: supportedVariants)
     func forward(variant: KernelVariant) {
         let kernels = KernelSet(variant)
@@ -53,7 +53,8 @@ struct SparseInputTests {
         var done = [Int](repeating: 99, count: pixels.count)
         unsafe columns.flatMap(\.self).withUnsafeBufferPointer { allColumns in
             unsafe pixels.joined().filter { $0 != 0 }.withUnsafeBufferPointer { allBytes in
-                // An array without elements may have no address; then nothing is read from this one.
+                // An array without elements may have no address; then nothing is read from this
+                // one.
                 let nothing = unsafe UnsafeRawPointer(z.pointer)
                 let columns =
                     unsafe allColumns.baseAddress ?? nothing.assumingMemoryBound(to: UInt16.self)

@@ -48,6 +48,31 @@ import TrainingPlan
         #expect(Self.wanted(stage.tick(after: 180)).allSatisfy { $0 == nil })
     }
 
+    /// Weights to evaluate and a checkpoint come over one connection: both are asked for again over
+    /// a new one, and neither takes it away from the other.
+    @Test func bothTransfersShareAConnection() {
+        var (stage, members) = Self.asked()
+        _ = stage.say(&members.servers[0], Members.serving(3, checkpoint: 5))
+        for step in 3..<5 { _ = stage.report(Step(step)) }
+        let part = UInt32(Limits.partByteCount)
+        let weights = BytePart(offset: UInt64(part), byteCount: 407_080 - part)
+        let state = BytePart(offset: UInt64(part), byteCount: part)
+        let silence = stage.timeline(milliseconds: 5_000)
+        let reconnects = silence.filter { $0.action == .reconnect(0) }.map(\.at)
+        #expect(reconnects == [Limits.partReconnectMilliseconds])
+        for part in [weights, state] {
+            let asked = silence.filter {
+                $0.action
+                    == .requestPart(SnapshotPart(address: Fixture.address(5), part: part))
+            }
+            #expect(
+                asked.contains {
+                    (Limits.partReconnectMilliseconds...Limits.partReconnectMilliseconds + 20)
+                        .contains($0.at)
+                })
+        }
+    }
+
     @Test func aStepThatAServerHasPassedIsGivenUpForALaterOne() {
         var (stage, members) = Self.asked()
         for step in 3..<7 { _ = stage.report(Step(step)) }

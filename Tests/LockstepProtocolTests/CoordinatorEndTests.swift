@@ -74,6 +74,7 @@ import TrainingPlan
     @Test func aSilentMemberDoesNotHoldUpTheEnd() {
         var (stage, _) = CoordinatorStage.running()
         _ = CoordinatorRunTests.complete(&stage)
+        _ = stage.handle(.ended(0))
         #expect(stage.ticksToEnd(within: 60_000) == Limits.peerLeaseMilliseconds)
         #expect(stage.end?.exitCode == .success)
     }
@@ -110,8 +111,8 @@ import TrainingPlan
 
     // MARK: Members that fail or go
 
-    /// Others do its work; whoever fails as the last one ends the session with its reason, because whoever came
-    /// would fail alike.
+    /// Others do its work; whoever fails as the last one ends the session with its reason, because
+    /// whoever came would fail alike.
     @Test func theLastWorkerThatFailsEndsTheSessionWithItsReason() {
         var (stage, members) = CoordinatorStage.running()
         let full = StopReason(.cannotWrite, "the disk is full")
@@ -163,7 +164,8 @@ import TrainingPlan
         #expect(stage.end == full)
     }
 
-    /// A member of an earlier session that has missed its end: this coordinator was started again meanwhile.
+    /// A member of an earlier session that has missed its end: this coordinator was started again
+    /// meanwhile.
     @Test func whoHasMissedTheEndIsToldOfIt() {
         var (stage, _) = CoordinatorStage.running()
         _ = stage.interrupt()
@@ -203,7 +205,7 @@ import TrainingPlan
         #expect(CoordinatorStage.farewells(second).map(\.reason) == [Fixture.lostCause])
     }
 
-    private static func exited(_ nonce: Int32) -> CoordinatorEvent {
+    static func exited(_ nonce: Int32) -> CoordinatorEvent {
         .lost(
             processID: nonce, host: "h\(nonce)", cause: "was killed by signal 9",
             failure: Fixture.lostCause)

@@ -189,7 +189,8 @@ import TrainingPlan
 
     // MARK: A thousand
 
-    /// Of this thread's own time, whatever else the machine does. The bound is generous: 10 ms were measured.
+    /// Of this thread's own time, whatever else the machine does. The bound is generous: 10 ms were
+    /// measured.
     @Test func aThousandJoinWithinASecond() {
         var stage = CoordinatorStage.gathering(workers: 1_000)
         var server = Peer(.server, nonce: 1)

@@ -189,7 +189,8 @@ import TrainingPlan
 
     // MARK: What comes to an end meanwhile
 
-    /// The weights were on their way to their evaluation: the result is no other because a server was lost then.
+    /// The weights were on their way to their evaluation: the result is no other because a server
+    /// was lost then.
     @Test(arguments: [(true, EndStatus.target), (false, .completed)])
     func anEvaluationThatEndsWhileAServerIsMissingCounts(reachedTarget: Bool, status: EndStatus) {
         var (stage, members) = CoordinatorStage.running()

@@ -29,7 +29,8 @@ import TrainingPlan
         #expect(stage.say(&worker, .ready).isEmpty)
     }
 
-    /// Its first assignment is lost: the process is known by its nonce and gets the same number again.
+    /// Its first assignment is lost: the process is known by its nonce and gets the same number
+    /// again.
     @Test func aLostAssignmentIsRepeated() {
         var stage = CoordinatorStage.gathering()
         var worker = Peer(.worker, nonce: 2)

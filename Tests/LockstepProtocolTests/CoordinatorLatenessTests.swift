@@ -93,7 +93,8 @@ import TrainingPlan
         #expect(CoordinatorStage.leaves(late) == [20: 0..<7, 30: 0..<0])
     }
 
-    /// A view gets as much time as the server has given the one before, however often the server says it.
+    /// A view gets as much time as the server has given the one before, however often the server
+    /// says it.
     @Test mutating func aNewViewIsGivenItsTime() {
         #expect(CoordinatorStage.notices(tellLate(0..<1, after: Self.patience - 1)).isEmpty)
         #expect(CoordinatorStage.notices(tellLate(4..<5, after: 1)).count == 1)
@@ -122,7 +123,8 @@ import TrainingPlan
         #expect(returns(within: 1_500, workers: [working, working]).map(\.at) == [1_000])
     }
 
-    /// Better one that was late before and has caught up than nobody, though its probation is not over.
+    /// Better one that was late before and has caught up than nobody, though its probation is not
+    /// over.
     @Test mutating func whoHasCaughtUpHelpsOutWhereNobodyElseCan() {
         _ = tellLate(4..<7)
         // It has not been heard since: it is no help, and the one that is late goes on.

@@ -2,8 +2,8 @@ import LockstepProtocol
 import Testing
 import TrainingPlan
 
-/// Workers that come and go while a run goes on. Connections 20, 30 and so on are workers, incarnations 2, 3 and
-/// so on; a step has seven leaves.
+/// Workers that come and go while a run goes on. Connections 20, 30 and so on are workers,
+/// incarnations 2, 3 and so on; a step has seven leaves.
 @Suite struct CoordinatorViewTests {
     static let thirds = LeafAssignment(leafCount: 7, workerCount: 3).ranges
 
@@ -107,7 +107,8 @@ import TrainingPlan
 
     // MARK: Joining again
 
-    /// The same process: it has lost the coordinator, and comes as a new member with the nonce that it had.
+    /// The same process: it has lost the coordinator, and comes as a new member with the nonce that
+    /// it had.
     @Test func whoJoinsAgainIsAnotherMember() {
         var (stage, members) = CoordinatorStage.running()
         var again = members.workers[1]
@@ -129,8 +130,8 @@ import TrainingPlan
         #expect(CoordinatorStage.leaves(stage.say(&again, Members.working(0))).count == 2)
     }
 
-    /// An assignment to what it was before reaches it late, and it takes that for the answer to its greeting: it is
-    /// told, and comes to be what it is.
+    /// An assignment to what it was before reaches it late, and it takes that for the answer to its
+    /// greeting: it is told, and comes to be what it is.
     @Test func aLateAssignmentKeepsNobodyFromJoiningAgain() {
         var (stage, members) = CoordinatorStage.running()
         var worker = WorkerStage.training()

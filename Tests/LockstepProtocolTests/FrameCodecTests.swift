@@ -242,8 +242,8 @@ import TrainingPlan
         }
     }
 
-    /// Random bytes, and headers that are right but for their fields: nothing traps, and what is read has
-    /// its fields in range.
+    /// Random bytes, and headers that are right but for their fields: nothing traps, and what is
+    /// read has its fields in range.
     @Test func fuzz() {
         var random = SeededRandom(seed: 11)
         for _ in 0..<20_000 {

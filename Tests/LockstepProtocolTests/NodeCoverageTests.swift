@@ -204,7 +204,8 @@ import TrainingPlan
         }
     }
 
-    /// What is missing is what is not covered, in as few ranges as that takes, the first ones first.
+    /// What is missing is what is not covered, in as few ranges as that takes, the first ones
+    /// first.
     @Test func missingLeavesAreThoseThatAreNotCovered() {
         var generator = SeededRandom(seed: 4)
         for _ in 0..<500 {

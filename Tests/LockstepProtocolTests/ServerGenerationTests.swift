@@ -131,7 +131,8 @@ import TrainingPlan
             stage.receive(.snapshotRequest(part), from: 70, incarnation: .none)
         }
         #expect(request() == [.sendPart(to: 70, part)])
-        // Step 4 is the newest: that of step 2 is kept no more, nor is that of step 3 after the next word.
+        // Step 4 is the newest: that of step 2 is kept no more, nor is that of step 3 after the
+        // next word.
         #expect(Self.assign(&stage, Self.duty()).first == .forgetState)
         _ = stage.commit(4, leafCount: 2)
         #expect(request().isEmpty)

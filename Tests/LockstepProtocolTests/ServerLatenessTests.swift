@@ -65,8 +65,8 @@ import TrainingPlan
         #expect(patience - 1...patience * 6 / 5 ~= at, "\(at) ms")
     }
 
-    /// Leaves that come slowly, one after the other, are not late: the machines are slow, or the others wait for
-    /// the same.
+    /// Leaves that come slowly, one after the other, are not late: the machines are slow, or the
+    /// others wait for the same.
     @Test func slowProgressIsNoLateness() {
         var server = ServerStage.serving()
         _ = server.wait(milliseconds: 900)
@@ -101,7 +101,8 @@ import TrainingPlan
 
     // MARK: Workers that come and go
 
-    /// Whoever was expelled is heard no more, though its nodes stay: they have the bits that anyone's would have.
+    /// Whoever was expelled is heard no more, though its nodes stay: they have the bits that
+    /// anyone's would have.
     @Test func pushesOfAnExpelledIncarnationAreDropped() {
         var server = ServerStage.serving()
         _ = server.push(Fixture.address(0), LeafRange(4, 1), from: 4, by: 40)

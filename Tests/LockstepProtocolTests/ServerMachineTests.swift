@@ -173,7 +173,8 @@ import TrainingPlan
             ])
     }
 
-    /// What was recorded and is played back, or claims to be ahead of the server, takes no worker's answers away.
+    /// What was recorded and is played back, or claims to be ahead of the server, takes no worker's
+    /// answers away.
     @Test func framesPlayedBackDoNotMoveABroadcast() {
         var server = ServerStage.serving()
         _ = server.commit(0)
@@ -262,8 +263,8 @@ import TrainingPlan
         #expect(server.dropped == .futureStep)
     }
 
-    /// Also a repeated inquiry while the answer is on its way is answered: the worker knows that the
-    /// server lives.
+    /// Also a repeated inquiry while the answer is on its way is answered: the worker knows that
+    /// the server lives.
     @Test func everyInquiryIsAnswered() {
         var server = ServerStage.serving()
         _ = server.commit(0)

@@ -16,7 +16,8 @@ import TrainingPlan
             step: 1, activity: .waitingForCoordinator, halt: .diverged(ServerMachineTests.finding))
         let told = server.handle(.diverged(0, 1, ServerMachineTests.finding))
         #expect(ServerStage.progress(told) == [halted])
-        // Ten times a second, though the coordinator answers heartbeats: it may not have got this one.
+        // Ten times a second, though the coordinator answers heartbeats: it may not have got this
+        // one.
         for _ in 0..<4 {
             _ = server.acknowledge(received: 1)
             #expect(

@@ -70,7 +70,8 @@ struct Stage<Machine: RoleMachine> {
         return actions { $0.tick(now: $1, into: &$2) }
     }
 
-    /// Time passes as in a role's loop; what was done in all, and when, in milliseconds from now on.
+    /// Time passes as in a role's loop; what was done in all, and when, in milliseconds from now
+    /// on.
     mutating func timeline(milliseconds: Int) -> [(at: Int, action: Action)] {
         let start = now
         var result: [(at: Int, action: Action)] = []
@@ -88,7 +89,8 @@ struct Stage<Machine: RoleMachine> {
 
     /// Ticks until the role has ended.
     ///
-    /// - Returns: the milliseconds that it took, rounded up to a tick; nil if it is not over by then.
+    /// - Returns: the milliseconds that it took, rounded up to a tick; nil if it is not over by
+    ///   then.
     mutating func ticksToEnd(within milliseconds: Int) -> Int? {
         let start = now
         _ = wait(milliseconds: milliseconds)

@@ -123,8 +123,8 @@ import TrainingPlan
 
     @Test func theNewestWholeStepIsAdopted() {
         var worker = WorkerStage.training()
-        // Others compute these leaves too: both servers are two steps ahead by the time that the first node is
-        // ready, and nobody needs the second one.
+        // Others compute these leaves too: both servers are two steps ahead by the time that the
+        // first node is ready, and nobody needs the second one.
         #expect(worker.weights(1, shard: 0) == [.keepWeights(0, 1)])
         #expect(worker.weights(1, shard: 1) == [.keepWeights(1, 1)])
         #expect(worker.weights(2, shard: 1) == [.keepWeights(1, 2)])

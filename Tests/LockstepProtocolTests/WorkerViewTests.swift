@@ -99,8 +99,8 @@ import TrainingPlan
         #expect(worker.weights(2, shard: 1).contains(.adopt(2)))
     }
 
-    /// One server has committed a step that the other one has not, and every worker that held the older weights is
-    /// gone: the one that is ahead is asked for them.
+    /// One server has committed a step that the other one has not, and every worker that held the
+    /// older weights is gone: the one that is ahead is asked for them.
     @Test func serversThatAreAStepApartAreAskedForTheOlderWeights() {
         var (worker, _) = Self.joining()
         #expect(worker.weights(2, shard: 0) == [.keepWeights(0, 2)])
@@ -203,7 +203,8 @@ import TrainingPlan
 
     // MARK: Inquiries
 
-    /// The answer to an inquiry from before a new view speaks of fewer leaves than were computed since.
+    /// The answer to an inquiry from before a new view speaks of fewer leaves than were computed
+    /// since.
     @Test func aStaleAnswerSpeaksOfWhatItWasAskedFor() {
         var worker = WorkerStage.training()
         _ = worker.compute(0)
@@ -220,7 +221,8 @@ import TrainingPlan
         #expect(asked.contains(.inquire(Fixture.address(0), leaves: LeafRange(0, 7))))
     }
 
-    /// While another node is in work nothing is pushed again: the next inquiry asks for all of them.
+    /// While another node is in work nothing is pushed again: the next inquiry asks for all of
+    /// them.
     @Test func answersWaitForTheNodeInWork() {
         var worker = WorkerStage.training()
         _ = worker.compute(0)

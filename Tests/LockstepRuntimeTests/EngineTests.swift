@@ -23,8 +23,9 @@ import ZeroMQ
             optimizer: optimizer, batchSize: batchSize, microBatch: 8, epochs: 2, seed: 3)
     }
 
-    /// Eleven leaves, the last of five, and in the epoch's last batch four, the last of two. Or eight, which
-    /// three workers push as nodes of two, one, one, two and two. Twelve workers are more than there are leaves.
+    /// Eleven leaves, the last of five, and in the epoch's last batch four, the last of two. Or
+    /// eight, which three workers push as nodes of two, one, one, two and two. Twelve workers are
+    /// more than there are leaves.
     @Test(
         arguments: [(1, 1, 85), (2, 3, 85), (5, 2, 85), (12, 1, 85), (3, 1, 64), (3, 2, 64)],
         optimizers)
@@ -57,7 +58,8 @@ import ZeroMQ
         }
     }
 
-    /// A step is folded from what was pushed last: one that is computed twice is the same to the bit.
+    /// A step is folded from what was pushed last: one that is computed twice is the same to the
+    /// bit.
     @Test func aNodeThatIsPushedAgainHasTheSameBits() throws {
         let run = DigitsRun(
             Self.configuration(Self.optimizers[0], batchSize: 85), exampleCount: 281)
@@ -199,8 +201,8 @@ import ZeroMQ
 
     // MARK: Divergence
 
-    /// Optimisers under which the weights grow until they are no longer finite: within the first epoch,
-    /// and within a later one.
+    /// Optimisers under which the weights grow until they are no longer finite: within the first
+    /// epoch, and within a later one.
     static let explosions: [(kind: OptimizerSettings.Kind, rate: Double, warmupSteps: Int)] = [
         (.sgd, 3, 0), (.momentum, 3, 0), (.momentum, 20, 400),
     ]

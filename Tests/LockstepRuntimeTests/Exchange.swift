@@ -48,7 +48,8 @@ struct DigitsRun {
     }
 }
 
-/// The engine of a worker that has joined, as incarnation 9 of session 1, with its network in memory.
+/// The engine of a worker that has joined, as incarnation 9 of session 1, with its network in
+/// memory.
 final class WorkerBench {
     let network = MemoryTransport()
     let engine: WorkerEngine
@@ -133,8 +134,8 @@ final class WorkerBench {
     }
 }
 
-/// Workers' engines and servers' engines, one a shard, without sockets and machines: frames go from the ones
-/// to the others.
+/// Workers' engines and servers' engines, one a shard, without sockets and machines: frames go from
+/// the ones to the others.
 final class Exchange {
     static let kernels = KernelSet(
         KernelVariant.allCases.last(where: \.isSupported) ?? .baseline)
@@ -251,7 +252,8 @@ final class Exchange {
 
     // MARK: What servers keep
 
-    /// The weights of a step, fetched in parts of ten thousand bytes; nil where a server does not have them.
+    /// The weights of a step, fetched in parts of ten thousand bytes; nil where a server does not
+    /// have them.
     func snapshot(_ step: Step) throws -> FloatBuffer? {
         let result = FloatBuffer(count: weights.count)
         for (index, shard) in shards.enumerated() {

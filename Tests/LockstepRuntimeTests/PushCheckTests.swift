@@ -24,7 +24,8 @@ import TrainingPlan
                 StepAddress(run: 0, generation: 0, step: 0, shard: 1),
                 node: LeafRange(firstLeaf: 0, leafCount: 1)), session: 1, incarnation: 1)
 
-        /// What the server says to a push with some rows, and as many floats as if it had `floatRows`.
+        /// What the server says to a push with some rows, and as many floats as if it had
+        /// `floatRows`.
         func check(rows: [Int], floatRows: Int) throws(FrameError) {
             var payload = [UInt8](
                 repeating: 0, count: slices.presenceByteCount + (floatRows * 16 + behind) * 4)

@@ -63,7 +63,8 @@ import ZeroMQ
         return run
     }
 
-    /// In the middle of an epoch, and at its end, a checkpoint of a cluster is as good as one of this process.
+    /// In the middle of an epoch, and at its end, a checkpoint of a cluster is as good as one of
+    /// this process.
     @Test(arguments: [40, 64, 128])
     func aCheckpointIsGoneOnFrom(step: Int) throws {
         let whole = Roles.trainHere(
@@ -90,7 +91,8 @@ import ZeroMQ
         #expect(try planned("run").start == nil)
     }
 
-    /// A cluster that goes on from a checkpoint goes on with its log, whose lines are those of one that was never ended.
+    /// A cluster that goes on from a checkpoint goes on with its log, whose lines are those of one
+    /// that was never ended.
     @Test(arguments: [40, 64, 128])
     func aClusterGoesOnFromACheckpoint(step: Int) throws {
         _ = try report(try planned("whole"), until: 150)

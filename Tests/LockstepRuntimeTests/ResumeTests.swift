@@ -66,7 +66,8 @@ import TrainingPlan
         #expect(resumes > 0)
     }
 
-    /// The folder as it is in the middle of a run, with a checkpoint being written: what a killed process leaves.
+    /// The folder as it is in the middle of a run, with a checkpoint being written: what a killed
+    /// process leaves.
     @Test func killedAtAnyMoment() throws {
         let configuration = ResumedRuns.configuration(epochs: 6)
         let runs = runs
@@ -138,7 +139,8 @@ import TrainingPlan
         #expect(try runs.lines("run") == runs.lines("whole"))
     }
 
-    /// The weights before a step that diverges are computed again, also from the middle of an epoch.
+    /// The weights before a step that diverges are computed again, also from the middle of an
+    /// epoch.
     @Test(arguments: [0, 5, 30])
     func divergesAlike(interruptedAfter step: Int) throws {
         var configuration = ResumedRuns.configuration(.momentum)

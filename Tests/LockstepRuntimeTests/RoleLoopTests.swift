@@ -60,7 +60,8 @@ final class LoopBox<Engine: RoleEngine, Time: LockstepRuntime.Clock> {
         ) { end = reason }
     }
 
-    /// A frame's text is what its machine has done: `event` makes two events, `keep` takes the frame.
+    /// A frame's text is what its machine has done: `event` makes two events, `keep` takes the
+    /// frame.
     private final class FakeEngine: RoleEngine {
         typealias Machine = FakeMachine
 

@@ -68,8 +68,8 @@ import ZeroMQ
         }
     }
 
-    /// Reads pushes, keeps nodes and applies steps, as the machine decides. A report and the weights of each
-    /// step are there to be sent.
+    /// Reads pushes, keeps nodes and applies steps, as the machine decides. A report and the
+    /// weights of each step are there to be sent.
     @Test(arguments: [0, 1])
     func server(shard: Int) throws {
         let run = Self.run(microBatch: 1)
@@ -98,7 +98,8 @@ import ZeroMQ
     }
 }
 
-/// A server that has joined, as an incarnation of its shard, and a run's engine: without what it sends.
+/// A server that has joined, as an incarnation of its shard, and a run's engine: without what it
+/// sends.
 private final class ServerBench {
     private let engine: ServerEngine
     private var machine: ServerMachine

@@ -3,8 +3,8 @@ import Testing
 import TrainingPlan
 
 struct StudyPlanTests {
-    /// What is planned can be trained, no two runs of a question are one, and the standard form is as large
-    /// as it is said to be.
+    /// What is planned can be trained, no two runs of a question are one, and the standard form is
+    /// as large as it is said to be.
     @Test(arguments: StudyPlan.Size.allCases, [60_000, 2_000])
     func runsAreValidAndDistinct(size: StudyPlan.Size, examples: Int) throws {
         let plan = StudyPlan(size, trainingExampleCount: examples)

@@ -86,7 +86,8 @@ import TrainingPlan
             result.outcomes[0].end?.weightsSHA256 != result.outcomes[1].end?.weightsSHA256)
     }
 
-    /// Keras' way: an epoch's train figures are means over its steps as they came, each example alike.
+    /// Keras' way: an epoch's train figures are means over its steps as they came, each example
+    /// alike.
     @Test func epochFiguresAreRunningMeans() throws {
         let run = try plannedRun(seed: 1)
         _ = train([run], Witness())

@@ -3,7 +3,8 @@ import LockstepRuntime
 import LockstepSimulator
 import TrainingPlan
 
-/// Deliberate faults of the protocol: the simulator has to find every one of them out, or it proves nothing.
+/// Deliberate faults of the protocol: the simulator has to find every one of them out, or it proves
+/// nothing.
 ///
 /// Each is a mistake that somebody could make in a machine, written as what its engine then does.
 enum PlantedFault: String, CaseIterable, Sendable {

@@ -64,7 +64,8 @@ struct Problem {
     func compute(leafSize: Int) -> NodeResult { compute([0..<pixels.count], leafSize: leafSize)[0] }
 }
 
-/// What one node's buffer holds: its gradient sum and its metrics, in the open so that they can be folded.
+/// What one node's buffer holds: its gradient sum and its metrics, in the open so that they can be
+/// folded.
 struct NodeResult {
     var sum: [Float]
     var lossSum: Float

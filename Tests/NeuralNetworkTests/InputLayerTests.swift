@@ -3,9 +3,11 @@ import TestSupport
 import Testing
 import TrainingPlan
 
-/// The input layer visits its weights in blocks and its examples in groups; neither shows in the bits.
+/// The input layer visits its weights in blocks and its examples in groups; neither shows in the
+/// bits.
 struct InputLayerTests {
-    /// Groups of 64 from both sides, and widths that visit all rows together, many, or 32 at a time.
+    /// Groups of 64 from both sides, and widths that visit all rows together, many, or 32 at a
+    /// time.
     @Test(arguments: [10, 64, 100, 128, 300, 500], [1, 63, 64, 65, 130])
     func everyOutputIsOneChain(width: Int, examples: Int) {
         let architecture = NetworkArchitecture(

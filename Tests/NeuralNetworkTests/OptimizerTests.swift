@@ -4,8 +4,8 @@ import TestSupport
 import Testing
 import TrainingPlan
 
-/// The optimiser over several steps. Its kernels have their twins in KernelsTests; here are Keras' formulas, the
-/// rates, weight decay, shards and divergence.
+/// The optimiser over several steps. Its kernels have their twins in KernelsTests; here are Keras'
+/// formulas, the rates, weight decay, shards and divergence.
 struct OptimizerTests {
     private static let layout = ParameterLayout(widths: [7, 6, 3])
     private static let steps = 12

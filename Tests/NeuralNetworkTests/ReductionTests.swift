@@ -8,8 +8,8 @@ struct ReductionTests {
     private static let architecture = NetworkArchitecture(
         layers: [20, 9, 5], hidden: .tanh, output: .softmax, loss: .crossEntropy)
 
-    /// A batch in leaves: small nodes, nodes beyond one pass of 512 examples, leaves beyond one pass, and
-    /// short last leaves.
+    /// A batch in leaves: small nodes, nodes beyond one pass of 512 examples, leaves beyond one
+    /// pass, and short last leaves.
     struct Shape: Sendable, CustomStringConvertible {
         let examples: Int
         let leafSize: Int
@@ -42,7 +42,8 @@ struct ReductionTests {
         #expect(whole.difference(from: expected) == nil)
     }
 
-    /// Any cut of the batch into holders, each of which folds its maximal nodes, gives the same bits.
+    /// Any cut of the batch into holders, each of which folds its maximal nodes, gives the same
+    /// bits.
     @Test(arguments: Shape.all)
     func anyCutGivesTheSameBits(shape: Shape) throws {
         let problem = Problem(Self.architecture, examples: shape.examples, seed: shape.examples)

@@ -3,8 +3,8 @@ import TestSupport
 import Testing
 import TrainingPlan
 
-/// The pixels come back from the gradient: with no weights and squared error on one output, a pixel's weight
-/// gradient is x · 2 (0 − 1).
+/// The pixels come back from the gradient: with no weights and squared error on one output, a
+/// pixel's weight gradient is x · 2 (0 − 1).
 struct SparseExamplesTests {
     @Test(arguments: [0, 0.1, 0.9, 1], [1, 17, 784])
     func roundTrip(density: Double, width: Int) {

@@ -1,8 +1,8 @@
 import Foundation
 package import TrainingPlan
 
-/// The network in Double, one example at a time, from the textbook formulas and libm: what the engine's
-/// gradients are compared with.
+/// The network in Double, one example at a time, from the textbook formulas and libm: what the
+/// engine's gradients are compared with.
 package struct ReferenceNetwork {
     package let architecture: NetworkArchitecture
     package let layout: ParameterLayout

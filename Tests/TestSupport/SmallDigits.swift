@@ -3,8 +3,8 @@ import Foundation
 
 /// Generated digits in small: a run on them takes well under a second.
 ///
-/// The training examples divide neither by 128 nor by 100: each epoch's last batch is a short one with
-/// a short last leaf, and batches of 100 have a short last leaf throughout.
+/// The training examples divide neither by 128 nor by 100: each epoch's last batch is a short one
+/// with a short last leaf, and batches of 100 have a short last leaf throughout.
 package enum SmallDigits {
     package static let trainCount = 2_030
     package static let testCount = 500

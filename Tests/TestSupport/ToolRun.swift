@@ -26,7 +26,8 @@ package struct ToolRun: Sendable {
         ).end(within: seconds)
     }
 
-    /// Both streams without blanks around them: what was asked for stands behind what was said about it.
+    /// Both streams without blanks around them: what was asked for stands behind what was said
+    /// about it.
     package var output: String {
         (standardError + standardOutput).trimmingCharacters(in: .whitespacesAndNewlines)
     }

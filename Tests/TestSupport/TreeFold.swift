@@ -1,5 +1,5 @@
-/// The reduction tree by its definition: left + right, where the left subtree takes the largest power
-/// of two below the number of leaves.
+/// The reduction tree by its definition: left + right, where the left subtree takes the largest
+/// power of two below the number of leaves.
 package func treeFold<Value>(_ leaves: ArraySlice<Value>, _ add: (Value, Value) -> Value) -> Value {
     guard leaves.count > 1 else { return leaves[leaves.startIndex] }
     var left = 1

@@ -24,8 +24,8 @@ struct ContextTests {
         #expect(try left.nextText(withinMilliseconds: 0) == nil)
     }
 
-    /// libzmq itself begins at the same number in every process, where whoever knows it could wait for
-    /// the next peer.
+    /// libzmq itself begins at the same number in every process, where whoever knows it could wait
+    /// for the next peer.
     @Test func routingIDsBeginAtRandom() async {
         await #expect(processExitsWith: .success) {
             let context = try Context()

@@ -107,7 +107,8 @@ struct CurveTests {
         }
     }
 
-    /// What a ZAP handler (RFC 27) needs of this binding: a REP of several frames, and the user's name.
+    /// What a ZAP handler (RFC 27) needs of this binding: a REP of several frames, and the user's
+    /// name.
     @Test(arguments: ["200", "400"])
     func aHandlerDecides(status: String) throws {
         try withContext { context in

@@ -2,7 +2,8 @@ import Foundation
 import Testing
 import ZeroMQ
 
-/// Each in a process of its own, whose limits it may lower and whose descriptors are no other test's.
+/// Each in a process of its own, whose limits it may lower and whose descriptors are no other
+/// test's.
 struct FileDescriptorLimitTests {
     @Test func whatAContextTakesIsKnown() async {
         await #expect(processExitsWith: .success) {

@@ -20,8 +20,8 @@ struct HostilePeerTests {
         }
     }
 
-    /// libzmq takes what does not begin as ZMTP 3 for a peer of version 1, which says no more than the
-    /// length of a frame: junk may arrive as messages, and must not stop those of others.
+    /// libzmq takes what does not begin as ZMTP 3 for a peer of version 1, which says no more than
+    /// the length of a frame: junk may arrive as messages, and must not stop those of others.
     @Test func junkThatLooksLikeMessagesDoesNotStopTheOthers() throws {
         try withContext { context in
             let server = try Socket(.router, in: context)

@@ -20,8 +20,8 @@ struct LinkTests {
         }
     }
 
-    /// A peer that accepts a connection and takes nothing, as one behind a cable that was pulled: with
-    /// the timeout, the same DEALER connects again; without, it waits.
+    /// A peer that accepts a connection and takes nothing, as one behind a cable that was pulled:
+    /// with the timeout, the same DEALER connects again; without, it waits.
     @Test(arguments: [false, true])
     func anInterruptedLinkIsMadeAgain(hasTimeout: Bool) throws {
         let peer = try UnreadPeer()

@@ -35,7 +35,8 @@ final class RawPeer {
         }
     }
 
-    /// Shakes hands as a DEALER of ZMTP 3.0 without security (RFC 23) with a routing id of its choice.
+    /// Shakes hands as a DEALER of ZMTP 3.0 without security (RFC 23) with a routing id of its
+    /// choice.
     func greet(routingID: [UInt8]) throws {
         let properties = [("Socket-Type", Array("DEALER".utf8)), ("Identity", routingID)]
         try write(ZMTP.greeting + ZMTP.ready(properties))

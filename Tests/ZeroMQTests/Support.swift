@@ -26,7 +26,8 @@ private final class Holder: Sendable {
         try body(context)
     }
 
-    /// Drops it on another thread, so that an end which never comes fails the test instead of hanging it.
+    /// Drops it on another thread, so that an end which never comes fails the test instead of
+    /// hanging it.
     func expectEnd() {
         let done = DispatchSemaphore(value: 0)
         Thread.detachNewThread { [self] in

@@ -1,12 +1,13 @@
-/// The whole training state after `step` updates: everything that the next step and the log depend on.
+/// The whole training state after `step` updates: everything that the next step and the log depend
+/// on.
 ///
 /// Vectors are flat, in layout order, whatever number of servers held them.
 package struct Checkpoint: Equatable, Sendable {
     /// Updates done.
     package var step: Int
     package var weights: [Float]
-    /// The optimiser's vectors beside the weights, each as long as these: none for plain gradient descent,
-    /// one with momentum, two with Adam.
+    /// The optimiser's vectors beside the weights, each as long as these: none for plain gradient
+    /// descent, one with momentum, two with Adam.
     package var state: [[Float]]
     package var provenance: Provenance
     package var arithmeticVersion: Int

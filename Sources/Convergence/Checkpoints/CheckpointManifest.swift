@@ -1,11 +1,11 @@
 import Foundation
 import Hashing
 
-/// `manifest.json` of a checkpoint: what belongs to it. It is written last, so that a checkpoint without it
-/// was never finished.
+/// `manifest.json` of a checkpoint: what belongs to it. It is written last, so that a checkpoint
+/// without it was never finished.
 ///
-/// The file is `{"manifest":BODY,"sha256":"DIGEST"}` and a newline, the digest over the bytes of the body.
-/// Everything around the body is fixed, so that every changed bit is noticed.
+/// The file is `{"manifest":BODY,"sha256":"DIGEST"}` and a newline, the digest over the bytes of
+/// the body. Everything around the body is fixed, so that every changed bit is noticed.
 struct CheckpointManifest: Codable, Equatable {
     struct Shard: Codable, Equatable {
         var file: String

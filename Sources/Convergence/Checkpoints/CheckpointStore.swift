@@ -2,8 +2,8 @@ import CrashPoints
 
 /// The checkpoints of a run's folder: `step-N/` with the shards and their manifest.
 ///
-/// A checkpoint is put in place whole or not at all, and taken back only if every byte of it is as it was
-/// written. `step-N` may hold the run's final weights, too; those are not touched.
+/// A checkpoint is put in place whole or not at all, and taken back only if every byte of it is as
+/// it was written. `step-N` may hold the run's final weights, too; those are not touched.
 package struct CheckpointStore: Sendable {
     /// The folder `checkpoints`.
     package let path: String
@@ -65,10 +65,10 @@ package struct CheckpointStore: Sendable {
 
     /// Writes a checkpoint, makes it durable, and then removes those that are too many.
     ///
-    /// - Parameter shards: how the flat vector is cut into files; one by default. Whoever reads it gets whole
-    ///   vectors in any case.
-    /// - Throws: ``FileError``. The checkpoints that were there are as they were, but for what an earlier try
-    ///   left of the same step.
+    /// - Parameter shards: how the flat vector is cut into files; one by default. Whoever reads it
+    ///   gets whole vectors in any case.
+    /// - Throws: ``FileError``. The checkpoints that were there are as they were, but for what an
+    ///   earlier try left of the same step.
     package func write(_ checkpoint: Checkpoint, shards: [Range<Int>]? = nil) throws(FileError) {
         let step = checkpoint.step
         let files = CheckpointFiles.encode(
@@ -144,8 +144,9 @@ package struct CheckpointStore: Sendable {
                 throw error
             }
         }
-        // The run's final weights are there, or an earlier checkpoint of the step. Without its manifest that
-        // one counts no more, so that no crash can leave a mixture of both that looks whole.
+        // The run's final weights are there, or an earlier checkpoint of the step. Without its
+        // manifest that one counts no more, so that no crash can leave a mixture of both that looks
+        // whole.
         try removeParts(step)
         for name in names {
             // The manifest is the last, and comes when all others are durable.
@@ -158,8 +159,8 @@ package struct CheckpointStore: Sendable {
 
     // MARK: Removing
 
-    /// Removes all but the newest up to `newest`, which is whole, and what a later step's folder holds: a run
-    /// that has gone back to an earlier checkpoint has refused that.
+    /// Removes all but the newest up to `newest`, which is whole, and what a later step's folder
+    /// holds: a run that has gone back to an earlier checkpoint has refused that.
     private func prune(newest: Int) throws(FileError) {
         var kept = 0
         for step in try steps().reversed() where try !parts(step).isEmpty {
@@ -179,7 +180,8 @@ package struct CheckpointStore: Sendable {
         }
         for step in try steps() {
             if try parts(step).isEmpty {
-                // Empty where a crash came between the last file and the folder; others are not ours.
+                // Empty where a crash came between the last file and the folder; others are not
+                // ours.
                 try? disk.removeFolder(folder(step))
             } else {
                 try remove(step)

@@ -3,8 +3,8 @@ import Synchronization
 
 /// Writes checkpoints beside the training, in a thread of its own.
 ///
-/// One at most waits; a newer one takes its place. A disk that fails keeps the checkpoints that are there
-/// and stops nobody: it is told once, and once more when a checkpoint is written again.
+/// One at most waits; a newer one takes its place. A disk that fails keeps the checkpoints that are
+/// there and stops nobody: it is told once, and once more when a checkpoint is written again.
 package final class CheckpointWriter: Sendable {
     private struct State {
         var waiting: Checkpoint?
@@ -20,7 +20,8 @@ package final class CheckpointWriter: Sendable {
     private let arrival = DispatchSemaphore(value: 0)
     private let ended = DispatchSemaphore(value: 0)
 
-    /// Longer than a healthy disk takes for anything; a person who ends a run waits no longer for a sick one.
+    /// Longer than a healthy disk takes for anything; a person who ends a run waits no longer for a
+    /// sick one.
     private static let finishSeconds = 20.0
 
     package init(_ store: CheckpointStore, notice: @escaping @Sendable (String) -> Void) {

@@ -2,8 +2,8 @@ import CrashPoints
 
 /// What checkpoints and logs need of a file system, so that a simulated one can stand in its place.
 ///
-/// Nothing is durable before it is synchronised: a file's bytes by ``DiskFile/synchronize()``, its name by
-/// ``synchronizeFolder(_:)`` of the folder that it stands in.
+/// Nothing is durable before it is synchronised: a file's bytes by ``DiskFile/synchronize()``, its
+/// name by ``synchronizeFolder(_:)`` of the folder that it stands in.
 package protocol Disk: Sendable {
     /// Makes a folder and those above it; one that is there already is no error.
     func makeFolders(_ path: String) throws(FileError)

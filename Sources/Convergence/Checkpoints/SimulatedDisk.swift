@@ -2,8 +2,9 @@ import Synchronization
 
 /// A file system in memory that fails as real ones do, the same way for the same seed.
 ///
-/// What was not synchronised may be lost in a crash: bytes of files, and names in folders, renamed ones
-/// included. Every change counts as one operation, so that a test can fail or stop at each of them.
+/// What was not synchronised may be lost in a crash: bytes of files, and names in folders, renamed
+/// ones included. Every change counts as one operation, so that a test can fail or stop at each of
+/// them.
 package final class SimulatedDisk: Disk {
     /// What becomes of an operation.
     package enum Fault: Hashable, Sendable {
@@ -35,7 +36,8 @@ package final class SimulatedDisk: Disk {
     /// Changes so far.
     package var operationCount: Int { state.withLock { $0.operationCount } }
 
-    /// From this operation on everything fails, as nothing goes on in a process that is gone; nil for never.
+    /// From this operation on everything fails, as nothing goes on in a process that is gone; nil
+    /// for never.
     package func stop(at operation: Int?) { state.withLock { $0.stop = operation } }
 
     /// Lets an operation, counted from 0 over the disk's life, go wrong.
@@ -52,7 +54,8 @@ package final class SimulatedDisk: Disk {
     /// The paths of all files, sorted.
     package var files: [String] { state.withLock { $0.paths() } }
 
-    /// Puts bytes into a file past all rules, durable at once: rot, or a hand that writes where it should not.
+    /// Puts bytes into a file past all rules, durable at once: rot, or a hand that writes where it
+    /// should not.
     package func overwrite(_ path: String, with bytes: [UInt8]) {
         state.withLock { $0.overwrite(path, bytes) }
     }

@@ -11,7 +11,8 @@ struct SplitMix: RandomNumberGenerator, Sendable {
     }
 }
 
-/// The files and folders of a ``SimulatedDisk``, each as the system shows it and as the disk holds it.
+/// The files and folders of a ``SimulatedDisk``, each as the system shows it and as the disk holds
+/// it.
 struct SimulatedFiles: Sendable {
     private struct File: Sendable {
         var bytes: [UInt8] = []

@@ -2,8 +2,8 @@ import Hashing
 
 /// Named arrays as `numpy.load` reads them, without pickles: NPY 1.0 files in a stored ZIP.
 ///
-/// The tensors are float32 arrays under their names; `metadata` is an array of texts of shape `[entries, 2]`,
-/// which `dict(file["metadata"])` makes a dictionary.
+/// The tensors are float32 arrays under their names; `metadata` is an array of texts of shape
+/// `[entries, 2]`, which `dict(file["metadata"])` makes a dictionary.
 package struct NPZ: Equatable, Sendable {
     package var metadata: [String: String]
     /// In the order of their bytes.
@@ -16,7 +16,8 @@ package struct NPZ: Equatable, Sendable {
 
     private static let metadataName = "metadata"
 
-    /// The file's bytes, the same for equal values: metadata is sorted by name, and there is no time in it.
+    /// The file's bytes, the same for equal values: metadata is sorted by name, and there is no
+    /// time in it.
     ///
     /// Shapes must fit their values, and names must differ and not be `metadata`.
     package func encoded() -> [UInt8] {
@@ -78,18 +79,21 @@ enum NPY {
     }
 }
 
-/// A ZIP of uncompressed files (PKWARE's APPNOTE.TXT), below 4 GB and without the extensions for more.
+/// A ZIP of uncompressed files (PKWARE's APPNOTE.TXT), below 4 GB and without the extensions for
+/// more.
 private struct StoredZIP {
     private var bytes: [UInt8] = []
     private var directory: [UInt8] = []
     private var fileCount: UInt16 = 0
 
-    /// Version 2.0 of the format, the first with folders and deflate, is what readers expect at least.
+    /// Version 2.0 of the format, the first with folders and deflate, is what readers expect at
+    /// least.
     private static let version: UInt16 = 20
     /// Bit 11: names are in UTF-8.
     private static let flags: UInt16 = 1 << 11
     private static let stored: UInt16 = 0
-    /// The first of January 1980, the earliest that the format knows: equal values give equal files.
+    /// The first of January 1980, the earliest that the format knows: equal values give equal
+    /// files.
     private static let date: UInt16 = 1 << 5 | 1
 
     mutating func add(_ name: String, _ content: [UInt8]) {

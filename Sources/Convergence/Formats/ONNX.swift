@@ -1,5 +1,5 @@
-/// A fully connected network as ONNX runtimes load it: `pixels` `[N, inputs]`, floats in 0…1, to `outputs`
-/// `[N, outputs]`, the true head's activations.
+/// A fully connected network as ONNX runtimes load it: `pixels` `[N, inputs]`, floats in 0…1, to
+/// `outputs` `[N, outputs]`, the true head's activations.
 ///
 /// IR version 8 and operator set 13, which every runtime since 2021 reads.
 package struct ONNX: Equatable, Sendable {

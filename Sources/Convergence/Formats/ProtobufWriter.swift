@@ -1,7 +1,8 @@
-/// Writes the wire format of Protocol Buffers (protobuf.dev/programming-guides/encoding): fields by number, in
-/// the order of the calls.
+/// Writes the wire format of Protocol Buffers (protobuf.dev/programming-guides/encoding): fields by
+/// number, in the order of the calls.
 ///
-/// What is not added has its default; a value that is added is written also where it equals the default.
+/// What is not added has its default; a value that is added is written also where it equals the
+/// default.
 package struct ProtobufWriter: Sendable {
     package private(set) var bytes: [UInt8] = []
 

@@ -124,8 +124,8 @@ private struct SafetensorsHeader {
     var entries: [Entry] = []
 }
 
-/// Parses the JSON of a header, and only what a header may hold: `JSONDecoder` would take the last of
-/// two equal names without a word, and could not name the byte.
+/// Parses the JSON of a header, and only what a header may hold: `JSONDecoder` would take the last
+/// of two equal names without a word, and could not name the byte.
 private struct HeaderParser {
     struct Fault: Error {
         let tensor: String?

@@ -2,8 +2,9 @@ import Hashing
 
 /// Writes an events file, record after record, as TensorBoard reads it.
 ///
-/// A record is a u64 with the length, the masked CRC-32C of those eight bytes, the data, and their masked
-/// CRC-32C; the data are an `Event` (event.proto of TensorFlow, and so are the numbers here).
+/// A record is a u64 with the length, the masked CRC-32C of those eight bytes, the data, and their
+/// masked CRC-32C; the data are an `Event` (event.proto of TensorFlow, and so are the numbers
+/// here).
 struct TensorBoardEvents {
     private(set) var bytes: [UInt8] = []
 

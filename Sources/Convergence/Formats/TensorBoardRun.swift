@@ -1,11 +1,11 @@
 import Foundation
 
-/// A run as TensorBoard shows it: its records as scalars, its checkpoints as histograms, its configuration as
-/// a row of the HParams table.
+/// A run as TensorBoard shows it: its records as scalars, its checkpoints as histograms, its
+/// configuration as a row of the HParams table.
 ///
-/// Tags: `step/…`, `gradient_norm/layer_N` and `saturation/layer_N` over steps, `evaluation/…` over the steps
-/// between epochs, `epoch/…` over epochs, `end/…` at the last step, `weights/…` over the steps of the
-/// checkpoints, and `run`, a text.
+/// Tags: `step/…`, `gradient_norm/layer_N` and `saturation/layer_N` over steps, `evaluation/…` over
+/// the steps between epochs, `epoch/…` over epochs, `end/…` at the last step, `weights/…` over the
+/// steps of the checkpoints, and `run`, a text.
 package struct TensorBoardRun: Sendable {
     package struct Checkpoint: Equatable, Sendable {
         /// Updates done.
@@ -37,8 +37,8 @@ package struct TensorBoardRun: Sendable {
         self.group = group
     }
 
-    /// TensorBoard knows its files by the `tfevents` in their names. With one name a run has one file, however
-    /// often it is exported.
+    /// TensorBoard knows its files by the `tfevents` in their names. With one name a run has one
+    /// file, however often it is exported.
     package static let fileName = "events.out.tfevents.lockstep"
 
     /// Puts the file into a folder of the run's own, made where it is missing.
@@ -128,8 +128,8 @@ package struct TensorBoardRun: Sendable {
             + rows.map { "| \($0) | \($1.replacing("|", with: "\\|")) |\n" }.joined()
     }
 
-    /// `SessionStartInfo` of the HParams plugin (plugin_data.proto). The seed tells the runs of a group apart
-    /// and is none of their common parameters.
+    /// `SessionStartInfo` of the HParams plugin (plugin_data.proto). The seed tells the runs of a
+    /// group apart and is none of their common parameters.
     private func addSessionStart(to data: inout ProtobufWriter) {
         var parameters = run.settings
         parameters["seed"] = nil
@@ -167,8 +167,8 @@ package struct TensorBoardRun: Sendable {
     }
 }
 
-/// When each step was done, in seconds of training since the start: as logged at evaluations and ends of
-/// epochs, and evenly spread between them. Asked in ascending order of steps.
+/// When each step was done, in seconds of training since the start: as logged at evaluations and
+/// ends of epochs, and evenly spread between them. Asked in ascending order of steps.
 private struct TrainingClock {
     private let points: [(step: Int, seconds: Double)]
     private var next = 0

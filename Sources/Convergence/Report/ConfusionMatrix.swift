@@ -55,7 +55,7 @@ package struct ConfusionMatrix: Equatable, Sendable {
             ["precision"] + labels.map { percent(precision(of: $0)) }
                 + [percent(share(correct, of: total))])
         let title = style.bold(
-            "\(Figures.count(correct)) of \(Figures.count(total)) decided rightly")
+            "\(Figures.count(correct)) of \(Figures.count(total)) classified correctly")
         let key = "rows: true class, columns: decision; recall and precision in %"
         return [title, key, "", table.text(style)].joined(separator: "\n")
     }

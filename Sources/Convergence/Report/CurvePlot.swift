@@ -24,8 +24,8 @@ extension Comparison {
     }
 }
 
-/// Curves drawn with characters: braille dots, eight a cell, for the lines, and a mark of its own for
-/// the points of each curve.
+/// Curves drawn with characters: braille dots, eight a cell, for the lines, and a mark of its own
+/// for the points of each curve.
 struct CurvePlot {
     struct Point: Equatable {
         var x: Double

@@ -3,14 +3,14 @@ package struct Finding: Equatable, Sendable {
     package enum Verdict: String, Sendable {
         case holds
         case doesNotHold = "does not hold"
-        case cannotBeTold = "cannot be told"
+        case inconclusive
     }
 
     /// How figures and verdicts are to be read.
     package static let legend =
         "± is one standard deviation over seeds, and brackets hold Student's 95 % interval of a mean "
         + "difference, paired by seed. From three seeds on a claim holds where the whole interval lies on "
-        + "its side of zero, does not hold where none of it does, and cannot be told in between; where "
+        + "its side of zero, does not hold where none of it does, and is inconclusive in between; where "
         + "the figure is none of this kind, the claim's own rule stands beside it."
 
     package var claim: String
@@ -37,7 +37,7 @@ extension Comparison {
                 switch finding.verdict {
                 case .holds: style.coloured(finding.verdict.rawValue, .green)
                 case .doesNotHold: style.coloured(finding.verdict.rawValue, .red)
-                case .cannotBeTold: style.coloured(finding.verdict.rawValue, .yellow)
+                case .inconclusive: style.coloured(finding.verdict.rawValue, .yellow)
                 }
             return [
                 "", style.adapted(finding.claim) + String(repeating: " ", count: gap) + verdict,
@@ -88,7 +88,7 @@ extension Comparison {
                 evidence: evidence + leftOut([mse, other]))
         }
         return Finding(
-            claim: claim, verdict: .cannotBeTold,
+            claim: claim, verdict: .inconclusive,
             evidence:
                 "No threshold from \(Figures.fixed((Self.thresholds.first ?? 0) * 100, 0)) % up "
                 + "was reached by one of the two with every seed." + leftOut([mse, other]))
@@ -106,7 +106,7 @@ extension Comparison {
         func admits(_ verdict: Finding.Verdict) -> Finding.Verdict {
             switch (self, verdict) {
             case (.exact, _), (.atLeast, .holds), (.atMost, .doesNotHold): verdict
-            case (.atLeast, _), (.atMost, _), (.none, _): .cannotBeTold
+            case (.atLeast, _), (.atMost, _), (.none, _): .inconclusive
             }
         }
     }
@@ -129,12 +129,12 @@ extension Comparison {
             let most = layers.map(\.mean).max()
         else {
             return Finding(
-                claim: claim, verdict: .cannotBeTold,
+                claim: claim, verdict: .inconclusive,
                 evidence: "No completed run of \(Self.mse) logged its shares of saturated units."
                     + leftOut([mse]))
         }
         let verdict: Finding.Verdict =
-            most >= Self.saturated ? .holds : most < Self.unsaturated ? .doesNotHold : .cannotBeTold
+            most >= Self.saturated ? .holds : most < Self.unsaturated ? .doesNotHold : .inconclusive
         let list = layers.enumerated().map { layer, summary in
             let name = layer == layers.count - 1 ? "output" : "hidden layer \(layer + 1)"
             return "\(name): \(Figures.meanAndDeviation(summary, 1, scale: 100)) %"
@@ -182,7 +182,7 @@ extension Comparison {
         let (a, b) = (minuend.finalAccuracies, subtrahend.finalAccuracies)
         guard let difference = Summary.pairedDifference(a, b) else {
             return Finding(
-                claim: claim, verdict: .cannotBeTold,
+                claim: claim, verdict: .inconclusive,
                 evidence: "No seed completed with both \(minuend.label) and \(subtrahend.label)."
                     + leftOut([minuend, subtrahend]))
         }
@@ -202,10 +202,10 @@ extension Comparison {
     private static func verdict(_ difference: Summary) -> Finding.Verdict {
         if difference.count >= 3, let interval = difference.confidenceInterval {
             if interval.lowerBound > 0 { return .holds }
-            return interval.upperBound <= 0 ? .doesNotHold : .cannotBeTold
+            return interval.upperBound <= 0 ? .doesNotHold : .inconclusive
         }
         if difference.minimum > 0 { return .holds }
-        return difference.maximum <= 0 ? .doesNotHold : .cannotBeTold
+        return difference.maximum <= 0 ? .doesNotHold : .inconclusive
     }
 
     /// “+0.94 [0.80, 1.08]”: the mean, and from three seeds on its interval.
@@ -238,7 +238,7 @@ extension Comparison {
     private func missing(_ claim: String, _ names: String...) -> Finding {
         let missing = names.filter { group(named: $0) == nil }.joined(separator: " and of ")
         return Finding(
-            claim: claim, verdict: .cannotBeTold, evidence: "There is no run of \(missing).")
+            claim: claim, verdict: .inconclusive, evidence: "There is no run of \(missing).")
     }
 
     /// Names the runs that no pair was made of.

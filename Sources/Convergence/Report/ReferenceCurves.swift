@@ -2,8 +2,8 @@ import Foundation
 
 /// Curves of the same configurations in another program, from a JSON file:
 ///
-/// `{"what": "…", "configurations": {"mse-tanh": {"runs": [{"seed": 1, "epochs": [[1, train loss, train
-/// accuracy, test loss, test accuracy], …]}]}}}`, accuracies as shares.
+/// `{"what": "…", "configurations": {"mse-tanh": {"runs": [{"seed": 1, "epochs": [[1, train loss,
+/// train accuracy, test loss, test accuracy], …]}]}}}`, accuracies as shares.
 package struct ReferenceCurves: Decodable, Equatable, Sendable {
     package struct Run: Decodable, Equatable, Sendable {
         package var seed: UInt64

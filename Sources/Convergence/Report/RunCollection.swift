@@ -18,8 +18,8 @@ package struct RunCollection: Sendable {
 
     /// Reads all runs in `folders` and up to ``maximumDepth`` levels below them.
     ///
-    /// A run that has not ended is left out with a note. Of runs with one configuration, seed and data set the
-    /// newest counts: they are one run, made several times.
+    /// A run that has not ended is left out with a note. Of runs with one configuration, seed and
+    /// data set the newest counts: they are one run, made several times.
     ///
     /// - Throws: ``FileError``; ``MetricsError`` for a log that is none; ``NoRunsError``.
     package init(folders: [String]) throws {

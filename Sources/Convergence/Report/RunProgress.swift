@@ -31,7 +31,8 @@ package struct RunProgress: Equatable, Sendable {
     }
 
     /// One line, never wider than the style allows: where it is narrow the bar shrinks, then the
-    /// last figures go, and at the very end the line. All figures have fixed places, so that nothing jumps from step to step.
+    /// last figures go, and at the very end the line. All figures have fixed places, so that
+    /// nothing jumps from step to step.
     package func line(_ style: TextStyle = TextStyle()) -> String {
         let epochDigits = String(epochs).count
         let stepDigits = String(steps).count

@@ -48,7 +48,8 @@ package struct TextStyle: Equatable, Sendable {
         "“": "\"", "”": "\"", "…": "...",
     ]
 
-    /// Breaks a text between words, `indent` columns from the left; a number keeps its sign and unit.
+    /// Breaks a text between words, `indent` columns from the left; a number keeps its sign and
+    /// unit.
     package func wrapped(_ text: String, indent: Int = 0) -> String {
         let margin = String(repeating: " ", count: indent)
         var lines: [String] = []

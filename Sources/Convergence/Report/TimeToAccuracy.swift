@@ -19,8 +19,8 @@ struct TimeToAccuracy {
 }
 
 extension Quantiles {
-    /// Of `total` values of which only `values` are known, and the others lie above them all; nil where the
-    /// median falls on one of those.
+    /// Of `total` values of which only `values` are known, and the others lie above them all; nil
+    /// where the median falls on one of those.
     package static func median(_ values: [Double], of total: Int) -> Double? {
         let sorted = values.sorted()
         guard total > 0, total / 2 < sorted.count else { return nil }

@@ -1,7 +1,7 @@
 /// How far outputs can be trusted as probabilities: bins of confidence against accuracy.
 ///
-/// Confidence is the probability of the decision; the expected calibration error after Guo et al., “On
-/// Calibration of Modern Neural Networks” (2017), with bins of equal width.
+/// Confidence is the probability of the decision; the expected calibration error after Guo et al.,
+/// “On Calibration of Modern Neural Networks” (2017), with bins of equal width.
 package struct Calibration: Equatable, Sendable {
     package struct Bin: Equatable, Sendable {
         package fileprivate(set) var count = 0
@@ -25,8 +25,8 @@ package struct Calibration: Equatable, Sendable {
         bins = Array(repeating: Bin(), count: binCount)
     }
 
-    /// Adds an example's outputs, taken as probabilities. For the bins, a confidence outside 0…1 counts as
-    /// the nearest end.
+    /// Adds an example's outputs, taken as probabilities. For the bins, a confidence outside 0…1
+    /// counts as the nearest end.
     package mutating func add(_ outputs: some Collection<Float>, label: Int) {
         var decision = 0
         var confidence = -Double.infinity

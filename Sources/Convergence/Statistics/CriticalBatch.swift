@@ -1,7 +1,7 @@
 /// The batch size at which a run needs twice the fewest steps and twice the fewest examples.
 ///
-/// S = S₀ + E₀ / B, fitted by least squares of the relative errors; the critical batch is E₀ / S₀ (McCandlish
-/// et al., “An Empirical Model of Large-Batch Training”, 2018, section 2.3).
+/// S = S₀ + E₀ / B, fitted by least squares of the relative errors; the critical batch is E₀ / S₀
+/// (McCandlish et al., “An Empirical Model of Large-Batch Training”, 2018, section 2.3).
 package struct CriticalBatch: Equatable, Sendable {
     /// S₀: the steps that no batch goes below.
     package let fewestSteps: Double

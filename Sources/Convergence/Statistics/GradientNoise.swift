@@ -1,8 +1,8 @@
 /// The simple noise scale of the gradient: the batch size at which noise and signal are equal.
 ///
-/// McCandlish et al., “An Empirical Model of Large-Batch Training” (2018), appendix A.1: squared norms at two
-/// batch sizes, the micro-batch and the global batch, give unbiased estimates of |G|² and tr Σ. Both are
-/// summed over steps before they are divided.
+/// McCandlish et al., “An Empirical Model of Large-Batch Training” (2018), appendix A.1: squared
+/// norms at two batch sizes, the micro-batch and the global batch, give unbiased estimates of |G|²
+/// and tr Σ. Both are summed over steps before they are divided.
 package struct GradientNoise: Equatable, Sendable {
     package private(set) var stepCount = 0
     private var signal = 0.0
@@ -14,7 +14,8 @@ package struct GradientNoise: Equatable, Sendable {
     ///
     /// - Parameters:
     ///   - small: the mean squared norm of the gradients over `smallBatch` examples.
-    ///   - large: the squared norm of the gradient over `largeBatch` examples, more than `smallBatch`.
+    ///   - large: the squared norm of the gradient over `largeBatch` examples, more than
+    ///     `smallBatch`.
     package mutating func add(
         small: Double, smallBatch: Double, large: Double, largeBatch: Double
     ) {

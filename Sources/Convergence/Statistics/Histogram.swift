@@ -15,8 +15,8 @@ package struct Histogram: Equatable, Sendable {
 
     package private(set) var buckets: [Bucket]
 
-    /// Where all values are one, each bucket is that point, and the last one holds them. Values that are not
-    /// finite have no place and are left out.
+    /// Where all values are one, each bucket is that point, and the last one holds them. Values
+    /// that are not finite have no place and are left out.
     package init(_ values: [Float], bucketCount: Int = 30) {
         let values = values.lazy.filter(\.isFinite).map(Double.init)
         let minimum = values.min() ?? 0

@@ -22,8 +22,8 @@ package struct SweepProgress: Equatable, Sendable {
         self.secondsLeft = secondsLeft
     }
 
-    /// One line, never wider than the style allows: where it is narrow the bar shrinks, then the last
-    /// figures go.
+    /// One line, never wider than the style allows: where it is narrow the bar shrinks, then the
+    /// last figures go.
     package func line(_ style: TextStyle = TextStyle()) -> String {
         let digits = String(runs).count
         let head = "\(padded(String(runsDone), digits))/\(runs) runs"

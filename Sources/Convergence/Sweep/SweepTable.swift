@@ -1,5 +1,6 @@
-/// The table at the end of a sweep: a row for each point of the grid, over its seeds. It holds no time, so it
-/// is the same however the runs were placed and however often the sweep was interrupted.
+/// The table at the end of a sweep: a row for each point of the grid, over its seeds. It holds no
+/// time, so it is the same however the runs were placed and however often the sweep was
+/// interrupted.
 package struct SweepTable: Equatable, Sendable {
     /// The runs of one point.
     package struct Point: Equatable, Sendable {

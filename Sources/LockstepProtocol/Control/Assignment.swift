@@ -1,8 +1,8 @@
 package import TrainingPlan
 
-/// Coordinator → member: all that the member has to do and to know, sent when it changes and at every
-/// heartbeat. The newest replaces those before; its number and the member's incarnation stand in the
-/// header.
+/// Coordinator → member: all that the member has to do and to know, sent when it changes and at
+/// every heartbeat. The newest replaces those before; its number and the member's incarnation stand
+/// in the header.
 package struct Assignment: Hashable, Sendable {
     package var duty: Duty
 
@@ -64,8 +64,8 @@ package struct RunOrder: Hashable, Sendable {
     package var run: RunIndex
     package var configuration: RunConfiguration
     package var generation: Generation
-    /// The step that the generation begins with: with the initial weights if it is 0, else with a checkpoint that
-    /// the coordinator has.
+    /// The step that the generation begins with: with the initial weights if it is 0, else with a
+    /// checkpoint that the coordinator has.
     package var firstStep: Step
 
     package init(
@@ -93,7 +93,8 @@ package struct ShardDuty: Hashable, Sendable {
     /// Whose pushes count, ascending. Views are for workers: a push is judged by who it comes from.
     package var workers: [Incarnation]
     package var receipts: Receipts
-    /// The step whose whole state is wanted for a checkpoint, if one is. It is kept while it is wanted.
+    /// The step whose whole state is wanted for a checkpoint, if one is. It is kept while it is
+    /// wanted.
     package var checkpoint: Step?
     /// None where there are no two workers.
     package var audits: AuditRate

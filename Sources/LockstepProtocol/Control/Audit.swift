@@ -1,7 +1,7 @@
 package import TrainingPlan
 
-/// Which share of a run's steps is audited: of these every node is computed by two workers, and the step is committed
-/// only when both came to the same bits.
+/// Which share of a run's steps is audited: of these every node is computed by two workers, and the
+/// step is committed only when both came to the same bits.
 package struct AuditRate: Hashable, Sendable {
     /// 0 to 1,000,000.
     package let millionths: UInt32
@@ -65,8 +65,8 @@ package struct Conflict: Hashable, Sendable {
         self.difference = difference
     }
 
-    /// The workers that computed wrongly: those that contradict themselves, else those that a majority contradicts.
-    /// Nil while nobody can tell.
+    /// The workers that computed wrongly: those that contradict themselves, else those that a
+    /// majority contradicts. Nil while nobody can tell.
     package var wrongWorkers: [Incarnation]? {
         let sums = Dictionary(grouping: votes, by: \.worker)
         let inconsistent = sums.filter { $0.value.count > 1 }.keys

@@ -1,7 +1,7 @@
 import TrainingPlan
 
-/// A member's side of its tie to the coordinator: statuses, numbered and in time, the lease, and the
-/// goodbye.
+/// A member's side of its tie to the coordinator: statuses, numbered and in time, the lease, and
+/// the goodbye.
 ///
 /// Server and worker have the same; time comes from them.
 package struct MemberLink: Sendable {
@@ -183,7 +183,8 @@ package struct MemberLink: Sendable {
                 + "of Lockstep everywhere")
     }
 
-    /// The coordinator's name stands for no address. It may later, so that the member goes on to ask.
+    /// The coordinator's name stands for no address. It may later, so that the member goes on to
+    /// ask.
     ///
     /// - Returns: what to tell at once; nil if an answer has come all the same.
     mutating func unresolved(_ problem: String) -> String? {

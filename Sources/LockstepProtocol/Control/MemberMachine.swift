@@ -1,4 +1,5 @@
-/// What the machines of servers and workers have in common: a member's life, from its greeting to its goodbye.
+/// What the machines of servers and workers have in common: a member's life, from its greeting to
+/// its goodbye.
 protocol MemberMachine: RoleMachine {
     var link: MemberLink { get set }
     /// What a status says of it.

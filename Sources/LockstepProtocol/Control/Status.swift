@@ -80,7 +80,8 @@ package struct ServerProgress: Hashable, Sendable {
     }
 }
 
-/// Leaves of the current step that have not come in the time that steps take: their workers may be lost.
+/// Leaves of the current step that have not come in the time that steps take: their workers may be
+/// lost.
 package struct Lateness: Hashable, Sendable {
     /// The first ones, ascending.
     package var leaves: [LeafRange]

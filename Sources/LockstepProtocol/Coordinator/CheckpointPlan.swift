@@ -2,8 +2,9 @@ import TrainingPlan
 
 /// When the next checkpoint of a run is made, of which step, and how far it is.
 ///
-/// The coordinator names a step that lies a little ahead; each server says whether it will keep its state of it. One
-/// that has passed it already will not, and a later step is named. When all have it, it is fetched.
+/// The coordinator names a step that lies a little ahead; each server says whether it will keep its
+/// state of it. One that has passed it already will not, and a later step is named. When all have
+/// it, it is fetched.
 struct CheckpointPlan: Sendable {
     /// The newest that may be begun with: 0 for the initial weights.
     private(set) var held: Step
@@ -46,7 +47,8 @@ struct CheckpointPlan: Sendable {
 
     /// - Parameters:
     ///   - step: the step that every shard has reached.
-    ///   - notBefore: steps before this one are recorded, and their records cannot be told apart any more.
+    ///   - notBefore: steps before this one are recorded already: a checkpoint of theirs would
+    ///     come too late for its place in the log.
     mutating func advance(
         interval: Int, step: Step, notBefore: Step, endStep: Step, now: Instant,
         makePull: (Step) -> SnapshotPull, into act: (CoordinatorAction) -> Void
@@ -78,6 +80,11 @@ struct CheckpointPlan: Sendable {
         guard next < endStep else { return .nothing }
         wanted = next
         return .ask
+    }
+
+    /// Another transfer has made a new connection to a shard's server.
+    mutating func reconnected(_ shard: ShardIndex, now: Instant) {
+        pull?.reconnected(shard, now: now)
     }
 
     /// What a server says of it.

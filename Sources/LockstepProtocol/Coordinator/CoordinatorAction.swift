@@ -107,7 +107,7 @@ package enum CoordinatorNotice: Hashable, Sendable {
     /// The only worker left cannot be audited.
     case unaudited(RunIndex)
     case malformed(PeerHandle, FrameError)
-    /// More workers than leaves: so many have nothing to do.
+    /// More workers than leaves: this many have nothing to do.
     case idleWorkers(RunIndex, count: Int)
     case withoutGoodbye(MemberName)
     case dropped(String)
@@ -118,8 +118,8 @@ package enum CoordinatorAction: Hashable, Sendable {
     // Steady step.
     /// The payload in hand is what the shard measured of this step.
     case keepReport(ShardIndex, Step)
-    /// Every shard has reported this step, and all that comes before it in the records is there: record it,
-    /// and say `recorded`.
+    /// Every shard has reported this step, and all that comes before it in the records is there:
+    /// record it, and say `recorded`.
     case recordStep(RunIndex, Step)
 
     // Now and then.
@@ -136,8 +136,9 @@ package enum CoordinatorAction: Hashable, Sendable {
     case scale(PeerHandle, toWorkers: Int)
     /// The payload in hand is this part of a shard's whole state.
     case keepStatePart(SnapshotPart)
-    /// Every shard's state of this step is there, and all steps before it are recorded: it is the checkpoint that a
-    /// generation may begin with from now on. Write it, in the order of these actions.
+    /// Every shard's state of this step is there, and all steps before it are recorded: it is the
+    /// checkpoint that a generation may begin with from now on. Write it, in the order of these
+    /// actions.
     case checkpoint(RunIndex, Step)
     /// Send a part of the checkpoint to the server that takes a shard of it.
     case sendStatePart(PeerHandle, SnapshotPart, shardCount: Int)
@@ -146,8 +147,8 @@ package enum CoordinatorAction: Hashable, Sendable {
     /// Every shard's weights of this step are there. Evaluate them, in the order of these actions,
     /// and say `evaluated`. Keep them until that has been answered.
     case evaluate(RunIndex, Step)
-    /// Connect to the servers, and make room for what they send; for a later generation of the run that is open, what
-    /// has been recorded and evaluated stays.
+    /// Connect to the servers, and make room for what they send; for a later generation of the run
+    /// that is open, what has been recorded and evaluated stays.
     indirect case beginRun(RunStart)
     indirect case endRun(RunEnd)
     indirect case notice(CoordinatorNotice)
@@ -158,8 +159,10 @@ package enum CoordinatorEvent: Hashable, Sendable {
     /// Reports of the steps before this one have been recorded for good.
     case recorded(RunIndex, before: Step)
     case evaluated(RunIndex, Step, reachedTarget: Bool)
-    /// A process is known to be gone, e.g. a child of this one that has exited. With a failure nobody comes in its
-    /// place: where the session cannot do without, it ends with that.
+    /// The run's end has been recorded for good.
+    case ended(RunIndex)
+    /// A process is known to be gone, e.g. a child of this one that has exited. With a failure
+    /// nobody comes in its place: where the session cannot do without, it ends with that.
     indirect case lost(processID: Int32, host: String, cause: String, failure: StopReason?)
     /// It cannot go on, e.g. cannot write its log.
     indirect case failed(StopReason)

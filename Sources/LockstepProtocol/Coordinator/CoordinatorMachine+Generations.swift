@@ -2,7 +2,8 @@ import TrainingPlan
 
 /// What holds a run's weights: servers are lost and replaced, and checkpoints are made for that.
 extension CoordinatorMachine {
-    /// A server is lost, and with it its shard's newest weights: the run goes on from its newest checkpoint.
+    /// A server is lost, and with it its shard's newest weights: the run goes on from its newest
+    /// checkpoint.
     mutating func fallBack(
         _ run: CoordinatorRun, now: Instant, into actions: inout [CoordinatorAction]
     ) {
@@ -15,7 +16,8 @@ extension CoordinatorMachine {
         advance(now: now, into: &actions)
     }
 
-    /// A new generation, as soon as there are as many servers as before; after a while, with those that are left.
+    /// A new generation, as soon as there are as many servers as before; after a while, with those
+    /// that are left.
     mutating func replaceServers(
         _ old: CoordinatorRun, since: Instant, now: Instant,
         into actions: inout [CoordinatorAction]

@@ -188,7 +188,7 @@ extension CoordinatorMachine {
     ) {
         remove(member, "cannot go on: \(reason.text)", now: now, into: &actions)
         // Nobody is left, and whoever comes would fail alike.
-        if member.name.role == .worker, membership.workerCount == 0 {
+        if member.name.role == .worker, membership.workerCount == 0, !hasEndedAllRuns {
             let text = "\(member.name) cannot go on: \(reason.text)"
             endSession(.failed, StopReason(reason.exitCode, text), now: now, into: &actions)
         }

@@ -26,7 +26,7 @@ extension CoordinatorMachine {
 
     private var stage: ClusterOverview.Stage {
         switch state {
-        case .gathering: .gathering
+        case .gathering: hasEndedAllRuns ? .ending : .gathering
         case .preparing: .preparing
         case .running(let run): run.waitingSince == nil ? .training : .waitingForWorkers
         case .bereft: .waitingForServers

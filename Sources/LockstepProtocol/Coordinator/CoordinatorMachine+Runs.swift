@@ -6,7 +6,8 @@ extension CoordinatorMachine {
     mutating func advance(now: Instant, into actions: inout [CoordinatorAction]) {
         switch state {
         case .gathering(let gathering):
-            if runIndex.index >= plan.runs.count {
+            if hasEndedAllRuns {
+                guard unrecordedRun == nil else { return }
                 let reason = StopReason(.success, "all runs are done")
                 return endSession(.completed, reason, now: now, into: &actions)
             }
@@ -77,8 +78,8 @@ extension CoordinatorMachine {
             || now.milliseconds(since: stop.since) >= Limits.lastCheckpointMilliseconds
     }
 
-    /// A session begins with as many workers as were asked for. Its later runs begin with those who are left, and so does
-    /// a run that goes on, after a while.
+    /// A session begins with as many workers as were asked for. Its later runs begin with those who
+    /// are left, and so does a run that goes on, after a while.
     private func hasWorkersToStart(since: Instant, now: Instant) -> Bool {
         let ready = membership.readyWorkerCount
         if ready >= plan.startingWorkers { return true }
@@ -98,7 +99,7 @@ extension CoordinatorMachine {
 
     /// Ends a wait for members that nothing comes of: nobody joins, becomes ready or receives data.
     mutating func watchGathering(now: Instant, into actions: inout [CoordinatorAction]) {
-        guard case .gathering(var gathering) = state else { return }
+        guard case .gathering(var gathering) = state, !hasEndedAllRuns else { return }
         let progress = membership.members.reduce(UInt64(memberCount)) { sum, member in
             switch member.phase {
             case .joining(let byteCount): sum + min(byteCount, plan.dataset.byteCount)
@@ -175,12 +176,13 @@ extension CoordinatorMachine {
         _ end: RunEnd, now: Instant, into actions: inout [CoordinatorAction]
     ) {
         actions.append(.endRun(end))
+        unrecordedRun = runIndex
         runIndex = runIndex.next
         state = .gathering(Gathering(since: now))
-        if let stop, runIndex.index < plan.runs.count {
+        if let stop, !hasEndedAllRuns {
             return endSession(.interrupted, stop.reason, now: now, into: &actions)
         }
-        if runIndex.index < plan.runs.count { assignAll(now: now, into: &actions) }
+        assignAll(now: now, into: &actions)
         advance(now: now, into: &actions)
     }
 

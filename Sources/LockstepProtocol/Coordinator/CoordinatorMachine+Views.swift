@@ -28,8 +28,8 @@ extension CoordinatorMachine {
         workersByHost = Dictionary(grouping: members, by: \.name.host).mapValues(\.count)
     }
 
-    /// Whether a member can have leaves. One that comes enters when it holds data and weights; one that has
-    /// leaves keeps them while it opens the run.
+    /// Whether a member can have leaves. One that comes enters when it holds data and weights; one
+    /// that has leaves keeps them while it opens the run.
     private func canCompute(_ member: Member, in run: CoordinatorRun, now: Instant) -> Bool {
         guard member.name.role == .worker else { return false }
         let incarnation = member.name.incarnation

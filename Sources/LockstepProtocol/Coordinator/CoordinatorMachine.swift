@@ -5,14 +5,17 @@ import TrainingPlan
 /// The steady step allocates nothing: `receive(report)` → `keepReport` from each shard, and
 /// `recordStep` after the last.
 ///
-/// Workers come and go during a run: see ``View``. Where a server is lost, a new generation goes on from the newest
-/// checkpoint with those that are left.
+/// Workers come and go during a run: see ``View``. Where a server is lost, a new generation goes on
+/// from the newest checkpoint with those that are left.
 package struct CoordinatorMachine: RoleMachine {
     package let plan: SessionPlan
     package private(set) var drops = DropLog()
     var membership = Membership()
     var state = State.gathering(Gathering(since: 0))
     var runIndex: RunIndex = 0
+    /// The run that has ended, while its end is not recorded: until then nobody is told that the
+    /// session is over, so that a coordinator that is lost and started again finds its members.
+    var unrecordedRun: RunIndex?
     /// The end that was asked for, once there is a checkpoint.
     var stop: Stop?
     /// Workers that computed wrongly, and what they are told.
@@ -91,6 +94,8 @@ package struct CoordinatorMachine: RoleMachine {
         case .gathering, .closing, .changing, .ended: runIndex > 0
         }
     }
+
+    var hasEndedAllRuns: Bool { runIndex.index >= plan.runs.count }
 
     /// The members that have joined and not left.
     package var memberCount: Int { membership.workerCount + membership.serverCount }
@@ -210,13 +215,16 @@ package struct CoordinatorMachine: RoleMachine {
             withRun(run, now: now, into: &actions) { run, _ in
                 run.evaluated(step, reachedTarget: reachedTarget, now: now)
             }
+        case .ended(let run):
+            if run == unrecordedRun { unrecordedRun = nil }
+            advance(now: now, into: &actions)
         case .lost(let processID, let host, let cause, let failure):
             let member = membership.members.first {
                 $0.name.processID == processID && $0.name.host == host
                     && $0.name.role == .worker
             }
             if let member { remove(member, cause, now: now, into: &actions) }
-            if let failure, !hasBegun || membership.workerCount == 0 {
+            if let failure, !hasEndedAllRuns, !hasBegun || membership.workerCount == 0 {
                 endSession(.failed, failure, now: now, into: &actions)
             }
             if member != nil { advance(now: now, into: &actions) }
@@ -224,7 +232,8 @@ package struct CoordinatorMachine: RoleMachine {
         }
     }
 
-    /// Changes the run that is going on or waits for servers, and then does what has become possible.
+    /// Changes the run that is going on or waits for servers, and then does what has become
+    /// possible.
     mutating func withRun(
         _ index: RunIndex, now: Instant, into actions: inout [CoordinatorAction],
         _ change: (inout CoordinatorRun, inout [CoordinatorAction]) -> Void
@@ -249,8 +258,8 @@ package struct CoordinatorMachine: RoleMachine {
         advance(now: now, into: &actions)
     }
 
-    /// The run that is going on, to be put back. It is moved: no copies of its arrays, and no count of an owner
-    /// goes up and down.
+    /// The run that is going on, to be put back. It is moved, not copied: its arrays keep one
+    /// owner and are changed in place.
     mutating func takeRun() -> CoordinatorRun? {
         guard case .running = state else { return nil }
         var taken = State.changing
@@ -259,8 +268,8 @@ package struct CoordinatorMachine: RoleMachine {
         return run
     }
 
-    /// The person or the system ends the session; members leave with success. A session that is ending
-    /// already does not wait for silent members any longer.
+    /// The person or the system ends the session; members leave with success. A session that is
+    /// ending already does not wait for silent members any longer.
     package mutating func interrupt(
         _ reason: StopReason, now: Instant, into actions: inout [CoordinatorAction]
     ) {

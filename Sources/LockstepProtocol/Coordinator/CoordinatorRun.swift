@@ -1,7 +1,7 @@
 import TrainingPlan
 
-/// A run as the coordinator follows it: who takes part, what each shard has committed, what is recorded
-/// and evaluated, which weights are on their way, and how it ends.
+/// A run as the coordinator follows it: who takes part, what each shard has committed, what is
+/// recorded and evaluated, which weights are on their way, and how it ends.
 struct CoordinatorRun: Sendable {
     let order: RunOrder
     let schedule: RunSchedule
@@ -33,7 +33,8 @@ struct CoordinatorRun: Sendable {
     var lastProgress: Instant
     private(set) var checkpoints: CheckpointPlan
 
-    /// A worker that was late gets leaves again once it is heard with the weights of that step, and not at once.
+    /// A worker that was late gets leaves again once it is heard with the weights of that step, and
+    /// not at once.
     struct Probation {
         var step: Step
         var since: Instant
@@ -61,8 +62,8 @@ struct CoordinatorRun: Sendable {
         lastProgress = now
     }
 
-    /// The run goes on with other servers from its newest checkpoint: what is recorded and evaluated stays so, and
-    /// steps that are computed again are not recorded again.
+    /// The run goes on with other servers from its newest checkpoint: what is recorded and
+    /// evaluated stays so, and steps that are computed again are not recorded again.
     init(
         continuing run: CoordinatorRun, _ plan: ShardPlan, servers: [Incarnation],
         workers: [Incarnation], now: Instant
@@ -113,7 +114,8 @@ struct CoordinatorRun: Sendable {
             audits: audits)
     }
 
-    /// One without leaves is for a worker that is not in the view: it gets the weights all the same.
+    /// One without leaves is for a worker that is not in the view: it gets the weights all the
+    /// same.
     func workDuty(
         of worker: Incarnation, servers: [ServerAddress], workersOnHost: Int, audits: AuditRate
     ) -> WorkDuty {
@@ -128,7 +130,8 @@ struct CoordinatorRun: Sendable {
             servers: servers, workerCount: max(view.workers.count, 1), workersOnHost: workersOnHost)
     }
 
-    /// What a shard may let go of: an earlier generation may have recorded more than it has reported.
+    /// What a shard may let go of: an earlier generation may have recorded more than it has
+    /// reported.
     private func recorded(of shard: Int) -> Step { min(recorded, reported[shard]) }
 
     /// Shards that have to be told what was recorded, before they run out of room.
@@ -164,8 +167,8 @@ struct CoordinatorRun: Sendable {
         return step < toRecord ? .known : .taken
     }
 
-    /// What the records hold next: of one step the evaluation of its weights, then the checkpoint, then what was
-    /// measured in it. They follow this one order, however frames come.
+    /// What the records hold next: of one step the evaluation of its weights, then the checkpoint,
+    /// then what was measured in it. They follow this one order, however frames come.
     enum Record {
         case evaluation(Step)
         case checkpoint(Step)
@@ -216,11 +219,17 @@ struct CoordinatorRun: Sendable {
                     plan.weightsByteCount(of: ShardIndex($0))
                 }, now: now)
         }
-        return pull?.advance(now: now, into: &actions)
+        let first = actions.endIndex
+        let silent = pull?.advance(now: now, into: &actions)
+        // Both transfers of a shard share its connection.
+        for case .reconnect(let shard) in actions[first...] {
+            checkpoints.reconnected(shard, now: now)
+        }
+        return silent
     }
 
-    /// The next step whose weights are wanted, if they are there to be fetched: those that are to be
-    /// evaluated, then the last finite ones.
+    /// The next step whose weights are wanted, if they are there to be fetched: those that are to
+    /// be evaluated, then the last finite ones.
     private var nextSnapshot: Step? {
         guard isRoomForAnother else { return nil }
         let next = schedule.evaluation(atOrAfter: lastSnapshot?.next ?? lastEvaluated.next)
@@ -263,7 +272,8 @@ struct CoordinatorRun: Sendable {
     mutating func advanceCheckpoint(
         interval: Int, now: Instant, into actions: inout [CoordinatorAction]
     ) -> CheckpointPlan.Advance {
-        checkpoints.advance(
+        let first = actions.endIndex
+        let advance = checkpoints.advance(
             interval: interval, step: step, notBefore: toRecord, endStep: schedule.endStep, now: now
         ) {
             SnapshotPull(
@@ -274,6 +284,8 @@ struct CoordinatorRun: Sendable {
         } into: {
             actions.append($0)
         }
+        for case .reconnect(let shard) in actions[first...] { pull?.reconnected(shard, now: now) }
+        return advance
     }
 
     mutating func wantCheckpointNow() { checkpoints.hurry() }

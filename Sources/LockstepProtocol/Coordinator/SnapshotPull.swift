@@ -39,6 +39,11 @@ struct SnapshotPull: Sendable {
         return nil
     }
 
+    /// Another transfer has made a new connection to a shard's server.
+    mutating func reconnected(_ shard: ShardIndex, now: Instant) {
+        downloads[shard.index].reconnected(now: now)
+    }
+
     /// True if the part was waited for.
     mutating func receive(_ part: SnapshotPart, now: Instant) -> Bool {
         let shard = part.address.shard.index

@@ -1,6 +1,7 @@
 package import TrainingPlan
 
-/// Which workers compute which leaves of a run's steps, from one change to the next. It moves no bit.
+/// Which workers compute which leaves of a run's steps, from one change to the next. It moves no
+/// bit.
 package struct View: Sendable {
     package let number: ViewNumber
     package let since: Instant
@@ -57,7 +58,8 @@ package struct View: Sendable {
         ownerPlaces(of: wanted, isLast: isLast).map { workers[$0] }
     }
 
-    /// Who has to compute a node, too: those whose it is, and those who audit them, but for who has brought it.
+    /// Who has to compute a node, too: those whose it is, and those who audit them, but for who has
+    /// brought it.
     ///
     /// - Parameter isLast: whether it is of an epoch's last step.
     package func confirmers(of wanted: UnconfirmedNode, isLast: Bool) -> [Incarnation] {

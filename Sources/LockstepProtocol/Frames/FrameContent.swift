@@ -1,6 +1,7 @@
 package import TrainingPlan
 
-/// What a frame is, with the fields that its type has. Payloads are raw bytes unless said otherwise.
+/// What a frame is, with the fields that its type has. Payloads are raw bytes unless said
+/// otherwise.
 package enum FrameContent: Hashable, Sendable {
     // MARK: Control ports
 
@@ -8,8 +9,8 @@ package enum FrameContent: Hashable, Sendable {
     case status(StatementNumber)
     /// Coordinator → member: an ``Assignment``.
     case assignment(StatementNumber)
-    /// Server → coordinator: what the shard measured of a step that it has committed, so many nanoseconds after it began
-    /// to serve the run's generation.
+    /// Server → coordinator: what the shard measured of a step that it has committed, so many
+    /// nanoseconds after it began to serve the run's generation.
     case stepReport(StepAddress, elapsed: UInt64)
 
     /// A person's command → coordinator: wants a ``ClusterOverview``. No payload.
@@ -28,12 +29,13 @@ package enum FrameContent: Hashable, Sendable {
     /// Worker → server: waits for the weights after this step. Which of these leaves, all pushed,
     /// are held? No leaves: the worker has just come.
     case inquiry(StepAddress, leaves: LeafRange)
-    /// Worker → server: wants the shard's weights of a certain step, while it trains with those of its own. The
-    /// newest are sent where the wanted ones are not kept. No payload.
+    /// Worker → server: wants the shard's weights of a certain step, while it trains with those of
+    /// its own. The newest are sent where the wanted ones are not kept. No payload.
     case weightsRequest(StepAddress, wanted: Step)
     /// Server → worker: the shard's weights of the step.
     case weights(StepAddress)
-    /// Server → worker, in answer to an inquiry: a bit for each of the leaves, 1 where it is covered.
+    /// Server → worker, in answer to an inquiry: a bit for each of the leaves, 1 where it is
+    /// covered.
     case held(StepAddress, leaves: LeafRange)
     /// Worker → coordinator: a part of the data set's four files laid end to end. No payload.
     case datasetRequest(BytePart)

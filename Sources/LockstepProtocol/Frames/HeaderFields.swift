@@ -1,6 +1,7 @@
 import TrainingPlan
 
-/// Writes the fields of a header at their offsets, little-endian; see ``FrameHeader`` for the table.
+/// Writes the fields of a header at their offsets, little-endian; see ``FrameHeader`` for the
+/// table.
 @unsafe struct FieldWriter {
     private let frame: UnsafeMutableRawBufferPointer
 

@@ -98,8 +98,9 @@ package struct NodeCoverage: Sendable {
     /// Judges a node that has come; keeps it if it is needed. When that covers the root, the fold
     /// schedule is ready.
     ///
-    /// - Parameter isAudited: whether nodes have to be confirmed. Then one that comes takes the place of those
-    ///   that cover it and are not confirmed: they are of another view, in which nobody else may compute them.
+    /// - Parameter isAudited: whether nodes have to be confirmed. Then one that comes takes the
+    ///   place of those that cover it and are not confirmed: they are of another view, in which
+    ///   nobody else may compute them.
     package mutating func judge(
         _ node: LeafRange, checksum: UInt64, from sender: Incarnation, isAudited: Bool = false
     ) -> Judgement {
@@ -163,7 +164,8 @@ package struct NodeCoverage: Sendable {
 
     /// Which leaves of a range are covered. A node is covered if all its leaves are.
     ///
-    /// - Parameter auditor: a worker whose sum may confirm others'; leaves that it may confirm count as not covered.
+    /// - Parameter auditor: a worker whose sum may confirm others'; leaves that it may confirm
+    ///   count as not covered.
     package func coveredLeaves(
         of leaves: LeafRange, from auditor: Incarnation? = nil
     ) -> LeafBits {
@@ -175,7 +177,8 @@ package struct NodeCoverage: Sendable {
         }
     }
 
-    /// Whether a covered leaf counts by a node that is not confirmed, and was sent by somebody else than `sender`.
+    /// Whether a covered leaf counts by a node that is not confirmed, and was sent by somebody else
+    /// than `sender`.
     private func isUnconfirmed(_ leaf: LeafRange, but sender: Incarnation) -> Bool {
         var candidate = tree.root
         while true {

@@ -3,9 +3,9 @@ import TrainingPlan
 /// The step reports that a server keeps: which are to be sent again, and whether there is room for
 /// another.
 ///
-/// The coordinator says what it has received and what it has recorded: at its heartbeats, and at once
-/// where one is missing. Only then, and only what was sent a while ago, is sent again, so that reports that
-/// arrive are sent once, however fast the steps are.
+/// The coordinator says what it has received and what it has recorded: at its heartbeats, and at
+/// once where one is missing. Only then, and only what was sent a while ago, is sent again, so that
+/// reports that arrive are sent once, however fast the steps are.
 struct ReportOutbox: Sendable {
     /// How many reports are kept at most.
     let capacity: Int

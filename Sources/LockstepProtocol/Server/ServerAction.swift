@@ -6,15 +6,18 @@ package enum ServerAction: Hashable, Sendable {
     /// Keep the payload in hand in this slot until the step is applied.
     case keep(slot: Int)
     /// Fold the slots by ``ServerMachine/foldSchedule``, take the mean over the step's examples,
-    /// update, and say `applied` or `diverged`. The weights of `step` stay; the slots are free after.
+    /// update, and say `applied` or `diverged`. The weights of `step` stay; the slots are free
+    /// after.
     case apply(Step)
-    /// Send the weights of `step`, the newest or those before. If the peer's queue is full, leave it: it asks.
+    /// Send the weights of `step`, the newest or those before. If the peer's queue is full, leave
+    /// it: it asks.
     case sendWeights(to: PeerHandle, StepAddress)
     /// Send what the shard measured of a step to the coordinator, for the first time or again.
     case sendReport(StepAddress)
 
     // Now and then.
-    /// The payload in hand and what this slot keeps are sums of one node, and not the same: say `compared`.
+    /// The payload in hand and what this slot keeps are sums of one node, and not the same: say
+    /// `compared`.
     case compare(slot: Int)
     /// Keep the weights of this step, the newest, for the coordinator.
     case keepSnapshot(Step)
@@ -28,7 +31,8 @@ package enum ServerAction: Hashable, Sendable {
     indirect case send(StatementNumber, Status)
     /// Make room for the run, fill in the initial weights, and say `prepared`.
     indirect case prepare(ShardDuty)
-    /// Connect to where the checkpoint is to be had that the generation begins with, anew if there is a connection.
+    /// Connect to where the checkpoint is to be had that the generation begins with, anew if there
+    /// is a connection.
     case connectCheckpoint(endpoint: String)
     case requestState(SnapshotPart)
     /// The payload in hand is this part of the shard's state.

@@ -4,9 +4,9 @@ import TrainingPlan
 ///
 /// An event of a run that is over does nothing. The steady step allocates nothing.
 ///
-/// A steady step: `receive(push)` → `keep` for each node that is needed, and `apply` after the last;
-/// `applied` → `sendWeights` to each worker, `sendReport`, and `keepSnapshot` where an evaluation
-/// follows.
+/// A steady step: `receive(push)` → `keep` for each node that is needed, and `apply` after the
+/// last; `applied` → `sendWeights` to each worker, `sendReport`, and `keepSnapshot` where an
+/// evaluation follows.
 package struct ServerMachine: MemberMachine {
     package internal(set) var link: MemberLink
     package private(set) var drops = DropLog()
@@ -54,7 +54,8 @@ package struct ServerMachine: MemberMachine {
         if let text = drops.due(now: now) { actions.append(.notice("dropped frames: \(text)")) }
     }
 
-    /// A run that halts, or waits for a worker that is lost, goes on only when the coordinator knows.
+    /// A run that halts, or waits for a worker that is lost, goes on only when the coordinator
+    /// knows.
     private var isStuck: Bool {
         if case .serving(let run) = state { run.halt != nil || run.lateness != nil } else { false }
     }
@@ -128,8 +129,8 @@ package struct ServerMachine: MemberMachine {
         return reason
     }
 
-    /// The run, to be put back. It has one owner while it changes, and is moved: no copies of its arrays, and no
-    /// count of an owner goes up and down.
+    /// The run, to be put back. It is moved, not copied: its arrays keep one owner and are changed
+    /// in place.
     private mutating func takeRun() -> ServerRun? {
         guard case .serving = state else { return nil }
         var taken = State.joining

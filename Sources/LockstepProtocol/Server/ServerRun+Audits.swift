@@ -22,7 +22,8 @@ extension ServerRun {
         halt = .conflict(conflict)
     }
 
-    /// A conflict is over when one who took part in it is no member any more: what nobody has confirmed comes again.
+    /// A conflict is over when one who took part in it is no member any more: what nobody has
+    /// confirmed comes again.
     mutating func endConflictIfVoterIsGone(
         now: Instant, into actions: inout [ServerAction]
     ) {
@@ -36,8 +37,8 @@ extension ServerRun {
         applyIfComplete(into: &actions)
     }
 
-    /// Looks whether leaves are late, or their confirmation is: by the times of earlier steps, and by those that
-    /// have come.
+    /// Looks whether leaves are late, or their confirmation is: by the times of earlier steps, and
+    /// by those that have come.
     ///
     /// - Returns: whether there is something new to tell.
     mutating func watch(now: Instant) -> Bool {
@@ -53,8 +54,8 @@ extension ServerRun {
         return isNews
     }
 
-    /// Under another view nobody may compute just these nodes, and a message may be lost: both workers bring theirs
-    /// again, for which they get more time after each try.
+    /// Under another view nobody may compute just these nodes, and a message may be lost: both
+    /// workers bring theirs again, for which they get more time after each try.
     private mutating func repeatUnconfirmed(_ patience: Int, now: Instant) {
         confirmationPatience = max(confirmationPatience, patience)
         guard now.milliseconds(since: keptAt) >= confirmationPatience else { return }
@@ -64,8 +65,8 @@ extension ServerRun {
         keptAt = now
     }
 
-    /// All leaves of a step have come: how long that took tells what is late in the next one, unless a worker
-    /// was lost in this.
+    /// All leaves of a step have come: how long that took tells what is late in the next one,
+    /// unless a worker was lost in this.
     mutating func noteGathered(now: Instant) {
         let elapsed = now.milliseconds(since: gatheringSince)
         if lateness == nil {

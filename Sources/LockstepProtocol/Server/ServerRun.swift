@@ -25,7 +25,8 @@ struct ServerRun: Sendable {
     var gatheringSince: Instant
     /// When the newest node was kept or confirmed.
     var keptAt: Instant
-    /// How long nodes of this step wait for their confirmation, before all that are not confirmed come again.
+    /// How long nodes of this step wait for their confirmation, before all that are not confirmed
+    /// come again.
     var confirmationPatience = 0
     var lateness: Lateness?
 
@@ -207,8 +208,9 @@ struct ServerRun: Sendable {
         case drop(DropReason)
     }
 
-    /// Answers go to where a worker was heard last. It is never ahead of a server and never goes back: what
-    /// comes by another connection and is older than what it has said before was recorded and is played back.
+    /// Answers go to where a worker was heard last. It is never ahead of a server and never goes
+    /// back: what comes by another connection and is older than what it has said before was
+    /// recorded and is played back.
     private mutating func hear(
         _ sender: Incarnation, at itsStep: Step, from peer: PeerHandle
     ) -> Hearing {

@@ -1,6 +1,7 @@
 import TrainingPlan
 
-/// The transfer of a shard's state from the coordinator's checkpoint to the server that takes the shard.
+/// The transfer of a shard's state from the coordinator's checkpoint to the server that takes the
+/// shard.
 struct StateDownload: Sendable {
     /// Of one step's report, for when the server serves.
     let reportByteCount: Int

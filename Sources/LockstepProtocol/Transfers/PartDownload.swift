@@ -2,8 +2,8 @@ import TrainingPlan
 
 /// Which parts of something large to ask for, when to ask again, and when over a new connection.
 ///
-/// The receiver asks, so a part that is lost, repeated or late changes nothing, and the sender keeps
-/// nothing in mind.
+/// The receiver asks, so a part that is lost, repeated or late changes nothing, and the sender
+/// keeps nothing in mind.
 package struct PartDownload: Sendable {
     /// What to do next.
     package enum Step: Hashable, Sendable {
@@ -48,10 +48,9 @@ package struct PartDownload: Sendable {
             return
         }
         if now.milliseconds(since: max(lastReceived, connectedAt)) >= reconnectAfter {
-            connectedAt = now
             reconnectAfter *= 2
             steps.append(.reconnect)
-            for index in outstanding.indices { outstanding[index].retryAt = now }
+            reconnected(now: now)
         }
         for index in outstanding.indices where now >= outstanding[index].retryAt {
             let interval = timer.doubled(outstanding[index].interval)
@@ -71,6 +70,12 @@ package struct PartDownload: Sendable {
                     interval: timer.interval))
             steps.append(.request(part))
         }
+    }
+
+    /// The connection is a new one: what was asked for over the one before is asked for again.
+    package mutating func reconnected(now: Instant) {
+        connectedAt = now
+        for index in outstanding.indices { outstanding[index].retryAt = now }
     }
 
     /// True if the part was waited for; false for a repeated or foreign one.

@@ -1,5 +1,5 @@
-/// When to ask again for an answer that has not come: from the times that answers took, as TCP does it
-/// (RFC 6298), then twice as long each time.
+/// When to ask again for an answer that has not come: from the times that answers took, as TCP does
+/// it (RFC 6298), then twice as long each time.
 struct RepeatTimer: Sendable {
     /// How far apart two tries may be, in milliseconds.
     private let bounds: ClosedRange<Int>
@@ -15,8 +15,8 @@ struct RepeatTimer: Sendable {
         self.bounds = bounds
     }
 
-    /// An answer took so long, and was asked for once: which of several questions is answered cannot be
-    /// known (Karn's rule).
+    /// An answer took so long, and was asked for once: which of several questions is answered
+    /// cannot be known (Karn's rule).
     mutating func observe(milliseconds: Int) {
         backedOff = 0
         let sample = milliseconds * 8
@@ -29,8 +29,8 @@ struct RepeatTimer: Sendable {
         self.mean = mean + (sample - mean) / 8
     }
 
-    /// An answer came only after questions so far apart: the next ones begin nearer to that, until one is
-    /// answered at once. Half of it, so that losses alone do not keep the questions apart.
+    /// An answer came only after questions so far apart: the next ones begin nearer to that, until
+    /// one is answered at once. Half of it, so that losses alone do not keep the questions apart.
     mutating func observeRepeated(interval: Int) { backedOff = interval / 2 }
 
     /// Until the first repetition.

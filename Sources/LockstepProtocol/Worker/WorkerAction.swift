@@ -6,8 +6,8 @@ package enum WorkerAction: Hashable, Sendable {
     /// Compute a node of this step, the one whose weights were adopted last, and say
     /// ``WorkerEvent/nodeComputed(_:_:_:)``.
     case compute(Step, LeafRange)
-    /// Send the shard's slice of a computed node. The node's buffer lives until a `compute` of a later step, or
-    /// longer where libzmq still holds it.
+    /// Send the shard's slice of a computed node. The node's buffer lives until a `compute` of a
+    /// later step, or longer where libzmq still holds it.
     case push(StepAddress, LeafRange)
     /// Keep the payload in hand in the slot of (shard, step modulo 2).
     case keepWeights(ShardIndex, Step)
@@ -31,7 +31,8 @@ package enum WorkerAction: Hashable, Sendable {
     case storePart(BytePart)
     /// All parts are there: hash them and say `datasetVerified`.
     case verifyDataset
-    /// Make room for the run, fill in the initial weights, connect to the servers, and say `runBegun`.
+    /// Make room for the run, fill in the initial weights, connect to the servers, and say
+    /// `runBegun`.
     indirect case beginRun(WorkDuty)
     /// The run goes on with other leaves, or among other workers.
     indirect case changeView(WorkDuty)

@@ -100,7 +100,8 @@ package struct WorkerMachine: MemberMachine {
         if let reason { drops.add(reason) }
     }
 
-    /// Lets the run judge a frame of a server, and reports at once if that gives it its first weights.
+    /// Lets the run judge a frame of a server, and reports at once if that gives it its first
+    /// weights.
     private mutating func withRun(
         _ session: SessionID, now: Instant, into actions: inout [WorkerAction],
         _ body: (inout WorkerRun, inout [WorkerAction]) -> DropReason?
@@ -115,8 +116,8 @@ package struct WorkerMachine: MemberMachine {
         return reason
     }
 
-    /// The run, to be put back. It has one owner while it changes, and is moved: no copies of its arrays, and no
-    /// count of an owner goes up and down.
+    /// The run, to be put back. It is moved, not copied: its arrays keep one owner and are changed
+    /// in place.
     private mutating func takeRun() -> (Session, WorkerRun)? {
         guard case .training = state else { return nil }
         var taken = State.joining

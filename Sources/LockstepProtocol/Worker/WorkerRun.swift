@@ -113,7 +113,8 @@ struct WorkerRun: Sendable {
             shard: ShardIndex(shard))
     }
 
-    /// Servers learn where the worker is reached; then the first step begins, or the newest weights come.
+    /// Servers learn where the worker is reached; then the first step begins, or the newest weights
+    /// come.
     mutating func begin(now: Instant, into actions: inout [WorkerAction]) {
         if hasWeights {
             for shard in servers.indices {
@@ -128,7 +129,8 @@ struct WorkerRun: Sendable {
         }
     }
 
-    /// A new view: other leaves, in the step that is going on already. What was pushed of it stays pushed.
+    /// A new view: other leaves, in the step that is going on already. What was pushed of it stays
+    /// pushed.
     mutating func change(
         to duty: WorkDuty, now: Instant, into actions: inout [WorkerAction]
     ) {
@@ -277,8 +279,8 @@ struct WorkerRun: Sendable {
     /// True if the shard's server has committed the current step.
     private func isAhead(_ shard: Int) -> Bool { newest(shard) > step }
 
-    /// Whether a shard is ahead of another, which cannot go on before workers hold this step whole, and the
-    /// weights of this step were lost on the way.
+    /// Whether a shard is ahead of another, which cannot go on before workers hold this step whole,
+    /// and the weights of this step were lost on the way.
     private func misses(_ common: Step, _ shard: Int) -> Bool {
         newest(shard) > common && (common > step || !hasWeights)
             && kept[2 * shard + Int(common.rawValue & 1)] != common

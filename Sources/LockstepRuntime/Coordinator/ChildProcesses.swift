@@ -91,7 +91,8 @@ package final class ChildProcesses: Sendable {
         }
     }
 
-    /// Starts another in the place of one that was lost; a machine that loses one after the other gets no more.
+    /// Starts another in the place of one that was lost; a machine that loses one after the other
+    /// gets no more.
     ///
     /// - Returns: whether there is one.
     package func replace(_ command: [String]) throws -> Bool {

@@ -4,8 +4,8 @@ import NeuralNetwork
 package import TrainingPlan
 package import ZeroMQ
 
-/// Does what the coordinator's machine decides: tells members, puts reports and weights together, and has
-/// them recorded and evaluated.
+/// Does what the coordinator's machine decides: tells members, puts reports and weights together,
+/// and has them recorded and evaluated.
 package final class CoordinatorEngine: RoleEngine {
     private let wire: Wire
     private let runs: [RunConfiguration]
@@ -256,7 +256,8 @@ package final class CoordinatorEngine: RoleEngine {
         state.store(message, part, run.plan)
     }
 
-    /// Of the checkpoint that a generation begins with. The servers of a run have it before the run is open here.
+    /// Of the checkpoint that a generation begins with. The servers of a run have it before the run
+    /// is open here.
     private func bytes(of part: SnapshotPart, shardCount: Int) -> [UInt8]? {
         let index = part.address.run
         let state = run?.start.run == index ? run?.checkpoint : firstState(index)
@@ -302,8 +303,8 @@ package final class CoordinatorEngine: RoleEngine {
         self.run = nil
     }
 
-    /// The coordinator leaves. A run that is still open has no result but its records: weights may have
-    /// come in part, and none are called its weights.
+    /// The coordinator leaves. A run that is still open has no result but its records: weights may
+    /// have come in part, and none are called its weights.
     package func close(_ reason: StopReason, isInterrupted: Bool) {
         guard let run else { return }
         reporting.post(

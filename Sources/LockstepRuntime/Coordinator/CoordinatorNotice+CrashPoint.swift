@@ -2,7 +2,7 @@ import CrashPoints
 import LockstepProtocol
 
 extension CoordinatorNotice {
-    /// What a machine tells people of is a turn of the run.
+    /// The turns of a run that people are told of are points to crash at, too.
     var crashPoint: CrashPoint? {
         switch self {
         case .joined: .memberJoined

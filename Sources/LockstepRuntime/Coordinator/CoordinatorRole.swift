@@ -7,7 +7,8 @@ import NeuralNetwork
 import TrainingPlan
 import ZeroMQ
 
-/// A coordinator with what it hosts: the servers in threads of this process, workers as its children.
+/// A coordinator with what it hosts: the servers in threads of this process, workers as its
+/// children.
 final class CoordinatorRole {
     private let request: SessionRequest
     private let options: CoordinatorOptions
@@ -33,7 +34,8 @@ final class CoordinatorRole {
                 sockets: 3 + 3 * request.placement.servers,
                 connections: 2 * memberCount + request.placement.workers * request.placement.servers
             ))
-        // I/O for many workers and servers goes through one thread until a core is to spare for more.
+        // I/O for many workers and servers goes through one thread until a core is to spare for
+        // more.
         let context = try Context()
         let wakeUp = try WakeUp()
         let network = SocketTransport(context, wakeUp: wakeUp)
@@ -202,8 +204,8 @@ final class CoordinatorRole {
         return reason
     }
 
-    /// Where the coordinator's own data port (0) and its servers' (from 1) are bound. Loopback: a port from
-    /// the system. Beyond: fixed ones behind the coordinator's, for firewalls.
+    /// Where the coordinator's own data port (0) and its servers' (from 1) are bound. Loopback: a
+    /// port from the system. Beyond: fixed ones behind the coordinator's, for firewalls.
     private func dataEndpoint(_ index: Int, _ coordinator: Endpoint) throws -> Endpoint {
         let host = coordinator.host ?? "127.0.0.1"
         guard !coordinator.isLoopback else { return try .tcp(host: host, port: 0) }

@@ -9,9 +9,9 @@ package enum ReportingEvent: Sendable {
     case committed(Step, StepReport)
     /// Evaluate these weights of a step.
     case evaluate(RunIndex, Step, FloatBuffer)
-    /// The whole training state of a step, in flat vectors that nobody writes to any more, to be written to
-    /// disk. It comes when the step has been recorded, and evaluated where an evaluation follows it, and
-    /// before any later step; at another time it is dropped.
+    /// The whole training state of a step, in flat vectors that nobody writes to any more, to be
+    /// written to disk. It comes when the step has been recorded, and evaluated where an evaluation
+    /// follows it, and before any later step; at another time it is dropped.
     case checkpoint(RunIndex, Step, weights: FloatBuffer, state: [FloatBuffer])
     case end(RunEnding)
 }
@@ -51,7 +51,8 @@ package struct StepReport: Sendable {
     package init(rowCount: Int) { squaredNorms = FloatBuffer(count: rowCount) }
 }
 
-/// Whoever records and evaluates, beside the coordinator's loop: neither disk nor test set delays a step.
+/// Whoever records and evaluates, beside the coordinator's loop: neither disk nor test set delays a
+/// step.
 package protocol Reporting: AnyObject {
     /// Events are handled in the order in which they are posted.
     func post(_ event: ReportingEvent)

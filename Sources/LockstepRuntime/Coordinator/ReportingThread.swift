@@ -7,11 +7,12 @@ import Synchronization
 import TrainingPlan
 package import ZeroMQ
 
-/// Records and evaluates beside the coordinator's loop, so that neither disk nor test set delays a step.
+/// Records and evaluates beside the coordinator's loop, so that neither disk nor test set delays a
+/// step.
 ///
-/// Events go in by a queue and are handled in order; answers come back by another, with a wake-up. The
-/// queue is bounded by what servers and coordinator keep: see ``Limits/maximumUnrecordedReports`` and
-/// ``Limits/maximumSnapshots``.
+/// Events go in by a queue and are handled in order; answers come back by another, with a wake-up.
+/// The queue is bounded by what servers and coordinator keep: see
+/// ``Limits/maximumUnrecordedReports`` and ``Limits/maximumSnapshots``.
 package final class ReportingThread: Reporting, Sendable {
     private enum Event: Sendable {
         case run(ReportingEvent, nanoseconds: UInt64)
@@ -35,8 +36,8 @@ package final class ReportingThread: Reporting, Sendable {
     private let kernels: KernelSet
     private let observer: any SessionObserver
 
-    /// An answer after so many steps keeps servers going; more would only wake the loop, which looks at its
-    /// next tick anyway.
+    /// An answer after so many steps keeps servers going; more would only wake the loop, which
+    /// looks at its next tick anyway.
     private static let stepsPerAnswer = 64
 
     package init(
@@ -166,12 +167,13 @@ package final class ReportingThread: Reporting, Sendable {
             guard let recording, recording.run == run, !recording.reachedTarget else { return }
             recording.recorder.checkpoint(of: step, weights: weights, state: vectors)
         case .end(let ending):
-            guard let recorder = recording?.recorder else { return }
+            guard let (run, recorder) = recording.map({ ($0.run, $0.recorder) }) else { return }
             try recorder.end(
                 ending.status.record, step: ending.step, weights: ending.weights,
                 cause: ending.cause)
             state.withLock { $0.outcomes.append(recorder.outcome) }
             recording = nil
+            answer(.ended(run))
         }
     }
 }

@@ -31,8 +31,8 @@ package import ZeroMQ
         }
     }
 
-    /// The pieces of the vectors that a part of a shard's state stands for: the shard's slice of the weights, then
-    /// those of the optimiser's vectors, laid end to end.
+    /// The pieces of the vectors that a part of a shard's state stands for: the shard's slice of
+    /// the weights, then those of the optimiser's vectors, laid end to end.
     ///
     /// - Parameter body: given the place in a vector, and where in the part its bytes are.
     private func forEachPiece(

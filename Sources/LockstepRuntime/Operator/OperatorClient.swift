@@ -25,7 +25,8 @@ package final class OperatorClient {
 
     /// What the cluster is at.
     ///
-    /// - Throws: ``RoleError`` with `unavailable` where nobody answers, and with `mismatch` for another release.
+    /// - Throws: ``RoleError`` with `unavailable` where nobody answers, and with `mismatch` for
+    ///   another release.
     package func overview() throws -> ClusterOverview {
         try ask(.overviewRequest, for: .overview)
     }

@@ -24,8 +24,8 @@ package struct SystemClock: Clock {
     static func seconds(since start: UInt64) -> Double { Double(nanoseconds - start) / 1e9 }
 }
 
-/// Time as a role lives through it: while its process is suspended, none passes. So a role that was asleep
-/// does not take its own silence for that of others.
+/// Time as a role lives through it: while its process is suspended, none passes. So a role that was
+/// asleep does not take its own silence for that of others.
 @usableFromInline struct AwakeClock<Time: Clock> {
     @usableFromInline let clock: Time
     @usableFromInline var last: Instant

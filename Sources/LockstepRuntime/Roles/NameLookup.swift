@@ -2,8 +2,9 @@ import Foundation
 import Synchronization
 import ZeroMQ
 
-/// Asks once, in a thread of its own, whether a coordinator's name stands for an address: the resolver may
-/// take ten seconds and more, and a person who mistyped the name is told as soon as it answers.
+/// Asks once, in a thread of its own, whether a coordinator's name stands for an address: the
+/// resolver may take ten seconds and more, and a person who mistyped the name is told as soon as it
+/// answers.
 package final class NameLookup: Sendable {
     private enum State {
         case asking

@@ -1,25 +1,27 @@
 /// Bounds of the loops and their sockets, each with its reason.
 @usableFromInline enum RoleLimits {
-    /// How often a loop tells its machine that time passes: as often as a machine asks for what was lost.
+    /// How often a loop tells its machine that time passes: as often as a machine asks for what was
+    /// lost.
     @usableFromInline static let tickMilliseconds = 20
-    /// A look at the clock that is so late was kept back by a suspended process or host: a lid that was
-    /// closed, Ctrl-Z, a paused container.
+    /// A look at the clock that is so late was kept back by a suspended process or host: a lid that
+    /// was closed, Ctrl-Z, a paused container.
     @usableFromInline static let suspensionMilliseconds = 1_000
     /// What a turn takes: the pushes of a step from many workers, or some milliseconds of a flood.
     @usableFromInline static let messagesPerTurn = 128
     /// Work that is expected to take longer is done beside the loop, which goes on to answer.
     static let longWorkMilliseconds = 100
-    /// Messages that wait for a control connection: statements, of which only the newest counts, and reports.
+    /// Messages that wait for a control connection: statements, of which only the newest counts,
+    /// and reports.
     static let controlMessages = 2_048
     /// Frames that wait to be sent to a server: every node of a few steps.
     static let dataMessages = 512
-    /// Bytes that one data peer may leave unread, here or of what is sent to it; then its connection waits, or
-    /// what is sent is dropped.
+    /// Bytes that one data peer may leave unread, here or of what is sent to it; then its
+    /// connection waits, or what is sent is dropped.
     static let unreadByteCount = 16 << 20
     /// The last statements leave within the time that a session's end may take.
     static let controlLingerMilliseconds = 300
-    /// A connection whose bytes are not acknowledged for so long is dead, and is made anew: a link that
-    /// was down is used again soon after it is up.
+    /// A connection whose bytes are not acknowledged for so long is dead, and is made anew: a link
+    /// that was down is used again soon after it is up.
     static let unacknowledgedMilliseconds = 2_000
     static let connectTimeoutMilliseconds = 300
     static let reconnectMilliseconds = 10

@@ -6,15 +6,16 @@ public import ZeroMQ
 public protocol RoleEngine: AnyObject {
     associatedtype Machine: RoleMachine
 
-    /// Reads a frame: checks its payload against checksum and configuration, and its type against the
-    /// port. Of another session than `machine`'s it checks no payload: the machine drops it.
+    /// Reads a frame: checks its payload against checksum and configuration, and its type against
+    /// the port. Of another session than `machine`'s it checks no payload: the machine drops it.
     func decode(
         _ message: borrowing Message, from port: Port, for machine: Machine
     ) throws(FrameError) -> (Machine.Inbound, FrameHeader)
 
     /// Does what a machine has decided.
     ///
-    /// - Parameter inHand: the message that was received last, to be taken where the action says so.
+    /// - Parameter inHand: the message that was received last, to be taken where the action says
+    ///   so.
     func perform(
         _ action: Machine.Action, for machine: Machine, _ inHand: inout Message,
         over network: any Transport) throws
@@ -27,14 +28,15 @@ public protocol RoleEngine: AnyObject {
     func work()
 }
 
-/// Joins a role's machine, its engine and its sockets: what comes goes to the machine, and what that
-/// decides is done.
+/// Joins a role's machine, its engine and its sockets: what comes goes to the machine, and what
+/// that decides is done.
 ///
-/// One turn takes no more than a bounded number of messages, so that no flood of them keeps the clock
-/// from ticking, or the engine from its work.
+/// One turn takes no more than a bounded number of messages, so that no flood of them keeps the
+/// clock from ticking, or the engine from its work.
 ///
-/// It is `@inlinable`, and what it names `public`, so that the simulator's loops are compiled for its engines and
-/// its clock, and not for any. `package` does not do: the compiler sees no body of it in another module.
+/// It is `@inlinable`, and what it names `public`, so that the simulator's loops are compiled for
+/// its engines and its clock, and not for any. `package` does not do: the compiler sees no body of
+/// it in another module.
 public struct RoleLoop<Engine: RoleEngine, Time: Clock>: ~Copyable {
     @usableFromInline package private(set) var machine: Engine.Machine
     @usableFromInline let engine: Engine

@@ -61,8 +61,8 @@ package final class SocketTransport: Transport {
 
     /// Binds the data port.
     ///
-    /// - Parameter maximumFrameByteCount: of what comes, and of what goes. A peer that reads nothing of what it
-    ///   asks for keeps no more of it in memory than of what it sends.
+    /// - Parameter maximumFrameByteCount: of what comes, and of what goes. A peer that reads
+    ///   nothing of what it asks for keeps no more of it in memory than of what it sends.
     func bindData(to endpoint: Endpoint, maximumFrameByteCount: Int) throws -> Endpoint {
         let messages = RoleLimits.unreadMessages(frameByteCount: maximumFrameByteCount)
         let socket = try makeSocket(
@@ -83,8 +83,8 @@ package final class SocketTransport: Transport {
             sendMessages: isControl ? RoleLimits.controlMessages : RoleLimits.dataMessages,
             receiveMessages: RoleLimits.unreadMessages(frameByteCount: maximumFrameByteCount),
             lingerMilliseconds: isControl ? RoleLimits.controlLingerMilliseconds : 0)
-        // Statements do not pile up for a coordinator that is not there; the newest is all that counts.
-        // Data waits for its connection, so that it goes on where it was broken.
+        // Statements do not pile up for a coordinator that is not there; the newest is all that
+        // counts. Data waits for its connection, so that it goes on where it was broken.
         try socket.set(.immediate, to: isControl)
         try socket.connect(to: Endpoint(endpoint))
         sockets.append(PortSocket(.connection(port), socket, &poller))
@@ -112,12 +112,13 @@ package final class SocketTransport: Transport {
         try socket.set(.tcpUserTimeoutMilliseconds, to: RoleLimits.unacknowledgedMilliseconds)
         if kind == .router {
             try socket.set(.routerMandatory, to: true)
-            // Of two peers that announce the same routing id libzmq (4.3.4) ignores the second, and never frees
-            // what came from it: 30 to 40 KB. So the second takes the place of the first. Ours announce none.
+            // Of two peers that announce the same routing id libzmq (4.3.4) ignores the second, and
+            // never frees what came from it: 30 to 40 KB. So the second takes the place of the
+            // first. Ours announce none.
             try socket.set(.routerHandover, to: true)
-            // What does not begin as ZMTP 3, a browser, a scanner or a TLS client, is taken for a peer of version
-            // 1, whose first bytes are its routing id. With a domain such peers are refused; about the others
-            // nobody is asked, since there is no handler.
+            // What does not begin as ZMTP 3, a browser, a scanner or a TLS client, is taken for a
+            // peer of version 1, whose first bytes are its routing id. With a domain such peers are
+            // refused; about the others nobody is asked, since there is no handler.
             try socket.set(.zapDomain, to: "lockstep")
         } else {
             try socket.set(

@@ -2,7 +2,8 @@ public import LockstepProtocol
 public import TrainingPlan
 public import ZeroMQ
 
-/// One end of what a role hears and says: a peer at one of its own ports, or one of its connections.
+/// One end of what a role hears and says: a peer at one of its own ports, or one of its
+/// connections.
 public enum Port: Hashable, Sendable {
     /// Whoever came to this process' control port, or to its data port.
     case controlPeer(PeerHandle)

@@ -43,8 +43,8 @@ final class Workbench<Answer: Sendable>: Sendable {
     }
 }
 
-/// Work that is handed to another thread with all that it works on, which its owner leaves alone until
-/// the answer is there: that is what makes it `Sendable`.
+/// Work that is handed to another thread with all that it works on, which its owner leaves alone
+/// until the answer is there: that is what makes it `Sendable`.
 struct Job<Answer>: @unchecked Sendable {
     let body: () -> Answer
 

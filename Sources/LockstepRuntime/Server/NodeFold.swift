@@ -3,7 +3,8 @@ import NeuralNetwork
 import TrainingPlan
 import ZeroMQ
 
-/// Adds the pushed nodes of a step in tree order, a block of rows at a time, from where they lie in their messages.
+/// Adds the pushed nodes of a step in tree order, a block of rows at a time, from where they lie in
+/// their messages.
 ///
 /// A value with a place of its own, so that the steps of a fold need no check for exclusive access.
 @safe struct NodeFold {
@@ -36,7 +37,8 @@ import ZeroMQ
         nodes.reserveCapacity(maximumNodeCount)
     }
 
-    /// Starts on the nodes that a fold loads; their messages must stay until the last block is summed.
+    /// Starts on the nodes that a fold loads; their messages must stay until the last block is
+    /// summed.
     mutating func begin(_ fold: [FoldInstruction], _ slots: [MessageSlot]) {
         nodes.removeAll(keepingCapacity: true)
         for case .load(let slot) in fold {
@@ -48,7 +50,8 @@ import ZeroMQ
         }
     }
 
-    /// The root's sum over the next block: where it lies in a push if one node has it all, else in scratch.
+    /// The root's sum over the next block: where it lies in a push if one node has it all, else in
+    /// scratch.
     mutating func sum(of block: Range<Int>, _ fold: [FoldInstruction]) -> UnsafeRawPointer {
         var start = block.lowerBound
         while start < block.upperBound {

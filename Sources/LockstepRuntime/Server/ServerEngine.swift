@@ -4,13 +4,15 @@ import NeuralNetwork
 import TrainingPlan
 package import ZeroMQ
 
-/// Does what a server's machine decides: keeps nodes, applies steps, sends weights, reports and parts.
+/// Does what a server's machine decides: keeps nodes, applies steps, sends weights, reports and
+/// parts.
 package final class ServerEngine: RoleEngine {
     private let wire: Wire
     private let bench: Workbench<DivergenceFinding?>
     /// What is being computed on the bench.
     private var update: (shard: ShardEngine, ShardEngine.Update)?
-    /// The generation that is to be made room for when the bench is free: it still computes for the one before.
+    /// The generation that is to be made room for when the bench is free: it still computes for the
+    /// one before.
     private var waiting: (duty: ShardDuty, SessionID, Incarnation)?
     private let notice: (String) -> Void
     /// Of the coordinator's name, until it is answered.

@@ -4,8 +4,8 @@ import NeuralNetwork
 package import TrainingPlan
 package import ZeroMQ
 
-/// A server's floats in one run: the pushed nodes, the optimiser's state, the weights of two steps and of
-/// those that the coordinator wants, and the reports that it has not recorded yet.
+/// A server's floats in one run: the pushed nodes, the optimiser's state, the weights of two steps
+/// and of those that the coordinator wants, and the reports that it has not recorded yet.
 @safe package final class ShardEngine {
     package let duty: ShardDuty
     package let plan: ShardPlan
@@ -28,9 +28,9 @@ package import ZeroMQ
     private let blocks: [Block]
     /// Weights that the coordinator wants, ascending by step.
     private var snapshots: [(step: Step, frame: InFlight<FrameMemory>)] = []
-    /// By step, modulo their count: the metrics where this is shard 0, then the squared norm of each of the
-    /// range's rows, then the digest of the new weights. The machine applies no step whose report would take the
-    /// place of an unrecorded one.
+    /// By step, modulo their count: the metrics where this is shard 0, then the squared norm of
+    /// each of the range's rows, then the digest of the new weights. The machine applies no step
+    /// whose report would take the place of an unrecorded one.
     private var reports: [InFlight<FrameMemory>?]
     private var metricsStack: MetricsStack
     /// The whole state of one step, for a checkpoint: the weights, then the optimiser's vectors.
@@ -86,8 +86,8 @@ package import ZeroMQ
         unsafe wire.seal(header(.weights(address(0))), weights.frame.memory.frame)
     }
 
-    /// Checks a push for this shard: its checksum, and that it has the rows that its bits say and nothing
-    /// else.
+    /// Checks a push for this shard: its checksum, and that it has the rows that its bits say and
+    /// nothing else.
     package func check(
         _ push: borrowing Message, _ header: FrameHeader
     ) throws(FrameError) {
@@ -132,8 +132,8 @@ package import ZeroMQ
         Update(step: step, next: takeFrame(), report: takeReport(step))
     }
 
-    /// The long part of a step. Between `begin` and `finish` it may be done in another thread, while this
-    /// one sends the weights, reports and snapshots that are there already.
+    /// The long part of a step. Between `begin` and `finish` it may be done in another thread,
+    /// while this one sends the weights, reports and snapshots that are there already.
     func compute(_ update: Update, _ fold: [FoldInstruction]) -> DivergenceFinding? {
         let step = update.step
         let examples = schedule.examples(of: step).count
@@ -288,8 +288,8 @@ package import ZeroMQ
     private static let passes = 8
     private static let bytesPerMillisecond = 1_000_000
 
-    /// A part of the shard's weights of a step that is kept, or of its whole state; nil where there is no such
-    /// part.
+    /// A part of the shard's weights of a step that is kept, or of its whole state; nil where there
+    /// is no such part.
     package func part(_ request: SnapshotPart) -> Message? {
         let step = request.address.step
         if let state, state.step == step {
@@ -327,8 +327,8 @@ package import ZeroMQ
 
     private func place(of step: Step) -> Int { step.index % reports.count }
 
-    /// A frame for the report of a step: that of an earlier step, which is recorded, if libzmq does not
-    /// read it any more.
+    /// A frame for the report of a step: that of an earlier step, which is recorded, if libzmq does
+    /// not read it any more.
     private func takeReport(_ step: Step) -> FrameMemory {
         let place = place(of: step)
         if let report = reports[place], report.isIdle { return report.memory }

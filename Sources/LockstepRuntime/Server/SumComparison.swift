@@ -11,7 +11,8 @@ package struct SumComparison {
         self.shard = shard
     }
 
-    /// The first element that differs, in the order of the flat vector; behind the shard's elements are metrics.
+    /// The first element that differs, in the order of the flat vector; behind the shard's elements
+    /// are metrics.
     package func difference(
         _ first: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer
     ) -> BitDifference? {

@@ -2,10 +2,10 @@ package import Convergence
 
 /// Chooses the learning rate that does best with its worst seed.
 ///
-/// A mean would forgive a seed that collapses, where the others are a little faster; a rate at which one of few
-/// seeds collapses is no rate to report on. And a worst seed is known to be no better than those that are
-/// trained already: only the rate that leads is trained with more of them, and the winner is the same as if
-/// every rate had been trained with all.
+/// A mean would forgive a seed that collapses, where the others are a little faster; a rate at
+/// which one of few seeds collapses is no rate to report on. And a worst seed is known to be no
+/// better than those that are trained already: only the rate that leads is trained with more of
+/// them, and the winner is the same as if every rate had been trained with all.
 package struct RateRace: Sendable {
     package struct Trial: Equatable, Sendable {
         package let rate: Double
@@ -62,8 +62,8 @@ package struct RateRace: Sendable {
     }
 }
 
-/// How well a run did on the held-out examples: the highest threshold that it reached counts first, then the
-/// fewer steps to it, then the accuracy at the end.
+/// How well a run did on the held-out examples: the highest threshold that it reached counts first,
+/// then the fewer steps to it, then the accuracy at the end.
 private struct Merit: Comparable, Sendable {
     /// To each threshold in turn, up to the first that was not reached.
     private let steps: [Int]

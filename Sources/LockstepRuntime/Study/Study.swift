@@ -4,8 +4,8 @@ package import LockstepProtocol
 package import NeuralNetwork
 import TrainingPlan
 
-/// The shipped study: every question is a sweep in a folder of its own, so that a second start takes up where
-/// the first one was left.
+/// The shipped study: every question is a sweep in a folder of its own, so that a second start
+/// takes up where the first one was left.
 package struct Study: Sendable {
     package let plan: StudyPlan
     let dataset: Dataset
@@ -117,8 +117,8 @@ package struct Study: Sendable {
         return .success(try StudyReport(self, results))
     }
 
-    /// Chooses a rate for each configuration on the held-out examples, and trains it with that rate on every
-    /// seed.
+    /// Chooses a rate for each configuration on the held-out examples, and trains it with that rate
+    /// on every seed.
     private func tuned<Key: Sendable>(
         _ name: String, _ candidates: [(key: Key, rates: [Double])],
         _ question: StudyPlan.Question,
@@ -134,7 +134,8 @@ package struct Study: Sendable {
                         configuration(candidate.key, $0.rate, $0.seed, true), keepsWeights: false)
                 }
             }
-            // All of them each time: the folder's list of runs is whole, and what is there is only read.
+            // All of them each time: the folder's list of runs is whole, and what is there is only
+            // read.
             trials += new
             var ended = try train("\(name)-rates", trials, nil).suffix(new.count)
             for (race, next) in zip(races.indices, next) {

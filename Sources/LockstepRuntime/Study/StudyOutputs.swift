@@ -3,8 +3,8 @@ import Datasets
 import NeuralNetwork
 import TrainingPlan
 
-/// What the trained presets say to each test digit: calibration, confusion, and the digits on which they
-/// differ.
+/// What the trained presets say to each test digit: calibration, confusion, and the digits on which
+/// they differ.
 struct StudyOutputs {
     struct Preset {
         let preset: RunConfiguration.Preset
@@ -19,8 +19,8 @@ struct StudyOutputs {
 
     private(set) var presets: [Preset] = []
 
-    /// - Parameter runs: with checkpoints; those of other presets than MSE+tanh and cross-entropy are
-    ///   left out.
+    /// - Parameter runs: with checkpoints; those of other presets than MSE+tanh and cross-entropy
+    ///   are left out.
     init(_ runs: [SweepResult.Run], dataset: Dataset, kernels: KernelSet) throws {
         let test = EvaluationData(dataset).test
         let labels = Array(dataset.test.labels)
@@ -55,8 +55,8 @@ struct StudyOutputs {
         presets.first { $0.preset == preset && $0.seedCount > 0 }
     }
 
-    /// The test digits that one preset gets right more often than the other, by more than half of the seeds,
-    /// the clearest first.
+    /// The test digits that one preset gets right more often than the other, by more than half of
+    /// the seeds, the clearest first.
     func onlyRight(
         _ preset: RunConfiguration.Preset, against other: RunConfiguration.Preset
     ) -> [Int] {

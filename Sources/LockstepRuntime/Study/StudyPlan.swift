@@ -12,8 +12,8 @@ package struct StudyPlan: Sendable {
         var epochs: Int
         /// Multiples of a base rate that are tried, each with the first tuning seed.
         var rateFactors: [Double] = []
-        /// With so many seeds the rate has to be the best that is chosen: one seed may train at a rate at which
-        /// others collapse.
+        /// With so many seeds the rate has to be the best that is chosen: one seed may train at a
+        /// rate at which others collapse.
         var tuningSeeds = 1
         var tuningEpochs = 0
     }
@@ -22,8 +22,8 @@ package struct StudyPlan: Sendable {
     /// The three presets at their defaults.
     let presets: Question
     let ablation: Question
-    /// Rates are multiples of the default, scaled with the fourth root of the batch: the best of cross-entropy grows
-    /// faster and that of MSE+tanh hardly at all, and the multiples reach both.
+    /// Rates are multiples of the default, scaled with the fourth root of the batch: the best of
+    /// cross-entropy grows faster and that of MSE+tanh hardly at all, and the multiples reach both.
     let scale: Question
     let batchSizes: [Int]
     let workers: Question
@@ -69,8 +69,8 @@ package struct StudyPlan: Sendable {
         batchSizes = batches.filter { $0 <= trained / 2 }
     }
 
-    /// Every question with the runs that it trains in any case; where rates are still to be chosen, with the first
-    /// one.
+    /// Every question with the runs that it trains in any case; where rates are still to be chosen,
+    /// with the first one.
     package var questions: [(name: String, runs: [RunConfiguration])] {
         func trials(_ question: Question, _ rates: [Double]) -> [(rate: Double, seed: UInt64)] {
             rates.enumerated().flatMap { index, rate in

@@ -37,7 +37,7 @@ extension StudyReport {
         else {
             return ClaimRow(
                 claim: claim, experiment: experiment, figure: "There are too few pairs of runs.",
-                verdict: .cannotBeTold)
+                verdict: .inconclusive)
         }
         let t = difference.mean / (deviation / Double(difference.count).squareRoot())
         let p = 1 - StudentT.probability(within: abs(t), degreesOfFreedom: difference.count - 1)
@@ -49,7 +49,7 @@ extension StudyReport {
                 + "\(Figures.fixed(t, 1)), p \(p < 0.001 ? "< 0.001" : "= \(Figures.fixed(p, 3))"), "
                 + "n = \(difference.count).",
             verdict: interval.lowerBound > 0
-                ? .holds : interval.upperBound <= 0 ? .doesNotHold : .cannotBeTold)
+                ? .holds : interval.upperBound <= 0 ? .doesNotHold : .inconclusive)
     }
 
     private func probabilities(_ experiment: String) -> ClaimRow {
@@ -57,7 +57,7 @@ extension StudyReport {
         guard let mse = outputs[.mseTanh], let other = outputs[.ceSoftmax] else {
             return ClaimRow(
                 claim: claim, experiment: experiment, figure: "There are no weights to look at.",
-                verdict: .cannotBeTold)
+                verdict: .inconclusive)
         }
         let share = mse.plain.impossibleShare
         func sum(_ calibration: Calibration) -> String {
@@ -95,7 +95,7 @@ extension StudyReport {
         else {
             return ClaimRow(
                 claim: claim, experiment: experiment, figure: "There are too few pairs of runs.",
-                verdict: .cannotBeTold)
+                verdict: .inconclusive)
         }
         return ClaimRow(
             claim: claim, experiment: experiment,
@@ -104,7 +104,7 @@ extension StudyReport {
                 + "interval [\(signedPoints(interval.lowerBound)), \(signedPoints(interval.upperBound))], "
                 + "n = \(difference.count).",
             verdict: interval.lowerBound > 0
-                ? .holds : interval.upperBound <= 0 ? .doesNotHold : .cannotBeTold)
+                ? .holds : interval.upperBound <= 0 ? .doesNotHold : .inconclusive)
     }
 
     /// Examples to the highest threshold that the median runs of both reached, batch by batch.
@@ -132,12 +132,12 @@ extension StudyReport {
                     + "\(Figures.fixed(high, 2))); cross-entropy needs fewer at \(better) of them. It holds "
                     + "where that is so at all of them.",
                 verdict: better == ratios.count
-                    ? .holds : better == 0 ? .doesNotHold : .cannotBeTold)
+                    ? .holds : better == 0 ? .doesNotHold : .inconclusive)
         }
         return ClaimRow(
             claim: claim, experiment: experiment,
             figure: "No threshold was reached by the median runs of both at two batches.",
-            verdict: .cannotBeTold)
+            verdict: .inconclusive)
     }
 
     /// A difference of shares in percentage points, with its sign.

@@ -40,7 +40,7 @@ extension StudyReport {
                     title: "Confusions of \(preset.preset.rawValue), all seeds",
                     summary:
                         "Test digits by what they are and what was decided, added up over the seeds. The "
-                        + "more of them, the darker; those decided rightly are left without colour.",
+                        + "more of them, the darker; those classified correctly are left without colour.",
                     source: try ChartSource(runs(of: preset.preset)),
                     kind: .heat(HeatTable(preset.confusion))))
         }

@@ -3,7 +3,8 @@ import LockstepProtocol
 import Synchronization
 import TrainingPlan
 
-/// Trains a sweep's runs one after the other through a cluster, in one session as long as none is lost.
+/// Trains a sweep's runs one after the other through a cluster, in one session as long as none is
+/// lost.
 final class ClusterSweep {
     private let sweep: Sweep
     private let cluster: Sweep.Cluster
@@ -19,8 +20,8 @@ final class ClusterSweep {
         self.interruption = interruption
     }
 
-    /// A session ends with the run that it lost. The runs that are left go through another one, the lost run
-    /// first; when it is lost again, it has failed.
+    /// A session ends with the run that it lost. The runs that are left go through another one, the
+    /// lost run first; when it is lost again, it has failed.
     ///
     /// - Throws: ``RoleError`` where two sessions in a row began no run.
     func run() throws {

@@ -5,7 +5,8 @@ import LockstepProtocol
 import NeuralNetwork
 import TrainingPlan
 
-/// Trains a sweep's runs in this process: some at a time, each in one thread from its first step to its last.
+/// Trains a sweep's runs in this process: some at a time, each in one thread from its first step to
+/// its last.
 final class LocalSweep: Sendable {
     private let sweep: Sweep
     private let state: SweepState
@@ -108,7 +109,8 @@ extension RunProgress {
 }
 
 extension Sweep {
-    /// A job as a session takes it: from the newest checkpoint that an earlier start left, or from step 0.
+    /// A job as a session takes it: from the newest checkpoint that an earlier start left, or from
+    /// step 0.
     func plannedRun(_ job: SweepState.Job, _ state: SweepState) throws -> PlannedRun {
         let schedule = RunSchedule(
             job.run.configuration, trainingExampleCount: dataset.train.count)

@@ -1,6 +1,7 @@
 /// Names that a person may have meant.
 package enum NearestName {
-    /// The name that is the fewest edits away: letters put in, left out, changed, or swapped with the next.
+    /// The name that is the fewest edits away: letters put in, left out, changed, or swapped with
+    /// the next.
     ///
     /// - Returns: nil where there is no name; the first of several that are equally near.
     package static func find(_ text: String, in names: [String]) -> String? {

@@ -19,9 +19,9 @@ package struct SweepRun: Hashable, Sendable {
 
 /// Many runs, each with a folder of its own that is named by the hash of its configuration.
 ///
-/// A second start skips the runs that are complete there and goes on with the unfinished ones. The results
-/// depend on the configurations and the data alone, not on how many runs go on at a time, nor on how often
-/// the sweep was interrupted.
+/// A second start skips the runs that are complete there and goes on with the unfinished ones. The
+/// results depend on the configurations and the data alone, not on how many runs go on at a time,
+/// nor on how often the sweep was interrupted.
 package struct Sweep: Sendable {
     package var runs: [SweepRun]
     package var dataset: Dataset
@@ -30,7 +30,8 @@ package struct Sweep: Sendable {
     /// Runs at a time, each with one thread of this process.
     package var parallelism: Int
     package var kernels: KernelVariant
-    /// Lines of steps in a run's log, at most: those of every step of many runs would fill the disk.
+    /// Lines of steps in a run's log, at most: those of every step of many runs would fill the
+    /// disk.
     package var stepLinesPerEpoch = 50
     package var checkpoints = CheckpointPolicy()
     /// The text of a run's `config.yaml`; without it there is none.
@@ -94,13 +95,13 @@ package struct Sweep: Sendable {
             && end.configurationSHA256 == configuration.sha256(dataset: dataset)
     }
 
-    /// Trains what is not complete already. Neither a run that diverges nor one that fails stops the
-    /// others; a failed one is tried once more.
+    /// Trains what is not complete already. Neither a run that diverges nor one that fails stops
+    /// the others; a failed one is tried once more.
     ///
     /// - Throws: before anything is trained, ``SweepError`` for two runs of one configuration,
-    ///   ``RunDirectoryError`` or ``MetricsError`` for a folder that holds anything else than its run, and
-    ///   ``FileError`` where nothing can be written, ``FolderInUse`` where another process is at work;
-    ///   ``RoleError`` where a cluster cannot begin.
+    ///   ``RunDirectoryError`` or ``MetricsError`` for a folder that holds anything else than its
+    ///   run, and ``FileError`` where nothing can be written, ``FolderInUse`` where another process
+    ///   is at work; ``RoleError`` where a cluster cannot begin.
     package func run(
         observer: any SweepObserver, interruption: Interruption
     ) throws -> SweepResult {
@@ -165,7 +166,8 @@ package struct SweepResult: Sendable {
 
     /// In the order of the sweep's runs, all of them.
     package let runs: [Run]
-    /// Success, also with diverged runs; 75 where runs failed; the signal's code where it was interrupted.
+    /// Success, also with diverged runs; 75 where runs failed; the signal's code where it was
+    /// interrupted.
     package let reason: StopReason
 
     /// Of the runs that ended, in their order.

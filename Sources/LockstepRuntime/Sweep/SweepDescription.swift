@@ -4,8 +4,8 @@ import Foundation
 import LockstepProtocol
 import TrainingPlan
 
-/// `sweep.json`: what was varied, on which data, with which versions. It holds no time, so that every start
-/// of the same sweep writes the same bytes.
+/// `sweep.json`: what was varied, on which data, with which versions. It holds no time, so that
+/// every start of the same sweep writes the same bytes.
 package struct SweepDescription: Codable, Equatable, Sendable {
     /// A setting with its values, as they were given.
     package struct Axis: Codable, Equatable, Sendable {
@@ -64,7 +64,8 @@ package struct SweepDescription: Codable, Equatable, Sendable {
         }
     }
 
-    /// - Throws: ``RoleError`` (78) where a file of that name is none of ours, or of another version.
+    /// - Throws: ``RoleError`` (78) where a file of that name is none of ours, or of another
+    ///   version.
     static func check(_ directory: String) throws {
         let path = path(in: directory)
         guard FileManager.default.fileExists(atPath: path) else { return }

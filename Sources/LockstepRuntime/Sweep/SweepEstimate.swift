@@ -5,8 +5,8 @@ package import TrainingPlan
 
 /// How long the runs of a sweep will take on this machine, from a short measurement of it.
 ///
-/// A few steps of each kind of run are timed, and one evaluation; kinds that are left when the time for
-/// measuring is over are rated by their work.
+/// A few steps of each kind of run are timed, and one evaluation; kinds that are left when the time
+/// for measuring is over are rated by their work.
 package struct SweepEstimate {
     /// Of each run, in order, with one thread.
     package let seconds: [Double]

@@ -46,7 +46,7 @@ extension SweepGrid {
         }
         guard let first = UInt64(match.1), let last = UInt64(match.2), first <= last else {
             throw SweepGridError(
-                place, "“\(text)” is no range of whole numbers", "write it as 1-5")
+                place, "“\(text)” is not a range of whole numbers", "write it as 1-5")
         }
         guard last - first < UInt64(maximumCount) else {
             throw SweepGridError(
@@ -75,18 +75,18 @@ extension SweepGrid {
                 "the nearest one is “\(nearest)”, and all are \(names.joined(separator: ", "))")
         case .wholeNumber:
             guard UInt64(text) != nil else {
-                throw refuse("“\(text)” is no whole number", "give for example 32, or 1-5")
+                throw refuse("“\(text)” is not a whole number", "give for example 32, or 1-5")
             }
         case .number:
             guard let number = Double(text), number.isFinite else {
-                throw refuse("“\(text)” is no number", "give for example 0.001")
+                throw refuse("“\(text)” is not a number", "give for example 0.001")
             }
         case .widths:
             let widths = text.replacing("x", with: ",").split(
                 separator: ",", omittingEmptySubsequences: false)
             guard widths.count > 1, widths.allSatisfy({ UInt32($0) != nil }) else {
                 throw refuse(
-                    "“\(text)” is no list of widths", "write a network as 784x128x10")
+                    "“\(text)” is not a list of widths", "write a network as 784x128x10")
             }
             return widths.joined(separator: ",")
         }

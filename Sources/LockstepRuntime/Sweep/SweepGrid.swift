@@ -43,8 +43,8 @@ package struct SweepGrid: Equatable, Sendable {
 
     // MARK: What is varied
 
-    /// Adds `name=values` of the command line: values with commas between them, `1-5` for whole numbers from
-    /// 1 to 5, and an `x` between the widths of a network.
+    /// Adds `name=values` of the command line: values with commas between them, `1-5` for whole
+    /// numbers from 1 to 5, and an `x` between the widths of a network.
     package mutating func add(argument: String) throws(SweepGridError) {
         guard let equals = argument.firstIndex(of: "=") else {
             throw SweepGridError(

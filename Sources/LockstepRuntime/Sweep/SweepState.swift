@@ -167,8 +167,8 @@ extension RunConfiguration {
             datasetSHA256: "\(dataset.sha256)", sha256: { "\(SHA256.hash($0))" })
     }
 
-    /// How much work a run on this data set is, in multiplications, roughly: enough to tell a long run from
-    /// a short one.
+    /// How much work a run on this data set is, in multiplications, roughly: enough to tell a long
+    /// run from a short one.
     func work(on dataset: Dataset) -> Double {
         let schedule = RunSchedule(self, trainingExampleCount: dataset.train.count)
         let parameters = Double(layout.parameterCount)

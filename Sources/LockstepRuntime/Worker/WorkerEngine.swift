@@ -8,9 +8,9 @@ package import ZeroMQ
 
 /// Does what a worker's machine decides: computes, pushes, keeps weights, and gets the data set.
 ///
-/// The loop's thread computes too, node by node: between two it looks at its sockets, and a node leaves as
-/// soon as it is ready. A node that takes long is computed beside the loop. Further compute threads are
-/// the team's.
+/// The loop's thread computes too, node by node: between two it looks at its sockets, and a node
+/// leaves as soon as it is ready. A node that takes long is computed beside the loop. Further
+/// compute threads are the team's.
 package final class WorkerEngine: RoleEngine {
     private let wire: Wire
     private let team: ThreadTeam
@@ -99,8 +99,8 @@ package final class WorkerEngine: RoleEngine {
         return lookup.flatMap(answer) ?? takeAnswer()
     }
 
-    /// What the bench has done. A node of a run that this worker has let go of meanwhile is none of the current
-    /// run's, though that may be the same one, joined again.
+    /// What the bench has done. A node of a run that this worker has let go of meanwhile is none of
+    /// the current run's, though that may be the same one, joined again.
     private func takeAnswer() -> WorkerEvent? {
         guard let answer = bench.takeAnswer() else { return nil }
         guard case .nodeComputed = answer else { return answer }
@@ -114,9 +114,9 @@ package final class WorkerEngine: RoleEngine {
         return answer.problem.map { .unresolved("\($0)") }
     }
 
-    /// The weights of the next step come soon as a rule: for a moment the thread stays awake and lets
-    /// others run, because a halted CPU takes longer to come back than they do to come. Not where more
-    /// workers share the CPUs than there are: they would keep each other from computing.
+    /// The weights of the next step come soon as a rule: for a moment the thread stays awake and
+    /// lets others run, because a halted CPU takes longer to come back than they do to come. Not
+    /// where more workers share the CPUs than there are: they would keep each other from computing.
     var isAwake: Bool {
         guard let run, computing == nil, run.duty.workersOnHost <= 2 * Self.processorCount,
             SystemClock.nanoseconds - waitingSince

@@ -3,7 +3,8 @@ import NeuralNetwork
 
 /// Every kernel of a set with the model's shapes: 784-128-10, leaves of 16.
 ///
-/// In-place kernels get their input back before every sample, so that no value fades into the denormals.
+/// In-place kernels get their input back before every sample, so that no value fades into the
+/// denormals.
 struct KernelCases {
     struct Case {
         var name: String
@@ -67,7 +68,8 @@ struct KernelCases {
         return [
             Self.operations("sparseForward", 2 * pixels.entryCount * hidden) {
                 unsafe pixels.withExamples { columns, bytes, counts, done in
-                    // A block of rows that stays in the first cache at a time, as the network does it.
+                    // A block of rows that stays in the first cache at a time, as the network does
+                    // it.
                     for lower in stride(from: 0, to: inputs, by: 96) {
                         unsafe kernels.sparseForward(
                             columns, bytes, counts, done, Self.examples, lower, lower + 96,

@@ -63,8 +63,8 @@ final class Multiplier {
     }
 }
 
-/// The process of a `Multiplier`: prints its core type, then for each product on standard input seconds a
-/// call.
+/// The process of a `Multiplier`: prints its core type, then for each product on standard input
+/// seconds a call.
 struct MultiplierCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "multiplier", shouldDisplay: false)

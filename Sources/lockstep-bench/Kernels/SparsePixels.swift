@@ -1,7 +1,8 @@
 import Datasets
 import NeuralNetwork
 
-/// Real digits as the input layer's kernels take them: the non-zero pixels of each, and leaves by input.
+/// Real digits as the input layer's kernels take them: the non-zero pixels of each, and leaves by
+/// input.
 @safe final class SparsePixels {
     /// `[examples + 1]`: where the entries of each example begin.
     let starts: [Int]
@@ -39,7 +40,8 @@ import NeuralNetwork
         }
     }
 
-    /// The columns, bytes and counts of every example, and room for the number of entries that are done.
+    /// The columns, bytes and counts of every example, and room for the number of entries that are
+    /// done.
     func withExamples(
         _ body: (
             UnsafePointer<UnsafePointer<UInt16>>, UnsafePointer<UnsafePointer<UInt8>>,

@@ -2,8 +2,8 @@ import Datasets
 import NeuralNetwork
 import TrainingPlan
 
-/// Steps of training in this process with a leaf of any size, as `lockstep train --workers 0` does them:
-/// every block of the gradient is applied while it is in the cache.
+/// Steps of training in this process with a leaf of any size, as `lockstep train --workers 0` does
+/// them: every block of the gradient is applied while it is in the cache.
 final class StepEngine {
     private let engine: GradientEngine
     private let optimizer: Optimizer

@@ -24,7 +24,8 @@ extension Section {
 
     private typealias Column = (head: String, cell: (Figure) -> String)
 
-    /// Columns that would be empty are left out; a unit or a peer that all rows share is in the head.
+    /// Columns that would be empty are left out; a unit or a peer that all rows share is in the
+    /// head.
     private func columns(_ peers: Set<String>, _ units: Set<String>) -> [Column] {
         let unit = units.count == 1 ? units.first : nil
         var columns: [Column] = [(subject, \.what)]

@@ -1,7 +1,7 @@
 /// Training runs of several sides in turn, round by round.
 ///
-/// A round runs every contender once, both sides of a ratio one after the other, so that a slow minute of
-/// the machine meets both. Each keeps its best rate.
+/// A round runs every contender once, both sides of a ratio one after the other, so that a slow
+/// minute of the machine meets both. Each keeps its best rate.
 struct Contest {
     struct Entry: Hashable {
         let side: String

@@ -61,7 +61,8 @@ struct LockstepTrainer {
     }
 
     func run(_ shape: TrainingShape) throws -> TrainingResult {
-        // Settings of the person's environment would change what is measured; the cache stays clean.
+        // Settings of the person's environment would change what is measured; the cache stays
+        // clean.
         var environment: [String: String?] = ["XDG_CACHE_HOME": folder.path]
         for key in ProcessInfo.processInfo.environment.keys
         where key.hasPrefix("LOCKSTEP_") && key != "LOCKSTEP_KERNELS" {

@@ -18,8 +18,8 @@ struct ExchangeShape: Hashable, Sendable {
 
 /// Lockstep's sockets and frames and nothing else: one process a server and a worker, over TCP.
 ///
-/// Does what `zmq_floor.c` does, with what Lockstep adds to it: headers, checksums that are made and
-/// verified, and waits that end.
+/// Does what `zmq_floor.c` does, with what Lockstep adds to it: headers, checksums that are made
+/// and verified, and waits that end.
 struct Exchange {
     let folder: TemporaryFolder
 

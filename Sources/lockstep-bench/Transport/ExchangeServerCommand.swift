@@ -77,8 +77,8 @@ private final class ExchangeServer {
             unsafe kernels.copyFloats(weights.pointer, payload, floats)
         }
         frame.seal(.weights(BenchFrame.address(step)), kernels)
-        // The frame outlives its messages: two of them take turns, and a worker has the last one before
-        // it pushes again.
+        // The frame outlives its messages: two of them take turns, and a worker has the last one
+        // before it pushes again.
         let handler = ReleaseHandler {}
         let message = frame.message(handler)
         for peer in peers {

@@ -92,7 +92,8 @@ import Testing
         return bytes
     }
 
-    /// A whole folder under another step's name, and the manifest of one with the shards of another.
+    /// A whole folder under another step's name, and the manifest of one with the shards of
+    /// another.
     @Test func foldersThatAreMixedUp() throws {
         let disk = try Made.disk([10, 20])
         for name in ["manifest.json", "shard-0.safetensors"] {

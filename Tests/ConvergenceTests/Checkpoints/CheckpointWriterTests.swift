@@ -56,7 +56,8 @@ import Testing
         #expect(writer.finish(within: 0))
     }
 
-    /// The caller never waits, a newer one takes the place of the one that waits, and the end has a bound.
+    /// The caller never waits, a newer one takes the place of the one that waits, and the end has a
+    /// bound.
     @Test func aDiskThatHangsHoldsNobodyUp() throws {
         let disk = SlowDisk()
         let notices = Notices()

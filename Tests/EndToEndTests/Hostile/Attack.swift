@@ -16,7 +16,8 @@ struct Attack: Sendable {
         self.run = run
     }
 
-    /// Frames in turn to ports in turn, some at a time, over connections that are made again when they close.
+    /// Frames in turn to ports in turn, some at a time, over connections that are made again when
+    /// they close.
     ///
     /// - Parameter reads: whether answers are taken.
     static func flood(
@@ -43,7 +44,8 @@ struct Attack: Sendable {
         }
     }
 
-    /// Bytes that are no ZMTP, or less than a greeting, over connections of their own, of which some stay open.
+    /// Bytes that are no ZMTP, or less than a greeting, over connections of their own, of which
+    /// some stay open.
     static func open(
         _ opening: [UInt8], _ ports: [UInt16], keeping count: Int, _ allowance: inout Allowance
     ) throws {
@@ -90,7 +92,8 @@ struct Attack: Sendable {
 
     private static let joined = Mutex<UInt64>(1 << 40)
 
-    /// A worker that nobody has seen before joins and is a member; what it is called is in the answer.
+    /// A worker that nobody has seen before joins and is a member; what it is called is in the
+    /// answer.
     private static func join(_ target: Target) throws -> (Incarnation, nonce: UInt64) {
         let nonce = joined.withLock { nonce in
             nonce += 1

@@ -29,8 +29,8 @@ final class Recording: Sendable {
 
     var all: [[UInt8]] { frames.withLock { Array($0.values.joined()) } }
 
-    /// The same frames as they pass in another session, where nothing else of them differs: what workers push
-    /// and servers answer is a function of the configuration.
+    /// The same frames as they pass in another session, where nothing else of them differs: what
+    /// workers push and servers answer is a function of the configuration.
     func resealed(_ session: SessionID, _ incarnation: Incarnation, _ type: FrameType) -> [[UInt8]]
     {
         self[type].map { frame in

@@ -3,8 +3,8 @@ import Synchronization
 
 /// How fast a run commits steps, from outside: by the growth of its `metrics.jsonl`.
 ///
-/// Lines reach the file in blocks. A rate is taken between two such moments, the last one before a span and
-/// the first one after it, so that whatever stood still in the span counts in full.
+/// Lines reach the file in blocks. A rate is taken between two such moments, the last one before a
+/// span and the first one after it, so that whatever stood still in the span counts in full.
 final class StepWatch {
     private struct State {
         var samples: [(time: Double, byteCount: Int)] = []
@@ -39,7 +39,8 @@ final class StepWatch {
 
     deinit { shared.state.withLock { $0.isOver = true } }
 
-    /// How fast the file grew in a span that is over: as good as the rate of steps, while the run goes on.
+    /// How fast the file grew in a span that is over: as good as the rate of steps, while the run
+    /// goes on.
     func bytesPerSecond(from start: Double, to end: Double) -> Double {
         let samples = shared.state.withLock { $0.samples }
         guard let first = samples.last(where: { $0.time <= start }),
@@ -75,8 +76,8 @@ final class StepWatch {
         }
     }
 
-    /// The mean time of a step in milliseconds over a span, rounded outwards to the growths of the file; nil
-    /// where the run was not going on.
+    /// The mean time of a step in milliseconds over a span, rounded outwards to the growths of the
+    /// file; nil where the run was not going on.
     func stepMilliseconds(from start: Double, to end: Double) -> Double? {
         guard let first = times.lastIndex(where: { $0 <= start }),
             let last = times.firstIndex(where: { $0 >= end })

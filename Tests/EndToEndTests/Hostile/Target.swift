@@ -4,7 +4,8 @@ import Synchronization
 import TestSupport
 import TrainingPlan
 
-/// The ports of a session with one server inside the coordinator, and all that a stranger can have overheard.
+/// The ports of a session with one server inside the coordinator, and all that a stranger can have
+/// overheard.
 struct Target {
     let control: UInt16
     let data: UInt16
@@ -35,8 +36,8 @@ struct Target {
     }
 }
 
-/// How much a stranger says: no more than comes over a link, since here the processors of the cluster make its
-/// bytes, too.
+/// How much a stranger says: no more than comes over a link, since here the processors of the
+/// cluster make its bytes, too.
 struct Allowance {
     let bytesPerSecond: Double
     let framesPerSecond: Double
@@ -64,8 +65,8 @@ struct Allowance {
         return !isSpent
     }
 
-    /// A connection is several packets each way and a thread's work on both sides: a thousand a second in the long
-    /// form.
+    /// A connection is several packets each way and a thread's work on both sides: a thousand a
+    /// second in the long form.
     mutating func takeConnection(_ byteCount: Int) -> Bool {
         take(
             byteCount: byteCount + 500, frameCount: Int(framesPerSecond / Self.connectionsPerSecond)

@@ -1,7 +1,8 @@
 /// A drawing as a value: what it shows, of which runs. ``svg(_:)`` draws it.
 ///
-/// Figures are given as they were measured: shares as 0…1 and not in percent, times in seconds; the axis
-/// says how they are written. What is not finite is left out of the lines and stays in the counts.
+/// Figures are given as they were measured: shares as 0…1 and not in percent, times in seconds; the
+/// axis says how they are written. What is not finite is left out of the lines and stays in the
+/// counts.
 package struct Chart: Equatable, Sendable {
     /// Names the drawing's file and its place in the page: lower-case letters, digits and hyphens.
     package var name: String
@@ -35,8 +36,8 @@ package struct Chart: Equatable, Sendable {
     }
 }
 
-/// What stands under the title of every drawing: one data set, the configurations, how many runs there are
-/// and how many of them are no full result.
+/// What stands under the title of every drawing: one data set, the configurations, how many runs
+/// there are and how many of them are no full result.
 package struct ChartSource: Equatable, Sendable {
     package var dataset: String
     package var datasetSHA256: String
@@ -88,7 +89,8 @@ package struct ChartSource: Equatable, Sendable {
             divergedCount: runs.count { $0.end?.status == .diverged })
     }
 
-    /// “mnist 1a2b3c4d · configurations 5e6f7a8b, 9c0d1e2f and 18 more · n = 20, 1 censored, 0 diverged”
+    /// “mnist 1a2b3c4d · configurations 5e6f7a8b, 9c0d1e2f and 18 more · n = 20, 1 censored, 0
+    /// diverged”
     package var text: String {
         let shown = configurationSHA256s.prefix(Self.shownHashCount).map(Figures.shortHash)
         let rest = configurationSHA256s.count - shown.count

@@ -1,5 +1,5 @@
-/// Curves of several runs a series: the median with the band between the quartiles, and each run as a
-/// faint line.
+/// Curves of several runs a series: the median with the band between the quartiles, and each run as
+/// a faint line.
 package struct LineChart: Equatable, Sendable {
     /// One run of a series.
     package struct Run: Equatable, Sendable {
@@ -17,8 +17,8 @@ package struct LineChart: Equatable, Sendable {
     }
 
     package struct Point: Equatable, Sendable {
-        /// One value for each of the chart's x axes. Points of a series with one value on the first axis
-        /// belong together: the median is over them.
+        /// One value for each of the chart's x axes. Points of a series with one value on the first
+        /// axis belong together: the median is over them.
         package var x: [Double]
         package var y: Double
         /// The value is a bound only: it lies further up. Drawn hollow, with an arrow.
@@ -34,8 +34,8 @@ package struct LineChart: Equatable, Sendable {
     package struct Series: Equatable, Sendable {
         package var label: String
         package var runs: [Run]
-        /// Which colour of the palette; series of one configuration bear one in all drawings. Those of
-        /// another program have it plus ``dashed``.
+        /// Which colour of the palette; series of one configuration bear one in all drawings. Those
+        /// of another program have it plus ``dashed``.
         package var colour: Int
         /// Added to a colour, it gives the same colour to a dashed line.
         package static let dashed = ChartStyle.colourCount
@@ -138,8 +138,8 @@ package struct BarChart: Equatable, Sendable {
 
     package var axis: ChartAxis
     package var bars: [Bar]
-    /// Where bars start. Without one there are dots instead: a bar that does not start at a true zero
-    /// misleads.
+    /// Where bars start. Without one there are dots instead: a bar that does not start at a true
+    /// zero misleads.
     package var baseline: Double?
     /// What value and interval are: “mean with its 95 % interval”.
     package var legend: String
@@ -186,7 +186,8 @@ package struct HeatTable: Equatable, Sendable {
     }
 }
 
-/// How often decisions are right that are made with a certain confidence, with the count of each bin.
+/// How often decisions are right that are made with a certain confidence, with the count of each
+/// bin.
 package struct ReliabilityDiagram: Equatable, Sendable {
     package struct Bin: Equatable, Sendable {
         /// Of confidence.

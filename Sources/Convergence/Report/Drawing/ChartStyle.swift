@@ -1,5 +1,6 @@
-/// Colours and letters of drawings. The series' colours follow Okabe and Ito, made darker on light paper and
-/// lighter on dark, so that lines keep their contrast and the colour-blind can tell them apart.
+/// Colours and letters of drawings. The series' colours follow Okabe and Ito, made darker on light
+/// paper and lighter on dark, so that lines keep their contrast and the colour-blind can tell them
+/// apart.
 enum ChartStyle {
     static let colourCount = 8
 

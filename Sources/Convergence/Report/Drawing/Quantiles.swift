@@ -29,8 +29,8 @@ extension LineChart.Series {
         package var isCensored: Bool
     }
 
-    /// The band of all runs, in order of the first x axis. A censored value ranks above all others, for
-    /// where it really lies is not known.
+    /// The band of all runs, in order of the first x axis. A censored value ranks above all others,
+    /// for where it really lies is not known.
     package var band: [BandPoint] {
         let points = runs.flatMap(\.points).filter { $0.y.isFinite && $0.x.allSatisfy(\.isFinite) }
         return Dictionary(grouping: points) { $0.x[0] }.map { first, points in

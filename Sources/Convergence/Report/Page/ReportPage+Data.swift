@@ -1,6 +1,6 @@
 extension ReportPage {
-    /// All figures behind the page: `runs` as columns and rows (those of the CSV), `tables` with unrounded
-    /// figures, `charts` with the medians and quartiles that are drawn.
+    /// All figures behind the page: `runs` as columns and rows (those of the CSV), `tables` with
+    /// unrounded figures, `charts` with the medians and quartiles that are drawn.
     var data: JSONValue {
         let table = RunsTable(runs)
         return .object([

@@ -1,6 +1,6 @@
 extension ReportPage {
-    /// Writes `report.html`, `report.md`, `runs.csv` and `drawings/NAME.svg`, each whole or not at all.
-    /// What lay there under these names is replaced.
+    /// Writes `report.html`, `report.md`, `runs.csv` and `drawings/NAME.svg`, each whole or not at
+    /// all. What lay there under these names is replaced.
     ///
     /// - Returns: the paths, the page's first.
     /// - Throws: ``FileError`` (exit code 73).

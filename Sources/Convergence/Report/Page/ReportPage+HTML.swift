@@ -1,7 +1,8 @@
 import Foundation
 
 extension ReportPage {
-    /// One file with everything in it: drawings, style, script and data. It asks no network for anything.
+    /// One file with everything in it: drawings, style, script and data. It asks no network for
+    /// anything.
     package var html: String {
         var page = Markup()
         page.add("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
@@ -137,7 +138,7 @@ extension Finding.Verdict {
         switch self {
         case .holds: "holds"
         case .doesNotHold: "fails"
-        case .cannotBeTold: "open"
+        case .inconclusive: "open"
         }
     }
 }

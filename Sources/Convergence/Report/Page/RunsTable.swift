@@ -1,5 +1,5 @@
-/// All runs as one tidy table: a row a run and epoch. A run without a whole epoch has one row without an
-/// epoch's figures, so that none is missing.
+/// All runs as one tidy table: a row a run and epoch. A run without a whole epoch has one row
+/// without an epoch's figures, so that none is missing.
 struct RunsTable {
     static let columns = [
         "configuration", "configuration_sha256", "dataset", "dataset_sha256", "seed", "batch_size",
