@@ -158,7 +158,7 @@ struct CheckpointOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Between checkpoints of the training state; default 2. 0: only when interrupted.",
+            "Between checkpoints of the training state; default 1.5. 0: only when interrupted.",
             valueName: "seconds"))
     var checkpointSeconds: String?
 

@@ -43,7 +43,7 @@ extension Settings {
             if let given = self[key] { rows.append((key, given.text, given.origin)) }
         }
         let checkpoints = [
-            (SettingKey.checkpointSeconds, "\(Int(CheckpointPolicy.defaultSeconds))"),
+            (SettingKey.checkpointSeconds, "\(CheckpointPolicy.defaultSeconds)"),
             (.keepCheckpoints, "\(CheckpointStore.defaultKeep)"),
         ]
         for (key, fallback) in checkpoints {
