@@ -21,6 +21,17 @@ final class Checks {
     /// When workers got other leaves last, and who has any.
     private var viewChangedAt: Microseconds = 0
     private var workersInView: Set<Incarnation> = []
+    /// The newest view, which view each worker has heard of, by process, and when that was news.
+    private var newestView: AssignedView?
+    private var heardViews: [Int: AssignedView] = [:]
+    private var viewHeardAt: Microseconds = 0
+
+    private struct AssignedView: Equatable {
+        let run: RunIndex
+        let view: ViewNumber
+
+        init(_ duty: WorkDuty) { (run, view) = (duty.order.run, duty.view) }
+    }
     /// Whether that were all of them before the faults began.
     private var allBegan = true
     private var outstandingSnapshots = 0
@@ -78,9 +89,7 @@ final class Checks {
     /// A worker that is lost is not waited for until its lease ends. After several losses that may
     /// be longer: leaves may go to one after the other of those who are gone.
     private func checkPause(before step: Step, at now: Microseconds, losses: Int) {
-        // Audited steps that are computed again take a while, too, where messages are lost.
-        let before = scenario.audits == .none ? stepTimes.last : lastStepBegan
-        guard let last = before, step > 0, losses <= Self.fewLosses,
+        guard let last = lastStepBegan, step > 0, losses <= Self.fewLosses,
             now - last > .milliseconds(Self.longestStepMilliseconds)
         else { return }
         problem("step \(step) began \((now - last) / 1_000) ms after the one before")
@@ -159,8 +168,10 @@ final class Checks {
         case .beginRun(let start):
             outstandingReports = 0
             workersInView = Set(start.workers.map(\.incarnation))
+        case .send(_, _, _, let assignment):
+            if case .work(_, let duty) = assignment.duty { newestView = AssignedView(duty) }
         case .endRun(let end): hasEnded = end.run.index + 1 == scenario.runs.count
-        case .send, .sendVersion, .sendDatasetPart, .requestPart, .keepPart, .reconnect, .evaluate,
+        case .sendVersion, .sendDatasetPart, .requestPart, .keepPart, .reconnect, .evaluate,
             .keepStatePart, .checkpoint, .sendStatePart, .sendOverview, .scale, .notice:
             break
         }
@@ -170,6 +181,15 @@ final class Checks {
     }
 
     func coordinatorCrashes() { outstandingReports = 0 }
+
+    func worker(_ process: Int, receives message: WorkerInbound, at now: Microseconds) {
+        guard case .assignment(_, let assignment) = message,
+            case .work(_, let duty) = assignment.duty,
+            heardViews[process] != AssignedView(duty)
+        else { return }
+        heardViews[process] = AssignedView(duty)
+        viewHeardAt = now
+    }
 
     // MARK: The end
 
@@ -217,10 +237,15 @@ final class Checks {
         }
         // Fewer workers compute more each, until those that were late have their share again.
         guard allBegan, workersInView.count == scenario.workers else { return }
-        // A worker that has not heard of the newest view audits others' leaves until the next
+        // Whoever has not heard of the newest view computes more than its share, until the next
         // heartbeat.
-        let hearing = scenario.audits == .none ? 0 : Limits.heartbeatIntervalMilliseconds
-        let over = max(lastFault, viewChangedAt + .milliseconds(hearing))
+        let isHeard = heardViews.values.allSatisfy { $0 == newestView }
+        let heardAt = isHeard ? viewHeardAt : stepTimes.last ?? 0
+        if heardAt > max(lastFault, viewChangedAt) + .milliseconds(Self.hearingMilliseconds) {
+            problem("not all workers had heard of the newest view at \(heardAt / 1_000) ms")
+        }
+        guard isHeard else { return }
+        let over = max(lastFault, viewHeardAt, viewChangedAt)
         let before = median(of: 0..<Scenario.quietSteps)
         // What a fault has kept back until its end may take another moment.
         let next = (stepTimes.firstIndex { $0 > over } ?? stepTimes.count) + 2
@@ -232,6 +257,8 @@ final class Checks {
     }
 
     private static let fewestQuietSteps = 6
+    /// A heartbeat, and some ticks.
+    private static let hearingMilliseconds = Limits.heartbeatIntervalMilliseconds + 100
     /// An answer is asked for again after half a second at most, over a new connection; and the
     /// leaves of a worker that was lost are given to others by then.
     private static let graceMilliseconds = 1_500

@@ -13,14 +13,18 @@ package final class ObservedEngine<Base: RoleEngine>: RoleEngine {
     private let distortion: Distortion<Machine>
     /// Sees what is done, with the message that was received last.
     private let observe: (Machine.Action, Machine, Machine.Inbound?) -> Void
+    /// Sees what the machine receives.
+    private let receives: (Machine.Inbound) -> Void
     private var lastInbound: Machine.Inbound?
     /// What it sends is wrong from this step on, if it is a worker that computes wrongly.
     private var wrongSums: (firstStep: Step, wire: Wire)?
 
     init(
         _ base: Base, _ distortion: Distortion<Machine>,
-        observe: @escaping (Machine.Action, Machine, Machine.Inbound?) -> Void
+        observe: @escaping (Machine.Action, Machine, Machine.Inbound?) -> Void,
+        receives: @escaping (Machine.Inbound) -> Void = { _ in }
     ) {
+        self.receives = receives
         self.base = base
         self.distortion = distortion
         self.observe = observe
@@ -30,10 +34,9 @@ package final class ObservedEngine<Base: RoleEngine>: RoleEngine {
         _ message: borrowing Message, from port: Port, for machine: Machine
     ) throws(FrameError) -> (Machine.Inbound, FrameHeader) {
         let (inbound, header) = try base.decode(message, from: port, for: machine)
-        lastInbound = inbound
-        guard let distort = distortion.inbound else { return (inbound, header) }
-        lastInbound = distort(inbound)
+        lastInbound = distortion.inbound.map { $0(inbound) } ?? inbound
         guard let lastInbound else { throw .notOneFrame }
+        receives(lastInbound)
         return (lastInbound, header)
     }
 

@@ -219,6 +219,8 @@ struct SimulatedCluster {
                 notice: { [unowned simulation] in simulation.trace?.event(process, $0) })
             return (WorkerMachine(link: Self.link(simulation, .worker, process)), engine)
         } observe: { _, _, _ in
+        } receives: { [checks = simulation.checks, time = simulation.time] message in
+            checks.worker(process, receives: message, at: time.now)
         }
     }
 
@@ -235,7 +237,8 @@ struct SimulatedCluster {
     private mutating func add<Base: RoleEngine>(
         _ simulation: Simulation, _ distortion: Distortion<Base.Machine>,
         _ make: @escaping () -> (Base.Machine, Base),
-        observe: @escaping (Base.Machine.Action, Base.Machine, Base.Machine.Inbound?) -> Void
+        observe: @escaping (Base.Machine.Action, Base.Machine, Base.Machine.Inbound?) -> Void,
+        receives: @escaping (Base.Machine.Inbound) -> Void = { _ in }
     ) {
         let process = processes.count
         let wrong = simulation.scenario.wrongWorker
@@ -250,7 +253,8 @@ struct SimulatedCluster {
                     maximumFrameByteCount: 0)
             }
             let (machine, engine) = make()
-            let observed = ObservedEngine(engine, distortion, observe: observe)
+            let observed = ObservedEngine(
+                engine, distortion, observe: observe, receives: receives)
             if isWrong, !simulation.isMended, let wrong {
                 observed.computesWrongly(from: wrong.firstStep, Self.wire)
             }

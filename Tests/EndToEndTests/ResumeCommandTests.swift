@@ -160,7 +160,7 @@ extension EndToEndTests {
             #expect(rows.contains { $0.hasPrefix("keep-checkpoints") && $0.contains("line 1") })
             // The default is shown, too.
             let plain = try lockstep.run(["train", "--print-config"]).standardOutput
-            #expect(plain.contains(/checkpoint-seconds +2 +default/), "\(plain)")
+            #expect(plain.contains(/checkpoint-seconds +1\.5 +default/), "\(plain)")
             #expect(plain.contains(/keep-checkpoints +2 +default/), "\(plain)")
         }
 

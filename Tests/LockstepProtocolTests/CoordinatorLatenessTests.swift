@@ -103,6 +103,26 @@ import TrainingPlan
         #expect(CoordinatorStage.leaves(stage.wait(milliseconds: 500))[20] == 0..<7)
     }
 
+    /// It waits for the other shard's weights: whoever has its leaves cannot have begun.
+    @Test func aServerThatIsAheadHasNobodyLate() {
+        var (stage, members) = CoordinatorStage.running(servers: 2)
+        var late = Lateness(leaves: [LeafRange(4, 3)], patienceMilliseconds: Self.patience)
+        _ = stage.report(0, shard: 1)
+        stage.pass(milliseconds: Self.patience)
+        let ahead = stage.say(&members.servers[1], Members.serving(1, lateness: late))
+        #expect(CoordinatorStage.notices(ahead).isEmpty)
+        let behind = stage.say(&members.servers[0], Members.serving(0, lateness: late))
+        #expect(CoordinatorStage.notices(behind) == [.late([members.workers[1].name], 0)])
+        // What a server says of itself counts as well as its report, which may be lost.
+        stage.pass(milliseconds: Limits.shortestProbationMilliseconds)
+        _ = stage.say(&members.workers[1], Members.working(1))
+        _ = stage.say(&members.servers[0], Members.serving(1))
+        stage.pass(milliseconds: Self.patience)
+        late.leaves = [LeafRange(0, 1)]
+        let both = stage.say(&members.servers[1], Members.serving(1, lateness: late))
+        #expect(CoordinatorStage.notices(both) == [.late([members.workers[0].name], 1)])
+    }
+
     @Test mutating func latenessOfAnotherRunIsNone() {
         stage.pass(milliseconds: Self.patience)
         let lateness = Lateness(leaves: [LeafRange(0, 7)], patienceMilliseconds: 1)

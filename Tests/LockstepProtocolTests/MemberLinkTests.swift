@@ -291,6 +291,22 @@ import TrainingPlan
 
     // MARK: Expelled
 
+    /// Answers to what it said as a member that is gone may come in a heap: the last one counts.
+    @Test func aRefusalOfWhatItWasCounts() {
+        func check<Machine: MemberMachine>(_: Machine.Type) {
+            var member = Stage(Machine.joined())
+            _ = member.assign(2, .rejoin(Fixture.session))
+            #expect(member.end == nil)
+            let other = StopReason(.lostPeer, "expelled")
+            _ = member.assign(2, .refused(other), incarnation: Self.incarnation.next)
+            #expect(member.end == nil)
+            _ = member.assign(2, .refused(Self.reason))
+            #expect(member.end == Self.reason)
+        }
+        check(ServerMachine.self)
+        check(WorkerMachine.self)
+    }
+
     /// Its incarnation is not known there any more, e.g. because it was silent for too long.
     @Test func aMemberThatIsNotKnownJoinsAgain() {
         func check<Machine: MemberMachine>(_: Machine.Type) {

@@ -118,7 +118,9 @@ package struct MemberLink: Sendable {
         // Also by a coordinator that was started again, whose session is another one.
         switch assignment.duty {
         case .refused(let reason):
-            return receiver == incarnation ? .stop(reason) : .drop(.staleIncarnation)
+            // Also as what it was before: it may have greeted anew before this came.
+            let isMeant = receiver == incarnation || isGreeting && receiver == former.incarnation
+            return isMeant ? .stop(reason) : .drop(.staleIncarnation)
         case .rejoin(let refused):
             guard refused == session, receiver == incarnation, state == .joined else {
                 return .drop(.staleIncarnation)
@@ -127,7 +129,7 @@ package struct MemberLink: Sendable {
             return .rejoin
         case .wait, .serve, .work, .leave: break
         }
-        if case .greeting = state {
+        if isGreeting {
             // What was sent to it as the member that it is no longer comes too late.
             if itsSession == former.session, receiver == former.incarnation {
                 return .drop(.staleIncarnation)
@@ -193,6 +195,8 @@ package struct MemberLink: Sendable {
         return "the coordinator at \(coordinatorAddress): \(problem); trying again for "
             + "\(seconds(waitTimeoutMilliseconds)) s"
     }
+
+    private var isGreeting: Bool { if case .greeting = state { true } else { false } }
 
     private var noAnswer: StopReason {
         let problem = nameProblem.map { " (\($0))" } ?? ""

@@ -43,6 +43,12 @@ extension CoordinatorMachine {
         }
     }
 
+    /// The step that a server is at, as its newest status says.
+    private func servedStep(of server: Incarnation) -> Step {
+        guard case .serving(_, let progress) = membership[server]?.phase else { return 0 }
+        return progress.step
+    }
+
     /// Whether several statuses of a member have not come.
     func isSilent(_ member: Incarnation, now: Instant) -> Bool {
         membership[member].map {
@@ -59,6 +65,11 @@ extension CoordinatorMachine {
         guard case .running(var run) = state, place == run.place,
             now.milliseconds(since: run.view.since) >= lateness.patienceMilliseconds
         else { return }
+        // A server that is ahead waits for another shard's weights, and not for workers.
+        let reached = run.servers.indices.map {
+            max(run.reported[$0], servedStep(of: run.servers[$0]))
+        }
+        guard step <= reached.min() ?? step else { return }
         let isLast = run.schedule.epochEnds(after: step)
         let owners =
             run.view.owners(of: lateness.leaves, isLast: isLast)

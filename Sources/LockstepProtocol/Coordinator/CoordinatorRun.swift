@@ -16,7 +16,7 @@ struct CoordinatorRun: Sendable {
     /// Since when workers disagree and there is nobody else to ask, if so.
     var undecidedSince: Instant?
     /// By shard: the step whose report is wanted next.
-    private var reported: [Step]
+    private(set) var reported: [Step]
     /// By shard: what it was told of its reports last.
     private var acknowledged: [Step]
     /// The next step that goes to the records.
