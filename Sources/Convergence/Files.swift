@@ -142,8 +142,8 @@ enum Files {
 
     /// Removes what processes that were killed while they replaced a file have left beside it.
     private static func removeLeftovers(of path: String) {
-        let folder = parent(of: path)
-        let start = (path as NSString).lastPathComponent + "."
+        let (folder, name) = split(path)
+        let start = name + "."
         for name in (try? FileDisk().names(in: folder)) ?? []
         where name.hasPrefix(start) && name.hasSuffix(".tmp") {
             guard let process = pid_t(name.dropFirst(start.count).dropLast(4)),
@@ -154,9 +154,16 @@ enum Files {
     }
 
     /// The folder that a file or folder stands in.
-    static func parent(of path: String) -> String {
-        let parent = (path as NSString).deletingLastPathComponent
-        return parent.isEmpty ? "." : parent
+    static func parent(of path: String) -> String { split(path).folder }
+
+    /// Foundation's own ways to do so trap where a path is a single letter.
+    private static func split(_ path: String) -> (folder: String, name: String) {
+        let whole = path.dropLast(path.reversed().prefix { $0 == "/" }.count)
+        guard let slash = whole.lastIndex(of: "/") else {
+            return (whole.isEmpty && !path.isEmpty ? "/" : ".", String(whole))
+        }
+        let folder = whole[..<slash]
+        return (folder.isEmpty ? "/" : String(folder), String(whole[whole.index(after: slash)...]))
     }
 
     /// Makes a folder and those above it; one that exists already is left as it is.
@@ -169,11 +176,11 @@ enum Files {
                 throw FileError(operation: .write, path: path, code: ENOTDIR)
             }
         case ENOENT:
-            let parent = (path as NSString).deletingLastPathComponent
-            guard !parent.isEmpty, parent != path else {
+            let folder = parent(of: path)
+            guard folder != path else {
                 throw FileError(operation: .write, path: path, code: ENOENT)
             }
-            try makeFolders(parent)
+            try makeFolders(folder)
             // Once more and no more: there are folders, /proc for one, that say so to every name.
             guard unsafe mkdir(path, 0o755) == 0 || errno == EEXIST else {
                 throw FileError(operation: .write, path: path, code: errno)

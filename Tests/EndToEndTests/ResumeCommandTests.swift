@@ -164,6 +164,18 @@ extension EndToEndTests {
             #expect(plain.contains(/keep-checkpoints +2 +default/), "\(plain)")
         }
 
+        /// Foundation's functions on paths trap there.
+        @Test func aFolderMayHaveANameOfOneLetter() throws {
+            let train = "exec \(Lockstep.program.path) train --workers 0 --epochs 40 --run-dir r"
+            let run = try RunningTool(
+                URL(fileURLWithPath: "/bin/sh"),
+                ["-c", "cd \(lockstep.folder.path) && \(train) --checkpoint-seconds 0.01"],
+                environment: lockstep.environment
+            ).end()
+            #expect(run.status == 0, "\(run.standardError)")
+            #expect(FileManager.default.fileExists(atPath: lockstep.folder.path("r/metrics.jsonl")))
+        }
+
         /// A sweep goes on with the run that it was stopped in.
         @Test func aSweepGoesOnInTheMiddleOfARun() throws {
             func sweep(_ name: String) throws -> RunningTool {

@@ -70,6 +70,18 @@ package struct CheckpointStore: Sendable {
     /// - Throws: ``FileError``. The checkpoints that were there are as they were, but for what an
     ///   earlier try left of the same step.
     package func write(_ checkpoint: Checkpoint, shards: [Range<Int>]? = nil) throws(FileError) {
+        do {
+            try writeFiles(checkpoint, shards)
+        } catch {
+            // That the folder is gone explains whatever went wrong in it.
+            try checkPlace()
+            throw error
+        }
+    }
+
+    private func writeFiles(
+        _ checkpoint: Checkpoint, _ shards: [Range<Int>]?
+    ) throws(FileError) {
         let step = checkpoint.step
         let files = CheckpointFiles.encode(
             checkpoint, ranges: shards ?? [0..<checkpoint.weights.count])
