@@ -65,6 +65,29 @@ import TrainingPlan
         #expect(patience - 1...patience * 6 / 5 ~= at, "\(at) ms")
     }
 
+    /// After a step that was late the next one is given twice the time, however long that one took:
+    /// it may have been spent on a worker that is gone.
+    @Test func aLateStepDoublesThePatience() {
+        var server = ServerStage.serving(Fixture.configuration(epochs: 20))
+        for step in 0..<60 {
+            server.pass(milliseconds: 1)
+            _ = server.commit(Step(step))
+            _ = server.acknowledge(received: Step(step + 1), snapshots: Step(step + 1))
+        }
+        var patience = Limits.shortestLatenessMilliseconds
+        for step in 60..<63 {
+            var at = 0
+            while at < 1_000, Self.late(ServerStage.progress(server.tick(after: 1))).isEmpty {
+                at += 1
+            }
+            #expect(patience - 1...patience + 1 ~= at, "\(at) ms")
+            _ = server.wait(milliseconds: 2_000)
+            _ = server.commit(Step(step))
+            _ = server.acknowledge(received: Step(step + 1), snapshots: Step(step + 1))
+            patience *= 2
+        }
+    }
+
     /// Leaves that come slowly, one after the other, are not late: the machines are slow, or the
     /// others wait for the same.
     @Test func slowProgressIsNoLateness() {

@@ -72,7 +72,9 @@ extension ServerRun {
         if lateness == nil {
             gathering.observe(milliseconds: elapsed)
         } else {
-            gathering.observeRepeated(interval: 2 * elapsed)
+            // No more than twice as long as in this one: much of it may have been spent on workers
+            // that are gone, and the next one that goes is to be missed soon.
+            gathering.observeRepeated(interval: 2 * min(elapsed, 2 * gathering.interval))
         }
         lateness = nil
     }
