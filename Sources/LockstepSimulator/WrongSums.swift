@@ -3,7 +3,7 @@ package import LockstepRuntime
 package import TrainingPlan
 package import ZeroMQ
 
-/// The sockets of a worker that computes wrongly: each sum that it pushes has one wrong bit, and a
+/// The sockets of a worker that computes wrongly: each sum of rows that it pushes has one wrong bit, and a
 /// checksum that fits.
 package final class WrongSums: Transport {
     private let base: any Transport
@@ -24,9 +24,9 @@ package final class WrongSums: Transport {
             case .push(let address, _) = header.content, address.step >= firstStep
         else { return try base.send(message, to: port) }
         var payload = unsafe message.withUnsafeBytes { unsafe [UInt8](FrameCodec.payload(of: $0)) }
-        // Behind the bits that say which rows are there.
-        let place = min((inputs + 511) / 512 * 64, payload.count - 1)
-        payload[place] ^= 1
+        // Behind the bits that say which rows are there. Where there is none, there is no sum.
+        let place = (inputs + 511) / 512 * 64
+        if payload.indices.contains(place) { payload[place] ^= 1 }
         return try base.send(unsafe wire.message(header, copying: payload.span.bytes), to: port)
     }
 
