@@ -24,7 +24,8 @@ package struct FileError: Error, Equatable, CustomStringConvertible {
     package var description: String {
         if isMoved {
             return
-                "\(path) was moved, removed or replaced while it was in use; end the run, and go on with "
+                "\(path) was moved, removed or replaced while it was in use; end the run, "
+                + "and go on with "
                 + "--resume where its folder is now"
         }
         let remedy =

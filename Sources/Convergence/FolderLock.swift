@@ -65,7 +65,8 @@ package struct FolderInUse: Error, Equatable, CustomStringConvertible {
     package let holder: String?
 
     package var description: String {
-        "\(path) is in use by another process (\(holder ?? "unknown")); wait until it has finished, or "
+        "\(path) is in use by another process (\(holder ?? "unknown")); "
+            + "wait until it has finished, or "
             + "choose another place"
     }
 }

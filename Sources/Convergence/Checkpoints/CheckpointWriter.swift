@@ -57,8 +57,8 @@ package final class CheckpointWriter: Sendable {
         guard close() else { return true }
         guard ended.wait(timeout: .now() + seconds) == .success else {
             notice(
-                "the last checkpoint was not written to \(store.path) within \(Int(seconds)) s: the "
-                    + "one before counts; look at the disk")
+                "the last checkpoint was not written to \(store.path) within "
+                    + "\(Int(seconds)) s: the one before counts; look at the disk")
             return false
         }
         // For whoever asks again.
