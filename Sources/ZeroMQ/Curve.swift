@@ -30,6 +30,13 @@ package struct CurvePublicKey: CurveKey, CustomStringConvertible {
     package init(unchecked z85: String) { self.z85 = z85 }
 
     package var description: String { z85 }
+
+    /// 32 bytes, as a ZAP handler is shown them.
+    package var bytes: [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: 32)
+        _ = unsafe zmq_z85_decode(&bytes, z85)
+        return bytes
+    }
 }
 
 /// The half that stays at home; it does not show itself in logs.
@@ -40,6 +47,14 @@ package struct CurveSecretKey: CurveKey, CustomStringConvertible, CustomReflecta
 
     package var description: String { "(secret key)" }
     package var customMirror: Mirror { Mirror(self, children: []) }
+
+    /// - Precondition: 32 bytes.
+    package init(bytes: [UInt8]) {
+        precondition(bytes.count == 32, "a key of 32 bytes")
+        var text = [CChar](repeating: 0, count: Curve.textByteCount + 1)
+        _ = unsafe zmq_z85_encode(&text, bytes, bytes.count)
+        self.init(unchecked: Curve.text(text))
+    }
 
     /// The public key that belongs to it.
     package func publicKey() throws(ZMQError) -> CurvePublicKey {

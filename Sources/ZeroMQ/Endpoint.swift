@@ -84,6 +84,20 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
         return UInt16(exactly: Int(port) + offset).map { Endpoint(tcp: host, port: $0) }
     }
 
+    /// Whether a socket that binds here is reached by every address of its host.
+    package var isEverywhere: Bool { ["*", "0.0.0.0", "::"].contains(host) }
+
+    /// What a process of this host connects to, where a socket has bound to this one.
+    package var fromThisHost: Endpoint { isEverywhere ? with(host: "127.0.0.1") : self }
+
+    /// A socket of this name in the same folder, of one that is a path.
+    package func sibling(_ name: String) throws(EndpointError) -> Endpoint {
+        guard transport == .ipc, let slash = text.lastIndex(of: "/") else {
+            preconditionFailure("\(text) is not a path")
+        }
+        return try Endpoint("\(text[...slash])\(name)")
+    }
+
     /// The same port of another host.
     func with(host: String) -> Endpoint { Endpoint(tcp: host, port: port) }
 

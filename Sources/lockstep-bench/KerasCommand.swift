@@ -7,7 +7,7 @@ struct KerasCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keras", abstract: "The seed's scripts, beside Keras.",
         discussion: """
-            Trains what the seed's script trains, batch 32, with two workers over TCP, and \
+            Trains what the seed's script trains, batch 32, with two worker processes, and \
             keras_seed.py of the peers on the same data. Keras takes half a minute a \
             configuration.
 
@@ -55,7 +55,7 @@ struct KerasMeasurement {
         let trainer = try LockstepTrainer(data: path, folder)
         var sides: [String: Contest.Run] = [Self.own: trainer.run]
         var section = Section(
-            title: "The seed's scripts: two workers over TCP; Keras", command: "keras",
+            title: "The seed's scripts: two worker processes; Keras", command: "keras",
             subject: "configuration")
         section.notes = ["\(epochs) \(epochs == 1 ? "epoch" : "epochs"), batch 32, Adam."]
         switch peers.script("keras_seed.py", needs: "tensorflow", folder) {

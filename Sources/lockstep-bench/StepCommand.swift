@@ -8,8 +8,8 @@ struct StepCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "step", abstract: "Whole training steps, beside PyTorch.",
         discussion: """
-            Runs the lockstep program beside this one, in one process and with two workers over \
-            TCP, and torch_ddp.py of the peers on the same data, in turn. Takes some minutes with \
+            Runs the lockstep program beside this one, in one process and with two worker \
+            processes, and torch_ddp.py of the peers on the same data, in turn. Takes some minutes with \
             peers.
 
             Examples:
@@ -119,7 +119,7 @@ struct StepMeasurement {
             title: "One process, one thread", workers: 0, threads: 1, goal: .atLeast(5)),
         Placement(title: "One process, two threads", workers: 0, threads: 2, goal: nil),
         Placement(
-            title: "Two worker processes over TCP; PyTorch DDP on gloo", workers: 2, threads: 1,
+            title: "Two worker processes; PyTorch DDP on gloo", workers: 2, threads: 1,
             goal: .atLeast(5)),
     ]
 

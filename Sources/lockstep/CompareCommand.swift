@@ -64,7 +64,7 @@ struct CompareCommand: ParsableCommand {
             directory: { configuration in
                 session.runDir.map { "\($0)/\(configuration.name)-seed\(configuration.seed)" }
             }
-        ).run(localCluster(session.role))
+        ).run(localCluster(session.role, bind: self.placement.loopbackEndpoint()))
         if session.json {
             result.printJSON()
         } else if !result.outcomes.isEmpty {

@@ -18,7 +18,7 @@ struct CoordinatorCommand: ParsableCommand {
               lockstep coordinator --workers 2 --configuration mse-tanh
               lockstep coordinator --workers 8 --min-workers 4 --run-dir runs/mine
               lockstep coordinator --servers 2 --servers-apart --wait-timeout 600
-              lockstep coordinator --bind tcp://*:29500 --advertise 10.0.0.5 --insecure
+              lockstep coordinator --bind tcp://*:29500 --advertise 10.0.0.5 --key cluster.key
             """)
 
     @Option(help: ArgumentHelp("Where workers find it.", valueName: "endpoint"))
@@ -75,10 +75,12 @@ struct CoordinatorCommand: ParsableCommand {
                 ])
         }
         let logger = ConsoleLogHandler.bootstrap(session.role.logLevel)
+        let key = try endpoint.keyOptions.clusterKey()
         let options = CoordinatorOptions(
             bind: try endpoint.endpoint(
-                bind: bind, portCount: 2 + (serversApart ? 0 : placement.servers), logger: logger),
-            advertisedHost: endpoint.advertise, hostsServers: !serversApart,
+                bind: bind, portCount: 2 + (serversApart ? 0 : placement.servers), key: key,
+                logger: logger),
+            advertisedHost: endpoint.advertise, hostsServers: !serversApart, key: key,
             dropped: logger.dropped)
         let result = try TrainingSession(
             [configuration], settings: settings, placement: placement, logger: logger,

@@ -1,4 +1,5 @@
 import ArgumentParser
+import LockstepRuntime
 import Logging
 import ZeroMQ
 
@@ -10,17 +11,16 @@ struct EndpointOptions: ParsableArguments {
             valueName: "host"))
     var advertise: String?
 
-    @Flag(help: "Allow addresses beyond this host, though nothing is encrypted or authenticated.")
-    var insecure = false
+    @OptionGroup var keyOptions: KeyOptions
 
     /// The endpoint to bind to, if it may be.
     ///
     /// - Parameter portCount: how many ports from its own on are bound beyond loopback: that of the
     ///   control plane, that of the data plane, and one for each server that this process hosts.
-    /// - Throws: ``UsageError`` for one beyond loopback without `--insecure`, for one that leaves
-    ///   others no address to connect to, and for one with too few ports above it.
+    /// - Throws: ``UsageError`` for one beyond loopback without a key or `--insecure`, for one that
+    ///   leaves others no address to connect to, and for one with too few ports above it.
     func endpoint(
-        bind text: String, portCount: Int = 1, logger: Logger
+        bind text: String, portCount: Int = 1, key: ClusterKey?, logger: Logger
     ) throws(UsageError) -> Endpoint {
         let endpoint = try tcpEndpoint(text, flag: "--bind")
         try checkPorts(of: endpoint, portCount)
@@ -34,20 +34,17 @@ struct EndpointOptions: ParsableArguments {
                     "--advertise \(advertise)", error.problem.rawValue,
                     "give a host's name or address alone")
             }
-        } else if ["*", "0.0.0.0", "::"].contains(endpoint.host) {
+        } else if endpoint.isEverywhere {
             throw UsageError(
                 "--bind \(text)", "this names no address that others can connect to",
                 "add --advertise HOST")
         }
         if let exposed {
-            guard insecure else {
-                throw UsageError(
-                    exposed,
-                    "this can be reached from other hosts, and nothing is encrypted or authenticated",
-                    "use 127.0.0.1, or add --insecure in a network that you trust")
+            try keyOptions.check(exposed, isBeyondThisHost: true, key)
+            if key == nil {
+                logger.warning(
+                    "\(exposed): anyone who reaches this address can read and disturb the run")
             }
-            logger.warning(
-                "\(exposed): anyone who reaches this address can read and disturb the run")
         }
         return endpoint
     }
@@ -74,22 +71,28 @@ struct EndpointOptions: ParsableArguments {
 
 /// A tcp endpoint that a flag names.
 func tcpEndpoint(_ text: String, flag: String) throws(UsageError) -> Endpoint {
-    let remedy = "write tcp://HOST:PORT, for example tcp://127.0.0.1:29500"
-    let endpoint: Endpoint
-    do throws(EndpointError) {
-        endpoint = try Endpoint(text)
-    } catch {
-        throw UsageError("\(flag) \(text)", error.problem.rawValue, remedy)
-    }
+    let endpoint = try Endpoint(text, flag: flag)
     guard endpoint.transport == .tcp else {
-        throw UsageError("\(flag) \(text)", "roles talk over tcp only", remedy)
+        throw UsageError("\(flag) \(text)", "other processes find it over tcp only", endpointRemedy)
     }
     return endpoint
 }
 
+private let endpointRemedy = "write tcp://HOST:PORT, for example tcp://127.0.0.1:29500"
+
+extension Endpoint {
+    fileprivate init(_ text: String, flag: String) throws(UsageError) {
+        do throws(EndpointError) {
+            try self.init(text)
+        } catch {
+            throw UsageError("\(flag) \(text)", error.problem.rawValue, endpointRemedy)
+        }
+    }
+}
+
 /// The coordinator that a worker or a server joins.
 func coordinatorEndpoint(_ text: String) throws(UsageError) -> Endpoint {
-    let endpoint = try tcpEndpoint(text, flag: "--coordinator")
+    let endpoint = try Endpoint(text, flag: "--coordinator")
     guard endpoint.isConnectable else {
         throw UsageError(
             "--coordinator \(text)", "this names no single host and port",

@@ -31,8 +31,8 @@ struct LockstepCommand: ParsableCommand {
             --batch-size), else from the file of --config, else from the defaults.
 
             Exit codes: 0 done (a diverged run is a result), 64 usage, 65 bad data, 69 no peer \
-            within the time or port in use, 70 internal, 73 cannot write, 75 lost a peer, 78 \
-            configuration, version or hash does not fit, 130 and 143 on signals.
+            within the time or port in use, 70 internal, 73 cannot write, 75 lost a peer, 77 \
+            refused by key, 78 configuration, version or hash does not fit, 130 and 143 on signals.
             """,
         version: """
             lockstep \(lockstepVersion) (arithmetic \(arithmeticVersion), protocol \
@@ -40,7 +40,8 @@ struct LockstepCommand: ParsableCommand {
             """,
         subcommands: [
             TrainCommand.self, CompareCommand.self, SweepCommand.self, CoordinatorCommand.self,
-            ServerCommand.self, WorkerCommand.self, StatusCommand.self, ScaleCommand.self,
+            ServerCommand.self, WorkerCommand.self, LaunchCommand.self, StatusCommand.self,
+            ScaleCommand.self, KeysCommand.self,
             EvaluateCommand.self, ExportCommand.self, ReplayCommand.self, ReportCommand.self,
             StudyCommand.self, DataCommand.self, SimulateCommand.self,
         ])

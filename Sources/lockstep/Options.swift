@@ -3,6 +3,7 @@ import Foundation
 import LockstepProtocol
 import Logging
 import TrainingPlan
+import ZeroMQ
 
 // Every value is taken as raw text, `-5` included, so that our own messages can name flag, value
 // and remedy; see `Settings`.
@@ -148,8 +149,30 @@ struct PlacementOptions: ParsableArguments {
         help: ArgumentHelp("Parameter servers, a shard each; default 1.", valueName: "n"))
     var servers: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Where the workers find their coordinator, tcp://127.0.0.1:0 for example; default a "
+                + "socket that no other user can reach.", valueName: "endpoint"))
+    var bind: String?
+
     var given: [SettingKey: String?] {
         [.workers: workers, .threads: threads, .servers: servers]
+    }
+
+    func validate() throws { _ = try loopbackEndpoint() }
+
+    /// The endpoint of `--bind`.
+    ///
+    /// - Throws: ``UsageError`` for one that other hosts could reach.
+    func loopbackEndpoint() throws(UsageError) -> Endpoint? {
+        guard let text = bind else { return nil }
+        let endpoint = try tcpEndpoint(text, flag: "--bind")
+        guard endpoint.isLoopback else {
+            throw UsageError(
+                "--bind \(text)", "the workers of this command are processes of this host",
+                "give a loopback address; lockstep coordinator is for workers on several hosts")
+        }
+        return endpoint
     }
 }
 

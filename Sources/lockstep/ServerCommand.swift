@@ -14,7 +14,7 @@ struct ServerCommand: ParsableCommand {
         discussion: """
             Examples:
               lockstep server --coordinator tcp://127.0.0.1:29500
-              lockstep server --coordinator tcp://10.0.0.5:29500 --bind tcp://10.0.0.6:29501 --insecure
+              lockstep server --coordinator tcp://10.0.0.5:29500 --bind tcp://10.0.0.6:29501 --key cluster.key
             """)
 
     @Option(help: ArgumentHelp("Where the coordinator listens.", valueName: "endpoint"))
@@ -32,12 +32,13 @@ struct ServerCommand: ParsableCommand {
         let logger = ConsoleLogHandler.bootstrap(role.logLevel)
         let settings = try Settings(command: "server", flags: [role.given], file: nil)
         let environment = ProcessInfo.processInfo.environment
+        let (coordinator, key) = try coordinatorEndpoint(coordinator, endpoint.keyOptions)
         let options = MemberOptions(
-            coordinator: try coordinatorEndpoint(coordinator),
-            waitTimeoutMilliseconds: try settings.waitTimeoutMilliseconds(),
+            coordinator: coordinator,
+            waitTimeoutMilliseconds: try settings.waitTimeoutMilliseconds(), key: key,
             kernels: try .selected(environment: environment),
             cache: DatasetCache(environment: environment),
-            bind: try endpoint.endpoint(bind: bind, logger: logger),
+            bind: try endpoint.endpoint(bind: bind, key: key, logger: logger),
             advertisedHost: endpoint.advertise, notice: { logger.notice("\($0)") },
             dropped: logger.dropped)
         let interruption = Interruption()

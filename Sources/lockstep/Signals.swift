@@ -51,6 +51,25 @@ enum Signals {
         }
     }
 
+    /// Takes signals from standard input, a byte each, for a process that another host has started.
+    /// When that is gone, this one ends in good order, or soon after.
+    static func followStandardInput() {
+        Thread.detachNewThread {
+            var byte: UInt8 = 0
+            while true {
+                let count = unsafe read(STDIN_FILENO, &byte, 1)
+                if count < 0, errno == EINTR { continue }
+                guard count > 0 else { break }
+                kill(getpid(), Int32(byte))
+            }
+            kill(getpid(), SIGTERM)
+            sleep(UInt32(graceSeconds))
+            _exit(ExitCode.lostPeer.rawValue)
+        }
+    }
+
+    private static let graceSeconds = 10
+
     private static func handle(_ signal: Int32) {
         var action = sigaction()
         // Only write(2) and errno: all that is allowed here.

@@ -33,12 +33,14 @@ struct StatusCommand: ParsableCommand {
         help: ArgumentHelp("The longest wait for an answer; default 5.", valueName: "seconds"))
     var waitTimeout: String?
 
+    @OptionGroup var keyOptions: KeyOptions
+
     func validate() throws {
         guard every > 0 else { throw ValidationError("--every \(every): give seconds above 0.") }
     }
 
     func run() throws {
-        let client = try OperatorClient.make(coordinator, waitTimeout: waitTimeout)
+        let client = try OperatorClient.make(coordinator, keyOptions, waitTimeout: waitTimeout)
         var before = try client.overview()
         var beforeAt = Date()
         repeat {
@@ -87,8 +89,10 @@ struct ScaleCommand: ParsableCommand {
         help: ArgumentHelp("The longest wait for an answer; default 5.", valueName: "seconds"))
     var waitTimeout: String?
 
+    @OptionGroup var keyOptions: KeyOptions
+
     func run() throws {
-        let client = try OperatorClient.make(coordinator, waitTimeout: waitTimeout)
+        let client = try OperatorClient.make(coordinator, keyOptions, waitTimeout: waitTimeout)
         let reply = try client.scale(toWorkers: workers)
         guard reply.reason.exitCode == .success else { throw CommandEnd(reason: reply.reason) }
         print(reply.reason.text)
@@ -96,9 +100,9 @@ struct ScaleCommand: ParsableCommand {
 }
 
 extension OperatorClient {
-    fileprivate static func make(_ coordinator: String, waitTimeout: String?) throws
-        -> OperatorClient
-    {
+    fileprivate static func make(
+        _ coordinator: String, _ options: KeyOptions, waitTimeout: String?
+    ) throws -> OperatorClient {
         var seconds = 5.0
         if let waitTimeout {
             guard let given = Double(waitTimeout), given > 0, given <= 86_400 else {
@@ -108,8 +112,9 @@ extension OperatorClient {
             }
             seconds = given
         }
+        let (endpoint, key) = try coordinatorEndpoint(coordinator, options)
         return try OperatorClient(
-            try coordinatorEndpoint(coordinator), waitTimeoutMilliseconds: Int(seconds * 1_000))
+            endpoint, waitTimeoutMilliseconds: Int(seconds * 1_000), key: key)
     }
 }
 

@@ -107,7 +107,8 @@ struct SweepCommand: ParsableCommand {
             settings.file(of: configuration, placement: placement, dataset: dataset)
         }
         if placement.workers > 0 {
-            let train = localCluster(session.role)
+            let train = localCluster(
+                session.role, bind: try self.placement.loopbackEndpoint())
             sweep.cluster = Sweep.Cluster(
                 placement: placement, waitTimeoutMilliseconds: waitTimeoutMilliseconds,
                 audits: try settings.auditRate(), train: train)

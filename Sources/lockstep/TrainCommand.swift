@@ -74,7 +74,8 @@ struct TrainCommand: ParsableCommand {
         let training = try TrainingSession(
             [configuration], settings: settings, placement: placement, logger: logger,
             directory: { _ in resume ?? session.runDir })
-        let result = try training.run(localCluster(session.role))
+        let result = try training.run(
+            localCluster(session.role, bind: self.placement.loopbackEndpoint()))
         if session.json {
             result.printJSON()
         } else {
@@ -85,20 +86,36 @@ struct TrainCommand: ParsableCommand {
 }
 
 /// Trains with processes of this host, or in this one where no worker is asked for.
-func localCluster(_ role: RoleOptions) -> TrainingSession.Train {
+///
+/// - Parameter bind: where workers find the coordinator; nil for a socket that no other user can
+///   reach.
+func localCluster(
+    _ role: RoleOptions, bind: Endpoint? = nil
+) -> TrainingSession.Train {
     { request, reporter, interruption in
         guard request.placement.workers > 0 else {
             return Roles.trainHere(request, observer: reporter, interruption: interruption)
         }
-        let options = CoordinatorOptions(
-            bind: try Endpoint("tcp://127.0.0.1:0"), localWorkers: request.placement.workers,
-            workerCommand: WorkerCommand.local(
-                threads: request.placement.threads,
-                waitTimeoutMilliseconds: request.waitTimeoutMilliseconds, logLevel: role.logLevel),
-            dropped: Logger(label: "lockstep").dropped)
-        return try Roles.coordinate(
-            request, options, observer: reporter, interruption: interruption)
+        if let bind { return try coordinate(request, role, at: bind, reporter, interruption) }
+        let folder = try SocketFolder()
+        return try withExtendedLifetime(folder) {
+            try coordinate(request, role, at: folder.coordinator(), reporter, interruption)
+        }
     }
+}
+
+private func coordinate(
+    _ request: SessionRequest, _ role: RoleOptions, at endpoint: Endpoint,
+    _ observer: any SessionObserver, _ interruption: Interruption
+) throws -> SessionResult {
+    let options = CoordinatorOptions(
+        bind: endpoint, localWorkers: request.placement.workers,
+        workerCommand: WorkerCommand.local(
+            threads: request.placement.threads,
+            waitTimeoutMilliseconds: request.waitTimeoutMilliseconds, logLevel: role.logLevel),
+        dropped: Logger(label: "lockstep").dropped)
+    return try Roles.coordinate(
+        request, options, observer: observer, interruption: interruption)
 }
 
 /// Columns wide enough for their cells, two blanks apart.

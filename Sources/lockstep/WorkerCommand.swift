@@ -34,9 +34,11 @@ struct WorkerCommand: ParsableCommand {
     @Flag(help: .hidden)
     var exitWithStandardInput = false
 
+    @OptionGroup var keyOptions: KeyOptions
     @OptionGroup var role: RoleOptions
 
     func run() throws {
+        let (coordinator, key) = try coordinatorEndpoint(coordinator, keyOptions)
         if exitWithStandardInput { Signals.exitWithStandardInput() }
         let logger = ConsoleLogHandler.bootstrap(
             role.logLevel, label: exitWithStandardInput ? "worker \(getpid()): " : "")
@@ -44,8 +46,8 @@ struct WorkerCommand: ParsableCommand {
             command: "worker", flags: [[.threads: threads, .data: data], role.given], file: nil)
         let environment = ProcessInfo.processInfo.environment
         let options = MemberOptions(
-            coordinator: try coordinatorEndpoint(coordinator),
-            waitTimeoutMilliseconds: try settings.waitTimeoutMilliseconds(),
+            coordinator: coordinator,
+            waitTimeoutMilliseconds: try settings.waitTimeoutMilliseconds(), key: key,
             kernels: try .selected(environment: environment), threads: try settings.threads(),
             dataset: try settings[.data].map { try Dataset.find($0.text, logger) },
             cache: DatasetCache(environment: environment), notice: { logger.notice("\($0)") },
@@ -59,7 +61,7 @@ struct WorkerCommand: ParsableCommand {
 
     /// The command line of a worker that belongs to this process; `--coordinator` is added to it.
     static func local(
-        threads: Int, waitTimeoutMilliseconds: Int, logLevel: Logger.Level
+        threads: Int, waitTimeoutMilliseconds: Int, logLevel: Logger.Level, hasKey: Bool = false
     ) -> [String] {
         // The coordinator tells what happens; its workers add only what is out of order.
         let level = logLevel < .notice ? logLevel : max(logLevel, .warning)
@@ -67,12 +69,12 @@ struct WorkerCommand: ParsableCommand {
             executablePath, "worker", "--exit-with-standard-input", "--threads", "\(threads)",
             "--wait-timeout", "\(Double(waitTimeoutMilliseconds) / 1_000)", "--log-level",
             "\(level)",
-        ]
+        ] + (hasKey ? ["--key", "-"] : ["--insecure"])
     }
+}
 
-    /// This program, also where it was found by `PATH` or moved since.
-    private static var executablePath: String {
-        let link = "/proc/self/exe"
-        return (try? FileManager.default.destinationOfSymbolicLink(atPath: link)) ?? link
-    }
+/// This program, also where it was found by `PATH` or moved since.
+var executablePath: String {
+    let link = "/proc/self/exe"
+    return (try? FileManager.default.destinationOfSymbolicLink(atPath: link)) ?? link
 }

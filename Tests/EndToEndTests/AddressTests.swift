@@ -69,7 +69,8 @@ extension EndToEndTests {
         @Test(arguments: ["worker", "server"])
         func aNameThatDoesNotResolveIsNamed(role: String) throws {
             let member = try Lockstep().start([
-                role, "--coordinator", "nowhere.invalid:29500", "--wait-timeout", "3",
+                role, "--coordinator", "nowhere.invalid:29500", "--insecure",
+                "--wait-timeout", "3",
             ])
             let isTold = member.says("nowhere.invalid does not resolve")
             #expect(isTold && member.isRunning, "\(member.standardError)")

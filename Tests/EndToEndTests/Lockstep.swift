@@ -23,6 +23,7 @@ struct Lockstep {
         environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("LOCKSTEP_") }
         environment["LOCKSTEP_DATA"] = try data ?? digitsFolder.get()
         environment["XDG_CACHE_HOME"] = folder.path("cache")
+        environment["XDG_CONFIG_HOME"] = folder.path("config")
     }
 
     func start(_ arguments: [String], _ more: [String: String] = [:]) throws -> RunningTool {

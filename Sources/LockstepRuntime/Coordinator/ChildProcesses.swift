@@ -33,11 +33,16 @@ package final class ChildProcesses: Sendable {
 
     private let state = Mutex(State())
     private let wakeUp: WakeUp
+    private let secret: [UInt8]
 
     /// Children that have not left by themselves get so long before they are killed.
     private static let patienceSeconds = 1.5
 
-    package init(wakeUp: WakeUp) { self.wakeUp = wakeUp }
+    /// - Parameter secret: what each is told first, through its standard input.
+    package init(wakeUp: WakeUp, secret: [UInt8] = []) {
+        self.wakeUp = wakeUp
+        self.secret = secret
+    }
 
     package func start(_ command: [String]) throws {
         let process = Process()
@@ -50,6 +55,7 @@ package final class ChildProcesses: Sendable {
         process.terminationHandler = { [weak self] process in self?.ended(process) }
         do {
             try process.run()
+            try standardInput.fileHandleForWriting.write(contentsOf: secret)
         } catch {
             throw RoleError(
                 .internalError, "cannot start a worker with \(command[0]): \(error)")

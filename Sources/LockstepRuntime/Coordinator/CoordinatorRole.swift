@@ -38,23 +38,30 @@ final class CoordinatorRole {
         // more.
         let context = try Context()
         let wakeUp = try WakeUp()
-        let network = SocketTransport(context, wakeUp: wakeUp)
+        let gatekeeper = try options.key.map { try Gatekeeper($0, in: context) }
+        defer { gatekeeper?.close() }
+        let network = SocketTransport(
+            context, wakeUp: wakeUp, gatekeeper: gatekeeper,
+            notice: { [observer] in observer.notice($0) })
         let inproc = try Endpoint(Self.inprocEndpoint)
         let bound = try network.bindControl(
             to: options.bind, inproc: inproc, maximumFrameByteCount: maximumControlFrameByteCount)
         let data = try network.bindData(
             to: dataEndpoint(0, bound), maximumFrameByteCount: Limits.maximumPartFrameByteCount)
         observer.notice("listening on \(bound.text)")
+        if let key = options.key {
+            observer.notice("members need the key \(key.fingerprint) (lockstep keys show)")
+        }
         CrashPoint.portsBound.pass()
 
-        let children = ChildProcesses(wakeUp: wakeUp)
+        let children = ChildProcesses(wakeUp: wakeUp, secret: options.key?.bytes ?? [])
         defer { children.stop() }
         let servers = HostedServers(wakeUp: wakeUp)
         defer { servers.join() }
         let reporting = ReportingThread(request, observer: observer, wakeUp: wakeUp)
         var reason: StopReason
         do {
-            try startHosted(servers, children, bound, inproc, context)
+            try startHosted(servers, children, bound, inproc, context, gatekeeper)
             reason = try coordinate(
                 network, bound, data, reporting, children, servers, wakeUp)
         } catch {
@@ -78,7 +85,7 @@ final class CoordinatorRole {
 
     private func startHosted(
         _ servers: HostedServers, _ children: ChildProcesses, _ bound: Endpoint,
-        _ inproc: Endpoint, _ context: Context
+        _ inproc: Endpoint, _ context: Context, _ gatekeeper: Gatekeeper?
     ) throws {
         let maximumFrameByteCount =
             request.runs.map { ShardPlan(whole: $0.configuration).largestPushFrameByteCount }.max()
@@ -89,14 +96,15 @@ final class CoordinatorRole {
                 advertisedHost: options.advertisedHost,
                 maximumFrameByteCount: maximumFrameByteCount)
             try servers.start(
-                place, request, context: context, notice: { [observer] in observer.notice($0) },
+                place, request, context: context, gatekeeper: gatekeeper,
+                notice: { [observer] in observer.notice($0) },
                 dropped: options.dropped)
         }
         for _ in 0..<options.localWorkers { try children.start(workerCommand(bound)) }
     }
 
     private func workerCommand(_ bound: Endpoint) -> [String] {
-        options.workerCommand + ["--coordinator", bound.text]
+        options.workerCommand + ["--coordinator", bound.fromThisHost.text]
     }
 
     /// What the loss of a child means for the session: another takes its place, where one may.
@@ -204,9 +212,11 @@ final class CoordinatorRole {
         return reason
     }
 
-    /// Where the coordinator's own data port (0) and its servers' (from 1) are bound. Loopback: a
-    /// port from the system. Beyond: fixed ones behind the coordinator's, for firewalls.
+    /// Where the coordinator's own data port (0) and its servers' (from 1) are bound. In a folder:
+    /// beside the coordinator's. Loopback: a port from the system. Beyond: fixed ones behind the
+    /// coordinator's, for firewalls.
     private func dataEndpoint(_ index: Int, _ coordinator: Endpoint) throws -> Endpoint {
+        guard coordinator.transport == .tcp else { return try coordinator.sibling("data-\(index)") }
         let host = coordinator.host ?? "127.0.0.1"
         guard !coordinator.isLoopback else { return try .tcp(host: host, port: 0) }
         guard let endpoint = coordinator.port(above: 1 + index) else {

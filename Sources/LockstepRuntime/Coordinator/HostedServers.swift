@@ -41,6 +41,7 @@ final class HostedServers {
     /// - Throws: what kept it from opening them.
     func start(
         _ place: ServerRole.Place, _ request: SessionRequest, context: Context,
+        gatekeeper: Gatekeeper?,
         notice: @escaping @Sendable (String) -> Void, dropped: (@Sendable (String) -> Void)?
     ) throws {
         let ready = DispatchSemaphore(value: 0)
@@ -54,7 +55,8 @@ final class HostedServers {
                 serve = try ServerRole.open(
                     place, kernels: request.kernels,
                     waitTimeoutMilliseconds: request.waitTimeoutMilliseconds, context: context,
-                    interruption: interruption, notice: notice, dropped: dropped)
+                    gatekeeper: gatekeeper, interruption: interruption, notice: notice,
+                    dropped: dropped)
             } catch {
                 opening.error.withLock { $0 = error }
                 ready.signal()

@@ -13,11 +13,13 @@ package final class OperatorClient {
     private let waitTimeoutMilliseconds: Int
     private var message = Message()
 
-    package init(_ coordinator: Endpoint, waitTimeoutMilliseconds: Int) throws {
+    package init(
+        _ coordinator: Endpoint, waitTimeoutMilliseconds: Int, key: ClusterKey? = nil
+    ) throws {
         self.coordinator = coordinator
         self.waitTimeoutMilliseconds = waitTimeoutMilliseconds
         let context = try Context()
-        network = SocketTransport(context, wakeUp: try WakeUp())
+        network = SocketTransport(context, wakeUp: try WakeUp(), key: key)
         try network.connect(
             .coordinator, to: coordinator.text,
             maximumFrameByteCount: Limits.maximumPartFrameByteCount)

@@ -15,15 +15,18 @@ package struct CoordinatorOptions: Sendable {
     package var localWorkers: Int
     /// The program and its arguments; `--coordinator ENDPOINT` is added behind.
     package var workerCommand: [String]
+    /// Of the cluster; nil lets anyone in who reaches the ports.
+    package var key: ClusterKey?
     /// A sentence on each frame that is not used; nil where nobody wants to know.
     package var dropped: (@Sendable (String) -> Void)?
 
     package init(
         bind: Endpoint, advertisedHost: String? = nil, hostsServers: Bool = true,
-        localWorkers: Int = 0, workerCommand: [String] = [],
+        localWorkers: Int = 0, workerCommand: [String] = [], key: ClusterKey? = nil,
         dropped: (@Sendable (String) -> Void)? = nil
     ) {
         self.dropped = dropped
+        self.key = key
         self.bind = bind
         self.advertisedHost = advertisedHost
         self.hostsServers = hostsServers
@@ -36,6 +39,8 @@ package struct CoordinatorOptions: Sendable {
 package struct MemberOptions: Sendable {
     package var coordinator: Endpoint
     package var waitTimeoutMilliseconds: Int
+    /// Of the cluster; nil for a coordinator that takes anyone.
+    package var key: ClusterKey?
     package var kernels: KernelVariant
     /// Of a worker.
     package var threads: Int
@@ -53,13 +58,15 @@ package struct MemberOptions: Sendable {
     package var sending: @Sendable (any Transport) -> any Transport = { $0 }
 
     package init(
-        coordinator: Endpoint, waitTimeoutMilliseconds: Int, kernels: KernelVariant,
+        coordinator: Endpoint, waitTimeoutMilliseconds: Int, key: ClusterKey? = nil,
+        kernels: KernelVariant,
         threads: Int = 1, dataset: Dataset? = nil, cache: DatasetCache, bind: Endpoint? = nil,
         advertisedHost: String? = nil, notice: @escaping @Sendable (String) -> Void,
         dropped: (@Sendable (String) -> Void)? = nil
     ) {
         self.dropped = dropped
         self.coordinator = coordinator
+        self.key = key
         self.waitTimeoutMilliseconds = waitTimeoutMilliseconds
         self.kernels = kernels
         self.threads = threads

@@ -12,6 +12,10 @@ package final class SocketTransport: Transport {
     private var sockets: [PortSocket] = []
     /// Where to look first, so that every socket has its turn.
     private var nextSocket = 0
+    /// Of the cluster; nil where anyone may come.
+    private let key: ClusterKey?
+    private let gatekeeper: Gatekeeper?
+    private let handshakes: HandshakeWatch
 
     /// A socket, what it stands for, and whether it may have something.
     private final class PortSocket {
@@ -32,9 +36,36 @@ package final class SocketTransport: Transport {
         }
     }
 
-    /// - Parameter wakeUp: ends a wait.
-    package init(_ context: Context, wakeUp: WakeUp) {
+    /// For a role that only connects.
+    ///
+    /// - Parameters:
+    ///   - wakeUp: ends a wait.
+    ///   - key: of the cluster.
+    package convenience init(_ context: Context, wakeUp: WakeUp, key: ClusterKey? = nil) {
+        self.init(context, wakeUp: wakeUp, key: key, gatekeeper: nil) { _ in }
+    }
+
+    /// For a role that binds.
+    ///
+    /// - Parameters:
+    ///   - gatekeeper: of the context; nil where anyone may come.
+    ///   - notice: told of peers that are turned away.
+    convenience init(
+        _ context: Context, wakeUp: WakeUp, gatekeeper: Gatekeeper?,
+        notice: @escaping (String) -> Void
+    ) {
+        self.init(
+            context, wakeUp: wakeUp, key: gatekeeper?.key, gatekeeper: gatekeeper, notice: notice)
+    }
+
+    private init(
+        _ context: Context, wakeUp: WakeUp, key: ClusterKey?, gatekeeper: Gatekeeper?,
+        notice: @escaping (String) -> Void
+    ) {
         self.context = context
+        self.key = key
+        self.gatekeeper = gatekeeper
+        handshakes = HandshakeWatch(key, wakeUp: wakeUp, notice: notice)
         _ = poller.add(wakeUp)
     }
 
@@ -54,6 +85,8 @@ package final class SocketTransport: Transport {
             sendMessages: RoleLimits.controlMessages, receiveMessages: RoleLimits.controlMessages,
             lingerMilliseconds: RoleLimits.controlLingerMilliseconds)
         let bound = try bindNaming(socket, to: endpoint)
+        try gatekeeper?.prove(bound, in: context)
+        try handshakes.watch(socket, in: context)
         try socket.bind(to: inproc)
         sockets.append(PortSocket(.control, socket, &poller))
         return bound
@@ -69,6 +102,7 @@ package final class SocketTransport: Transport {
             .router, maximumFrameByteCount: maximumFrameByteCount, sendMessages: messages,
             receiveMessages: messages, lingerMilliseconds: 0)
         let bound = try bindNaming(socket, to: endpoint)
+        try gatekeeper?.prove(bound, in: context)
         sockets.append(PortSocket(.data, socket, &poller))
         return bound
     }
@@ -86,7 +120,11 @@ package final class SocketTransport: Transport {
         // Statements do not pile up for a coordinator that is not there; the newest is all that
         // counts. Data waits for its connection, so that it goes on where it was broken.
         try socket.set(.immediate, to: isControl)
-        try socket.connect(to: Endpoint(endpoint))
+        let place = try Endpoint(endpoint)
+        if isControl, place.transport == .tcp {
+            try handshakes.watch(socket, connectingTo: place, in: context)
+        }
+        try socket.connect(to: place)
         sockets.append(PortSocket(.connection(port), socket, &poller))
     }
 
@@ -104,7 +142,9 @@ package final class SocketTransport: Transport {
         lingerMilliseconds: Int
     ) throws(ZMQError) -> Socket {
         let socket = try Socket(kind, in: context)
-        try socket.set(.maximumMessageByteCount, to: maximumFrameByteCount)
+        try socket.set(
+            .maximumMessageByteCount,
+            to: maximumFrameByteCount + (key == nil ? 0 : ClusterKey.frameOverheadByteCount))
         try socket.set(.sendHighWaterMark, to: sendMessages)
         try socket.set(.receiveHighWaterMark, to: receiveMessages)
         try socket.set(.lingerMilliseconds, to: lingerMilliseconds)
@@ -119,8 +159,16 @@ package final class SocketTransport: Transport {
             // What does not begin as ZMTP 3, a browser, a scanner or a TLS client, is taken for a
             // peer of version 1, whose first bytes are its routing id. With a domain such peers are
             // refused; about the others nobody is asked, since there is no handler.
-            try socket.set(.zapDomain, to: "lockstep")
+            try socket.set(.zapDomain, to: Gatekeeper.domain)
+            if let key {
+                try socket.set(.enforcesZAPDomain, to: true)
+                try socket.useCurve(asServerWith: key.listener)
+            }
         } else {
+            if let key {
+                try socket.useCurve(
+                    asClientWith: key.member, serverKey: key.listener.publicKey)
+            }
             try socket.set(
                 .connectTimeoutMilliseconds, to: RoleLimits.connectTimeoutMilliseconds)
             try socket.set(.reconnectMilliseconds, to: RoleLimits.reconnectMilliseconds)
@@ -133,8 +181,12 @@ package final class SocketTransport: Transport {
     // MARK: Messages
 
     /// Waits until something may have come, the wake-up is signalled, or the time is over.
-    func wait(milliseconds: Int) throws(ZMQError) {
+    ///
+    /// - Throws: ``RoleError`` with `refusedByKey` where the coordinator takes another key, or
+    ///   none.
+    func wait(milliseconds: Int) throws {
         try poller.wait(timeoutMilliseconds: milliseconds)
+        try handshakes.check()
         for socket in sockets {
             socket.isReadable = poller.events(of: socket.member).contains(.readable)
         }
@@ -159,7 +211,9 @@ package final class SocketTransport: Transport {
             switch try socket.socket.receive(into: &message) {
             case .nothing: return nil
             case .malformed: return .junk(nil)
-            case .message: return .frame(port)
+            case .message:
+                if port == .coordinator { handshakes.succeeded() }
+                return .frame(port)
             }
         case .control, .data:
             switch try socket.socket.receiveRouted(into: &message) {

@@ -22,6 +22,8 @@ enum ServerRole {
     static func run(_ options: MemberOptions, interruption: Interruption) throws -> StopReason {
         try FileDescriptorLimit.reserve(FileDescriptorLimit.needed(sockets: 4, connections: 256))
         let context = try Context()
+        let gatekeeper = try options.key.map { try Gatekeeper($0, in: context) }
+        defer { gatekeeper?.close() }
         let place = Place(
             coordinator: options.coordinator,
             bind: try options.bind ?? Endpoint("tcp://127.0.0.1:*"),
@@ -30,7 +32,8 @@ enum ServerRole {
         return try open(
             place, kernels: options.kernels,
             waitTimeoutMilliseconds: options.waitTimeoutMilliseconds, context: context,
-            interruption: interruption, notice: options.notice, dropped: options.dropped)()
+            gatekeeper: gatekeeper, interruption: interruption, notice: options.notice,
+            dropped: options.dropped)()
     }
 
     /// Opens the server's ports, in the thread that is to run it.
@@ -38,13 +41,15 @@ enum ServerRole {
     /// - Returns: what serves until the session ends.
     static func open(
         _ place: Place, kernels: KernelVariant, waitTimeoutMilliseconds: Int, context: Context,
-        interruption: Interruption, notice: @escaping @Sendable (String) -> Void,
+        gatekeeper: Gatekeeper?, interruption: Interruption,
+        notice: @escaping @Sendable (String) -> Void,
         dropped: (@Sendable (String) -> Void)?
     ) throws -> () throws -> StopReason {
         let wakeUp = try WakeUp()
         interruption.register(wakeUp)
         let lookup = NameLookup(place.coordinator, wakeUp: wakeUp)
-        let network = SocketTransport(context, wakeUp: wakeUp)
+        let network = SocketTransport(
+            context, wakeUp: wakeUp, gatekeeper: gatekeeper, notice: notice)
         let bound = try network.bindData(
             to: place.bind, maximumFrameByteCount: place.maximumFrameByteCount)
         let advertised =

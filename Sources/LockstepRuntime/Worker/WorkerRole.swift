@@ -14,7 +14,7 @@ enum WorkerRole {
         let wakeUp = try WakeUp()
         interruption.register(wakeUp)
         let lookup = NameLookup(options.coordinator, wakeUp: wakeUp)
-        let network = SocketTransport(context, wakeUp: wakeUp)
+        let network = SocketTransport(context, wakeUp: wakeUp, key: options.key)
         try network.connect(
             .coordinator, to: options.coordinator.text,
             maximumFrameByteCount: Limits.maximumPartFrameByteCount)

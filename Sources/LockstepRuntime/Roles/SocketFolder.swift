@@ -1,0 +1,67 @@
+import Convergence
+import Foundation
+import LockstepProtocol
+package import ZeroMQ
+
+/// The sockets of a cluster on one host, in a folder that no other user can enter (mode 0700), so
+/// that no other user can join, read or disturb it. It goes with the cluster.
+package final class SocketFolder {
+    private let path: String
+    private let lock: FolderLock
+
+    private static let prefix = "lockstep-"
+
+    /// Makes one in `$XDG_RUNTIME_DIR`, or else in /tmp, and removes those that killed processes
+    /// have left there.
+    ///
+    /// - Throws: ``RoleError`` with `cannotWrite`.
+    package init(environment: [String: String] = ProcessInfo.processInfo.environment) throws {
+        let runtime = environment["XDG_RUNTIME_DIR"] ?? ""
+        let place = unsafe access(runtime, W_OK) == 0 ? runtime : "/tmp"
+        Self.removeAbandoned(in: place)
+        var made: (path: String, lock: FolderLock)?
+        // One that is not locked yet looks abandoned to a process that starts at the same moment.
+        for _ in 0..<Self.attempts where made == nil {
+            var template = Array("\(place)/\(Self.prefix)XXXXXX".utf8CString)
+            guard unsafe mkdtemp(&template) != nil else {
+                let reason = unsafe String(cString: strerror(errno))
+                throw RoleError(
+                    .cannotWrite,
+                    "cannot make a folder for sockets in \(place): \(reason); set XDG_RUNTIME_DIR to a "
+                        + "folder of yours, or use --bind tcp://127.0.0.1:0")
+            }
+            let path = String(decoding: template.dropLast().map(UInt8.init), as: UTF8.self)
+            made = (try? FolderLock(path)).map { (path, $0) }
+        }
+        guard let made else {
+            throw RoleError(.cannotWrite, "cannot lock a folder for sockets in \(place)")
+        }
+        (path, lock) = made
+    }
+
+    deinit { Self.remove(path) }
+
+    private static let attempts = 8
+
+    /// Where the coordinator of the cluster binds; its data ports are beside it.
+    package func coordinator() throws -> Endpoint { try Endpoint("ipc://\(path)/coordinator") }
+
+    private static func removeAbandoned(in place: String) {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: place)) ?? []
+        for name in names where name.hasPrefix(prefix) {
+            let path = "\(place)/\(name)"
+            var status = stat()
+            guard unsafe lstat(path, &status) == 0, status.st_uid == getuid(),
+                status.st_mode & S_IFMT == S_IFDIR,
+                unsafe access("\(path)/\(FolderLock.fileName)", F_OK) == 0,
+                let lock = try? FolderLock(path)
+            else { continue }
+            remove(path)
+            withExtendedLifetime(lock) {}
+        }
+    }
+
+    private static func remove(_ path: String) {
+        try? FileManager.default.removeItem(atPath: path)
+    }
+}

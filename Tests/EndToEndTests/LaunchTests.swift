@@ -1,0 +1,277 @@
+import Convergence
+import Foundation
+import LockstepRuntime
+import TestSupport
+import Testing
+
+extension EndToEndTests {
+    /// One command on every host, and one that starts them all.
+    @Suite struct Launches {
+        static let training = ["--epochs", "2", "--batch-size", "100"]
+
+        let lockstep: Lockstep
+        let reference: EndRecord
+        let port = "\(likelyFreePort(count: 3))"
+
+        init() throws {
+            lockstep = try Lockstep()
+            reference = try lockstep.train(["--workers", "0"] + Self.training)
+        }
+
+        // MARK: By rank
+
+        /// The environment of each launcher, for one of so many processes on one host.
+        static let launchers:
+            [(name: String, environment: @Sendable (Int, Int) -> [String: String])] =
+                [
+                    (
+                        "torchrun",
+                        { ["RANK": "\($0)", "WORLD_SIZE": "\($1)", "LOCAL_WORLD_SIZE": "\($1)"] }
+                    ),
+                    (
+                        "Open MPI",
+                        {
+                            [
+                                "OMPI_COMM_WORLD_RANK": "\($0)", "OMPI_COMM_WORLD_SIZE": "\($1)",
+                                "OMPI_COMM_WORLD_LOCAL_SIZE": "\($1)",
+                            ]
+                        }
+                    ),
+                    (
+                        "MPICH",
+                        {
+                            ["PMI_RANK": "\($0)", "PMI_SIZE": "\($1)", "MPI_LOCALNRANKS": "\($1)"]
+                        }
+                    ),
+                    (
+                        "Slurm",
+                        {
+                            [
+                                "SLURM_PROCID": "\($0)", "SLURM_NTASKS": "\($1)",
+                                "SLURM_JOB_NODELIST": "127.0.0.1", "SLURM_JOB_ID": "17",
+                            ]
+                        }
+                    ),
+                    (
+                        "Kubernetes",
+                        {
+                            [
+                                "JOB_COMPLETION_INDEX": "\($0)", "WORLD_SIZE": "\($1)",
+                                "MASTER_ADDR": "127.0.0.1",
+                            ]
+                        }
+                    ),
+                ]
+
+        @Test(arguments: 0..<launchers.count)
+        func ranksInAnyOrderMakeACluster(launcher: Int) throws {
+            let (name, environment) = Self.launchers[launcher]
+            let ranks = try [2, 0, 1].map { rank in
+                let run = try lockstep.start(
+                    [
+                        "launch", "--json", "--port", port, "--run-dir",
+                        lockstep.folder.path("run-\(launcher)"),
+                    ] + Self.training, environment(rank, 3))
+                usleep(200_000)
+                return (rank, run)
+            }
+            for (rank, process) in ranks {
+                let run = process.end()
+                #expect(run.status == 0, "rank \(rank): \(run.standardError)")
+                #expect(
+                    run.standardError.contains("rank \(rank) of 3, launched by \(name)"),
+                    "\(run.standardError)")
+                guard rank == 0 else { continue }
+                let end = try run.end()
+                #expect(end.weightsSHA256 == reference.weightsSHA256)
+                #expect(end.workers == 3)
+            }
+        }
+
+        @Test func aJobThatIsStartedAgainGoesOnWithItsRun() throws {
+            let job = [
+                "SLURM_PROCID": "0", "SLURM_NTASKS": "1", "SLURM_JOB_NODELIST": "127.0.0.1",
+                "SLURM_JOB_ID": "\(UInt32.random(in: 1_000_000 ... .max))",
+            ]
+            func launch(_ epochs: Int) throws -> RunningTool {
+                try RunningTool(
+                    URL(fileURLWithPath: "/bin/sh"),
+                    [
+                        "-c",
+                        "cd \(lockstep.folder.path) && exec \(Lockstep.program.path) launch --json "
+                            + "--port \(port) --epochs \(epochs) --batch-size 100",
+                    ], environment: lockstep.environment.merging(job) { $1 })
+            }
+            let first = try launch(400)
+            try #require(first.says("epoch  20/400"), "\(first.standardError)")
+            first.send(SIGTERM)
+            #expect(first.end().status == 143)
+            let second = try launch(400).end()
+            #expect(second.status == 0, "\(second.standardError)")
+            #expect(second.standardError.contains("goes on after step"))
+            let whole = try lockstep.train([
+                "--workers", "0", "--epochs", "400", "--batch-size", "100",
+            ])
+            #expect(try second.end().weightsSHA256 == whole.weightsSHA256)
+        }
+
+        @Test(arguments: [
+            ([:], "none of"), (["RANK": "0"], "WORLD_SIZE"),
+            (["RANK": "3", "WORLD_SIZE": "3"], "RANK=3: give a number from 0 to 2"),
+            (["RANK": "0", "WORLD_SIZE": "many"], "WORLD_SIZE=many"),
+            (["OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_SIZE": "2"], "MASTER_ADDR"),
+            (
+                ["RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "node1"], "lockstep keys create"
+            ),
+            (["RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "a b"], "MASTER_ADDR"),
+        ])
+        func anEnvironmentThatDoesNotFitIsNamed(
+            environment: [String: String], words: String
+        ) throws {
+            let run = try lockstep.run(["launch"], environment)
+            #expect(run.status == 64, "\(run.standardError)")
+            #expect(run.message.contains(words), "\(run.message)")
+        }
+
+        // MARK: Over ssh
+
+        /// Stands for ssh, its options aside: a shell on this host. `broken` is never reached.
+        private func stubSSH() throws -> String {
+            let path = lockstep.folder.path("ssh")
+            try lockstep.folder.write(
+                """
+                #!/bin/sh
+                while [ "${1#-}" != "$1" ]; do
+                    case $1 in -T) shift ;; *) shift 2 ;; esac
+                done
+                case $1 in
+                broken) echo "ssh: connect to host broken port 22: No route to host" >&2; exit 255 ;;
+                esac
+                shift
+                exec /bin/sh -c "$*"
+                """, "ssh")
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+            return path
+        }
+
+        private func launch(_ hosts: String, _ more: [String] = []) throws -> RunningTool {
+            try lockstep.start(
+                [
+                    "launch", "--hosts", hosts, "--ssh", try stubSSH(), "--advertise", "127.0.0.1",
+                    "--port", port, "--json", "--run-dir", lockstep.folder.path("run"),
+                    "--threads", "1",
+                ] + more)
+        }
+
+        @Test func oneCommandStartsAllAndEndsThem() throws {
+            let run = try launch("a,b,user@c:2222", Self.training).end()
+            #expect(run.status == 0, "\(run.standardError)")
+            let end = try run.end()
+            #expect(end.weightsSHA256 == reference.weightsSHA256 && end.workers == 3)
+            for host in ["a", "b", "c"] {
+                #expect(
+                    run.standardError.contains("\n\(host): ")
+                        || run.standardError.hasPrefix("\(host): "))
+            }
+        }
+
+        @Test(arguments: [SIGINT, SIGTERM, SIGKILL])
+        func nobodyOutlivesTheCommand(signal: Int32) throws {
+            let process = try launch("a,b", ["--epochs", "100000", "--batch-size", "100"])
+            try #require(process.says("train loss"), "\(process.standardError)")
+            let members = try #require(
+                try? ToolRun(
+                    URL(fileURLWithPath: "/usr/bin/pgrep"),
+                    ["-f", "\(lockstep.folder.path)|127.0.0.1:\(port)"]
+                ).standardOutput.split(separator: "\n").compactMap { Int32($0) })
+            let others = members.filter { $0 != process.processID }
+            #expect(!others.isEmpty)
+            process.send(signal)
+            let run = process.end()
+            #expect(run.status == [SIGINT: 130, SIGTERM: 143, SIGKILL: -1][signal])
+            let areGone = eventually { !others.contains(where: isAlive) }
+            #expect(areGone)
+            let log = try logLines(lockstep.folder.path("run"))
+            #expect(log.last?.contains("interrupted") == true, "\(log.last ?? "")")
+        }
+
+        @Test func aHostThatIsNotReachedIsNamed() throws {
+            let run = try launch("a,broken", Self.training).end()
+            #expect(run.status == 69, "\(run.standardError)")
+            for words in ["broken is not reached", "--min-workers"] {
+                #expect(run.message.contains(words), "\(run.message)")
+            }
+            #expect(run.standardError.contains("No route to host"))
+            let first = try launch("broken,a", Self.training).end()
+            #expect(first.status == 69, "\(first.standardError)")
+        }
+
+        @Test func othersGoOnWhereTheyMay() throws {
+            let run = try launch("a,broken,b", Self.training + ["--min-workers", "2"]).end()
+            #expect(run.status == 0, "\(run.standardError)")
+            #expect(run.standardError.contains("broken is not reached"))
+            let end = try run.end()
+            #expect(end.weightsSHA256 == reference.weightsSHA256 && end.workers == 2)
+        }
+
+        @Test func aProgramThatIsNotThereIsNamedOrCopied() throws {
+            let missing = try launch("a,b", Self.training + ["--remote-path", "/no/lockstep"]).end()
+            #expect(missing.status == 69, "\(missing.standardError)")
+            #expect(missing.message.contains("--copy"), "\(missing.message)")
+            let home = ["HOME": lockstep.folder.path("home")]
+            try FileManager.default.createDirectory(
+                atPath: lockstep.folder.path("home"), withIntermediateDirectories: true)
+            let copied = try lockstep.start(
+                [
+                    "launch", "--hosts", "a,b", "--ssh", try stubSSH(), "--advertise", "127.0.0.1",
+                    "--port", port, "--json", "--run-dir", lockstep.folder.path("copied"),
+                    "--threads", "1", "--copy",
+                ] + Self.training, home
+            ).end()
+            #expect(copied.status == 0, "\(copied.standardError)")
+            #expect(try copied.end().weightsSHA256 == reference.weightsSHA256)
+            let there = try FileManager.default.contentsOfDirectory(
+                atPath: lockstep.folder.path("home/.cache/lockstep/bin"))
+            #expect(there.count == 1)
+        }
+
+        // MARK: Lists
+
+        @Test func hostfilesAreUnderstood() throws {
+            let hosts = try HostList.parse(
+                file: """
+                    # of the lab
+                    node1 slots=4
+                      ada@node2:2222   # the new one
+
+                    [fd00::7]:22
+                    fd00::8
+                    """)
+            #expect(hosts.map(\.name) == ["node1", "node2", "fd00::7", "fd00::8"])
+            #expect(hosts.map(\.port) == [nil, 2222, 22, nil])
+            #expect(
+                hosts.map { $0.sshArguments.joined(separator: " ") } == [
+                    "node1", "-p 2222 ada@node2", "-p 22 fd00::7", "fd00::8",
+                ])
+        }
+
+        @Test(arguments: [
+            ("a,-oProxyCommand=x", "not a host"), ("a,b,a", "twice"), ("", "no host"),
+            ("a,b:port", "not a host"), ("a,b:70000", "not a host"), ("a,[::1", "not a host"),
+            ("a,@b", "not a host"),
+        ])
+        func aListThatDoesNotFitIsNamed(list: String, words: String) throws {
+            let run = try lockstep.run(["launch", "--hosts", list])
+            #expect(run.status == 64, "\(run.standardError)")
+            #expect(run.message.contains(words), "\(run.message)")
+        }
+
+        @Test(arguments: [
+            ("node[03-07,9],other", "node03"), ("a,b", "a"), ("solo", "solo"),
+            ("x,node[1-2]", "x"), ("rack[2-3]n", "rack2n"),
+        ])
+        func theFirstNodeOfSlurmsListIsFound(list: String, first: String) {
+            #expect(HostList.firstSlurmNode(list) == first)
+        }
+    }
+}
