@@ -144,7 +144,8 @@ let package = Package(
                 "Hashing", "lockstep",
             ],
             exclude: [
-                "keras_model.py", "network.py", "npz_file.py", "onnx_file.py", "report_csv.py",
+                "keras_model.py", "kubernetes_manifest.py", "network.py", "npz_file.py",
+                "onnx_file.py", "report_csv.py",
                 "report_figures.py", "report_logs.py", "safetensors_file.py", "study_claims.py",
                 "study_figures.py", "study_outputs.py", "tensorboard_events.py",
             ], swiftSettings: strict),

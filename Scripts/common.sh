@@ -21,7 +21,7 @@ install_packages() {
 # Puts a python3 with other people's readers of our formats first on the PATH: the one that is there if it has them
 # all, else a virtual environment in .build, made once. What is installed already, Keras for instance, stays visible.
 install_consumers() {
-    local packages=(numpy onnx onnxruntime safetensors tensorboard) folder=$PWD/.build/consumers python
+    local packages=(numpy onnx onnxruntime safetensors tensorboard kubernetes_validate) folder=$PWD/.build/consumers python
     for python in python3 "$folder/bin/python3"; do
         if "$python" -c 'import sys, importlib; [importlib.import_module(p) for p in sys.argv[1:]]' \
             "${packages[@]}" 2>/dev/null; then

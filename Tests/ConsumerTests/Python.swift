@@ -12,7 +12,7 @@ enum Python {
     /// The interpreter itself, whatever starts it, and those packages of the scripts' that it
     /// finds. They are not imported here: that would take a while.
     private static let (executable, packages): (URL?, Set<String>) = {
-        let names = ["keras", "numpy", "onnx", "onnxruntime", "safetensors", "tensorboard"]
+        let names = ["keras", "numpy", "onnx", "onnxruntime", "safetensors", "tensorboard", "yaml"]
         let program = """
             import sys
             from importlib.util import find_spec
