@@ -11,8 +11,8 @@ package struct CheckpointPolicy: Hashable, Sendable {
     package var keep: Int
 
     /// One of the seed's model takes some milliseconds of one core: far below the 2 % that it may
-    /// cost. With the time that it takes to be fetched and written, no more than two seconds of work
-    /// are ever computed again.
+    /// cost. With the time that it takes to be fetched and written, no more than two seconds of
+    /// work are ever computed again.
     package static let defaultSeconds = 1.5
 
     /// The end of an epoch is a good place, and no reason to write many times a second.

@@ -14,7 +14,7 @@ package enum PortHolder {
                 let target = try? manager.destinationOfSymbolicLink(
                     atPath: "\(folder)/\(descriptor)")
                 guard let target, inodes.contains(target) else { continue }
-                let name = try? String(contentsOfFile: "/proc/\(process)/comm", encoding: .utf8)
+                let name = SystemFile.text("/proc/\(process)/comm")
                 let trimmed = name?.trimmingCharacters(in: .whitespacesAndNewlines)
                 return "\(trimmed ?? "a program") (process \(process))"
             }
@@ -24,7 +24,7 @@ package enum PortHolder {
 
     /// `socket:[INODE]` of the sockets that listen on the port.
     private static func listeners(_ port: UInt16, in table: String) -> [String] {
-        guard let text = try? String(contentsOfFile: table, encoding: .utf8) else { return [] }
+        guard let text = SystemFile.text(table) else { return [] }
         let suffix = ":" + String(format: "%04X", port)
         return text.split(separator: "\n").dropFirst().compactMap { line in
             let fields = line.split(separator: " ", omittingEmptySubsequences: true)

@@ -174,7 +174,7 @@ final class MessageSlot {
 }
 
 /// The host as others see it in messages.
-let hostName: String = {
+package let hostName: String = {
     var name = [CChar](repeating: 0, count: 256)
     guard unsafe gethostname(&name, name.count - 1) == 0 else { return "localhost" }
     return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)

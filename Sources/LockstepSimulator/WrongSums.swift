@@ -3,8 +3,8 @@ package import LockstepRuntime
 package import TrainingPlan
 package import ZeroMQ
 
-/// The sockets of a worker that computes wrongly: each sum of rows that it pushes has one wrong bit, and a
-/// checksum that fits.
+/// The sockets of a worker that computes wrongly: each sum of rows that it pushes has one wrong
+/// bit, and a checksum that fits.
 package final class WrongSums: Transport {
     private let base: any Transport
     private let firstStep: Step

@@ -50,6 +50,11 @@ package struct UnresolvedHost: Error, Hashable, Sendable, CustomStringConvertibl
     /// that does not answer.
     package let code: CInt
 
+    package init(host: String, code: CInt) {
+        self.host = host
+        self.code = code
+    }
+
     package var description: String {
         unsafe "\(host) does not resolve: \(String(cString: gai_strerror(code)))"
     }

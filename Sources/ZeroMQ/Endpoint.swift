@@ -38,6 +38,7 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
             (host, port) = try Endpoint.splitTCP(address, failure)
         case .ipc, .inproc:
             guard !address.isEmpty else { throw failure(.noName) }
+            guard transport != .ipc || !address.hasPrefix("@") else { throw failure(.abstract) }
             guard address.utf8.count <= Endpoint.maximumNameByteCount else {
                 throw failure(.nameTooLong)
             }
@@ -98,8 +99,14 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
         return try Endpoint("\(text[...slash])\(name)")
     }
 
+    /// Another port of the same host; with 0 the system chooses it.
+    package func with(port: UInt16) -> Endpoint {
+        guard let host else { preconditionFailure("\(text) has no port") }
+        return Endpoint(tcp: host, port: port == 0 ? nil : port)
+    }
+
     /// The same port of another host.
-    func with(host: String) -> Endpoint { Endpoint(tcp: host, port: port) }
+    package func with(host: String) -> Endpoint { Endpoint(tcp: host, port: port) }
 
     /// Whether the host is an address in numbers, or every one.
     var isNumeric: Bool {
@@ -175,6 +182,7 @@ package struct EndpointError: Error, Hashable, Sendable, CustomStringConvertible
         case noPort = "the port is missing"
         case invalidPort = "the port is not a number from 0 to 65535"
         case noName = "the name is missing"
+        case abstract = "a socket without a file is open to every user of this host"
         case nameTooLong = "the name has more than 107 bytes"
     }
 

@@ -54,6 +54,13 @@ package struct IntegerOption: Sendable {
     /// connection.
     package static let tcpUserTimeoutMilliseconds = Self(
         number: ZMQ_TCP_MAXRT, name: "ZMQ_TCP_MAXRT", range: positive)
+    /// How long a connection may be idle until the kernel asks whether the peer is still there,
+    /// where `.tcpKeepAlive` is on.
+    package static let tcpKeepAliveIdleSeconds = Self(
+        number: ZMQ_TCP_KEEPALIVE_IDLE, name: "ZMQ_TCP_KEEPALIVE_IDLE", range: positive)
+    /// How long it waits for an answer until it asks again.
+    package static let tcpKeepAliveIntervalSeconds = Self(
+        number: ZMQ_TCP_KEEPALIVE_INTVL, name: "ZMQ_TCP_KEEPALIVE_INTVL", range: positive)
 }
 
 /// An option that is on or off.
@@ -67,6 +74,10 @@ package struct FlagOption: Sendable {
     /// A ROUTER's peer that announces the routing id of another takes its place.
     package static let routerHandover = Self(
         number: ZMQ_ROUTER_HANDOVER, name: "ZMQ_ROUTER_HANDOVER")
+    /// The kernel asks after a peer that is silent, so that a router or a firewall in between does
+    /// not forget the connection, and one to a host that is gone is closed.
+    package static let tcpKeepAlive = Self(
+        number: ZMQ_TCP_KEEPALIVE, name: "ZMQ_TCP_KEEPALIVE")
     /// Messages are queued for complete connections only.
     package static let immediate = Self(number: ZMQ_IMMEDIATE, name: "ZMQ_IMMEDIATE")
     /// Without a ZAP handler nobody gets in, instead of everyone; needs `.zapDomain`.

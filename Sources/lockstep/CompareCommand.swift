@@ -41,6 +41,7 @@ struct CompareCommand: ParsableCommand {
             file: session.config)
         let seeds = try settings.seeds()
         let placement = try settings.placement()
+        let bind = try self.placement.loopbackEndpoint()
         let configurations = try seeds.flatMap { seed in
             try RunConfiguration.Preset.allCases.map {
                 try settings.runConfiguration(preset: $0, seed: seed)
@@ -64,7 +65,7 @@ struct CompareCommand: ParsableCommand {
             directory: { configuration in
                 session.runDir.map { "\($0)/\(configuration.name)-seed\(configuration.seed)" }
             }
-        ).run(localCluster(session.role, bind: self.placement.loopbackEndpoint()))
+        ).run(localCluster(session.role, bind: bind))
         if session.json {
             result.printJSON()
         } else if !result.outcomes.isEmpty {

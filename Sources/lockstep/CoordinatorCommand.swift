@@ -18,7 +18,7 @@ struct CoordinatorCommand: ParsableCommand {
               lockstep coordinator --workers 2 --configuration mse-tanh
               lockstep coordinator --workers 8 --min-workers 4 --run-dir runs/mine
               lockstep coordinator --servers 2 --servers-apart --wait-timeout 600
-              lockstep coordinator --bind tcp://*:29500 --advertise 10.0.0.5 --key cluster.key
+              lockstep coordinator --bind 'tcp://*:29500' --advertise 10.0.0.5 --key cluster.key
             """)
 
     @Option(help: ArgumentHelp("Where workers find it.", valueName: "endpoint"))
@@ -75,12 +75,12 @@ struct CoordinatorCommand: ParsableCommand {
                 ])
         }
         let logger = ConsoleLogHandler.bootstrap(session.role.logLevel)
-        let key = try endpoint.keyOptions.clusterKey()
+        let key = try endpoint.keyOptions.clusterKey(
+            at: try tcpEndpoint(bind, flag: "--bind"), named: "--bind \(bind)")
         let options = CoordinatorOptions(
-            bind: try endpoint.endpoint(
-                bind: bind, portCount: 2 + (serversApart ? 0 : placement.servers), key: key,
-                logger: logger),
-            advertisedHost: endpoint.advertise, hostsServers: !serversApart, key: key,
+            try endpoint.coordinatorAddress(
+                bind: bind, dataPortCount: 1 + (serversApart ? 0 : placement.servers), key: key,
+                logger: logger), hostsServers: !serversApart, key: key,
             dropped: logger.dropped)
         let result = try TrainingSession(
             [configuration], settings: settings, placement: placement, logger: logger,
@@ -88,11 +88,6 @@ struct CoordinatorCommand: ParsableCommand {
         ).run { request, reporter, interruption in
             try Roles.coordinate(request, options, observer: reporter, interruption: interruption)
         }
-        if session.json {
-            result.printJSON()
-        } else {
-            for (run, directory) in result.outcomes { print(run.summary(directory: directory)) }
-        }
-        try result.throwIfFailed()
+        try result.show(asJSON: session.json)
     }
 }

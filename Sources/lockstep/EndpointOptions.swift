@@ -7,37 +7,75 @@ import ZeroMQ
 struct EndpointOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "What workers on other hosts connect to, where that is not the address bound to.",
-            valueName: "host"))
+            "What members on other hosts connect to, where that is not the address bound to; with a "
+                + "port, the data ports keep their distance from it.",
+            valueName: "host[:port]"))
     var advertise: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Bind data ports to the first of these that are free, 29501-29540 for example; default "
+                + "those behind the port of the coordinator.", valueName: "first-last"))
+    var dataPorts: String?
 
     @OptionGroup var keyOptions: KeyOptions
 
-    /// The endpoint to bind to, if it may be.
+    /// Where a coordinator listens, if it may.
     ///
-    /// - Parameter portCount: how many ports from its own on are bound beyond loopback: that of the
-    ///   control plane, that of the data plane, and one for each server that this process hosts.
-    /// - Throws: ``UsageError`` for one beyond loopback without a key or `--insecure`, for one that
-    ///   leaves others no address to connect to, and for one with too few ports above it.
-    func endpoint(
-        bind text: String, portCount: Int = 1, key: ClusterKey?, logger: Logger
-    ) throws(UsageError) -> Endpoint {
+    /// - Parameter dataPortCount: how many data ports are bound: its own, and one for each server
+    ///   that it hosts.
+    /// - Throws: ``UsageError`` for an address beyond loopback without a key or `--insecure`, and
+    ///   for too few ports.
+    func coordinatorAddress(
+        bind text: String, dataPortCount: Int, key: ClusterKey?, logger: Logger
+    ) throws(UsageError) -> ListeningAddress {
         let endpoint = try tcpEndpoint(text, flag: "--bind")
-        try checkPorts(of: endpoint, portCount)
-        var exposed = endpoint.isLoopback ? nil : "--bind \(text)"
-        if let advertise {
-            do throws(EndpointError) {
-                let advertised = try Endpoint.tcp(host: advertise, port: 1)
-                if !advertised.isLoopback { exposed = exposed ?? "--advertise \(advertise)" }
-            } catch {
+        let ports = try dataPortRange()
+        if let ports, let dataPorts {
+            guard ports.count >= dataPortCount else {
                 throw UsageError(
-                    "--advertise \(advertise)", error.problem.rawValue,
-                    "give a host's name or address alone")
+                    "--data-ports \(dataPorts)", "\(dataPortCount) ports are needed",
+                    "widen the range, or choose fewer --servers")
             }
-        } else if endpoint.isEverywhere {
+            guard endpoint.port.map({ !ports.contains($0) }) ?? true else {
+                throw UsageError(
+                    "--data-ports \(dataPorts)", "the port of --bind \(text) is one of them",
+                    "choose ports beside it")
+            }
+        } else {
+            try Self.checkPorts(of: endpoint, 1 + dataPortCount)
+        }
+        return try address(endpoint, text, ports, key, logger)
+    }
+
+    /// Where a server that is started by itself listens, if it may.
+    ///
+    /// - Throws: ``UsageError``, also for an address that leaves others none to connect to.
+    func serverAddress(
+        bind text: String, key: ClusterKey?, logger: Logger
+    ) throws(UsageError) -> ListeningAddress {
+        let endpoint = try tcpEndpoint(text, flag: "--bind")
+        let ports = try dataPortRange()
+        guard ports == nil || endpoint.port == nil else {
+            throw UsageError(
+                "--bind \(text)", "--data-ports says which ports to use", "give port 0 here")
+        }
+        guard !endpoint.isEverywhere || advertise != nil else {
             throw UsageError(
                 "--bind \(text)", "this names no address that others can connect to",
                 "add --advertise HOST")
+        }
+        return try address(endpoint, text, ports, key, logger)
+    }
+
+    private func address(
+        _ endpoint: Endpoint, _ text: String, _ ports: ClosedRange<UInt16>?, _ key: ClusterKey?,
+        _ logger: Logger
+    ) throws(UsageError) -> ListeningAddress {
+        let advertised = try advertised()
+        var exposed = endpoint.isLoopback ? nil : "--bind \(text)"
+        if let advertised, let advertise, !advertised.isLoopback {
+            exposed = exposed ?? "--advertise \(advertise)"
         }
         if let exposed {
             try keyOptions.check(exposed, isBeyondThisHost: true, key)
@@ -46,11 +84,46 @@ struct EndpointOptions: ParsableArguments {
                     "\(exposed): anyone who reaches this address can read and disturb the run")
             }
         }
-        return endpoint
+        return ListeningAddress(bind: endpoint, advertised: advertised, dataPorts: ports)
+    }
+
+    /// The host of `--advertise`, with its port if it has one.
+    func advertised() throws(UsageError) -> Endpoint? {
+        guard let advertise else { return nil }
+        let hasPort = advertise.contains("]:") || advertise.count(where: { $0 == ":" }) == 1
+        do throws(EndpointError) {
+            let endpoint =
+                try hasPort
+                ? Endpoint("tcp://\(advertise)") : Endpoint.tcp(host: advertise, port: 0)
+            if !endpoint.isEverywhere { return endpoint }
+        } catch {
+            throw UsageError(
+                "--advertise \(advertise)", error.problem.rawValue,
+                "give a host's name or address, and a port if it is another one there")
+        }
+        throw UsageError(
+            "--advertise \(advertise)", "this names no address that others can connect to",
+            "give one of this host")
+    }
+
+    /// The ports of `--data-ports`.
+    func dataPortRange() throws(UsageError) -> ClosedRange<UInt16>? {
+        guard let dataPorts else { return nil }
+        let ends = dataPorts.split(separator: "-", omittingEmptySubsequences: false).map {
+            UInt16($0) ?? 0
+        }
+        guard ends.count <= 2, let first = ends.first, let last = ends.last, first > 0,
+            first <= last
+        else {
+            throw UsageError(
+                "--data-ports \(dataPorts)", "this is not a range of ports",
+                "give for example 29501-29540")
+        }
+        return first...last
     }
 
     /// On loopback the ports beyond the first are the system's choice.
-    private func checkPorts(of endpoint: Endpoint, _ portCount: Int) throws(UsageError) {
+    static func checkPorts(of endpoint: Endpoint, _ portCount: Int) throws(UsageError) {
         guard !endpoint.isLoopback, let port = endpoint.port.map(Int.init),
             endpoint.port(above: portCount - 1) == nil
         else { return }

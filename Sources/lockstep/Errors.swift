@@ -54,6 +54,51 @@ extension StopReason {
     }
 }
 
+extension StopReason {
+    /// The command that looks for the cause, where the doctor may find it.
+    ///
+    /// - Parameter arguments: of this process.
+    func doctorCommand(arguments: [String]) -> String? {
+        let roles: Set = [
+            "train", "compare", "sweep", "study", "coordinator", "worker", "server", "launch",
+            "status", "scale",
+        ]
+        guard let role = arguments.dropFirst().first, roles.contains(role),
+            !arguments.contains("--exit-with-standard-input"),
+            !arguments.contains("--follow-standard-input")
+        else { return nil }
+        let isMember = ["worker", "server", "status", "scale"].contains(role)
+        let isLaunch =
+            role == "launch"
+            && arguments.contains { $0.hasPrefix("--hosts") || $0.hasPrefix("--hostfile") }
+        let passed =
+            ["--coordinator", "--key", "--run-dir", "--data"]
+            + (isLaunch ? ["--hosts", "--hostfile", "--ssh", "--remote-path", "--port"] : [])
+            + (isMember ? [] : ["--bind"])
+        switch exitCode {
+        case .unavailable, .refusedByKey, .cannotWrite: break
+        case .mismatch where isMember: break
+        default: return nil
+        }
+        var words = ["lockstep", "doctor"]
+        for (index, argument) in arguments.enumerated() {
+            let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
+            if argument == "--insecure" || isLaunch && argument == "--copy" {
+                words.append(argument)
+            } else if let name = parts.first, passed.contains(name) {
+                let next = index + 1 < arguments.count ? arguments[index + 1] : ""
+                let value = parts.count > 1 ? parts[1] : next
+                // What came through a pipe has gone.
+                if value != "-" { words += [name, RemoteShell.quoted(value)] }
+            }
+        }
+        if isMember, !words.contains("--coordinator") {
+            words += ["--coordinator", "tcp://127.0.0.1:29500"]
+        }
+        return words.joined(separator: " ")
+    }
+}
+
 /// Things that do not belong together: which, and what to do.
 struct MismatchError: Error, CustomStringConvertible {
     let description: String

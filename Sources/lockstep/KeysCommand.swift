@@ -18,6 +18,7 @@ struct KeysCommand: ParsableCommand {
 
             Examples:
               lockstep keys create
+              ssh other-host mkdir -p -m 700 .config/lockstep
               scp -p ~/.config/lockstep/cluster.key other-host:.config/lockstep/
               lockstep keys show
             """,

@@ -18,7 +18,7 @@ struct LaunchCommand: ParsableCommand {
             cluster's key through the connection, shows what they say, passes Ctrl-C on, and ends \
             all of them, whatever becomes of the terminal. Without, it is one of the processes \
             that a launcher has started on every host: srun, mpirun, torchrun, or an Indexed Job \
-            of Kubernetes. Rank 0 coordinates and works, the others work, each with a thread a \
+            of Kubernetes. Rank 0 coordinates and works, the others work, each with one thread per \
             core. MASTER_ADDR and MASTER_PORT say where rank 0 is, where the launcher does not.
 
             Examples:
@@ -28,36 +28,7 @@ struct LaunchCommand: ParsableCommand {
               mpirun -n 3 -x MASTER_ADDR=node1 lockstep launch
             """)
 
-    @Option(
-        help: ArgumentHelp("Start on these hosts, the coordinator's first.", valueName: "list"))
-    var hosts: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "Start on the hosts in this file, one a line: [USER@]HOST[:PORT].", valueName: "file"))
-    var hostfile: String?
-
-    @Option(help: ArgumentHelp("The command that reaches a host.", valueName: "command"))
-    var ssh = "ssh"
-
-    @Option(
-        help: ArgumentHelp(
-            "Where the program is on the hosts; default the same place as here.", valueName: "path")
-    )
-    var remotePath: String?
-
-    @Flag(
-        help: """
-            Copy the program to the hosts first, into ~/.cache/lockstep/bin; the libraries that it \
-            needs have to be there.
-            """)
-    var copy = false
-
-    @Option(
-        help: ArgumentHelp(
-            "What the others reach the first host by, where that is not its name in the list.",
-            valueName: "host"))
-    var advertise: String?
+    @OptionGroup var remote: HostOptions
 
     @Option(
         help: ArgumentHelp(
@@ -85,7 +56,7 @@ struct LaunchCommand: ParsableCommand {
     @Flag(help: .hidden)
     var followStandardInput = false
 
-    @OptionGroup var keyOptions: KeyOptions
+    @OptionGroup var endpoint: EndpointOptions
     @OptionGroup(title: "Network") var network: NetworkOptions
     @OptionGroup(title: "Training") var training: TrainingOptions
     @OptionGroup var session: SessionOptions
@@ -95,100 +66,111 @@ struct LaunchCommand: ParsableCommand {
             throw ValidationError(
                 "--print-config: lockstep coordinator, which has the same settings, shows them")
         }
-        guard hosts == nil || hostfile == nil else {
-            throw ValidationError(
-                "--hosts and --hostfile name the same thing: leave one of the two out")
+        guard port.map({ 1...Rank.lastPort ~= $0 }) ?? true else {
+            throw ValidationError("--port \(port ?? 0): give a port from 1 to \(Rank.lastPort)")
         }
     }
 
     func run() throws {
-        if let list = try remoteHosts() {
+        if let shell = try remote.shell() {
+            // What is wrong with the settings is told here and not by every host.
+            _ = try settings(workers: shell.hosts.count, threads: 1).runConfiguration()
+            _ = try (endpoint.advertised(), endpoint.dataPortRange())
+            try check(shell.hosts)
             return try RemoteLaunch(
-                hosts: list, options: self,
-                key: try keyOptions.clusterKey() ?? (keyOptions.insecure ? nil : .make())
+                shell, options: self,
+                key: try endpoint.keyOptions.clusterKey()
+                    ?? (endpoint.keyOptions.insecure ? nil : .make())
             ).run()
         }
         var environment = ProcessInfo.processInfo.environment
         if let port { environment["MASTER_PORT"] = "\(port)" }
-        if let advertise { environment["MASTER_ADDR"] = advertise }
-        let rank = try Rank(environment: environment)
-        let key = try keyOptions.clusterKey()
-        if followStandardInput { Signals.followStandardInput() }
-        let endpoint: Endpoint
+        let advertised = try endpoint.advertised()
+        if let host = advertised?.host { environment["MASTER_ADDR"] = host }
+        var rank = try Rank(environment: environment)
+        // Rank 0 binds its own port, also where the others reach it by another.
+        if rank.index > 0, let port = advertised?.port { rank.port = port }
+        let coordinator: Endpoint
         do throws(EndpointError) {
-            endpoint = try .tcp(host: rank.coordinatorHost, port: rank.port)
+            coordinator = try .tcp(host: rank.coordinatorHost, port: rank.port)
         } catch {
             throw UsageError(
                 "MASTER_ADDR=\(rank.coordinatorHost)", error.problem.rawValue,
                 "set it to the name or address of rank 0's host")
         }
-        try keyOptions.check(
-            "rank 0 is on \(rank.coordinatorHost)", isBeyondThisHost: !endpoint.isLoopback, key)
+        let key = try endpoint.keyOptions.clusterKey(
+            at: coordinator, named: "rank 0 is on \(rank.coordinatorHost)")
+        // Behind the key, which comes the same way.
+        if followStandardInput { Signals.followStandardInput() }
         let logger = ConsoleLogHandler.bootstrap(
             session.role.logLevel,
             label: rank.index == 0 || followStandardInput ? "" : "rank \(rank.index): ")
-        logger.notice("\(Self.mark(rank.index, of: rank.count)), launched by \(rank.launcher)")
+        let mark =
+            Self.mark(rank.index, of: rank.count)
+            + (followStandardInput ? ", launched over ssh" : ", launched by \(rank.launcher)")
+        // Whoever started it waits for this line, whatever people want to see.
+        if followStandardInput { Console.shared.say(mark) } else { logger.notice("\(mark)") }
         if rank.index == 0 {
-            try coordinate(rank, endpoint, key, logger)
+            try coordinate(rank, coordinator, key, logger)
         } else {
-            try work(rank, endpoint, key, logger)
+            try work(rank, coordinator, key, logger)
+        }
+    }
+
+    private func check(_ hosts: [RemoteHost]) throws(UsageError) {
+        if let minWorkers, let least = Int(minWorkers), least > hosts.count {
+            throw UsageError(
+                "--min-workers \(minWorkers)", "there are \(hosts.count) hosts",
+                "name more hosts, or give a smaller number")
+        }
+        func isHere(_ name: String) -> Bool {
+            (try? Endpoint.tcp(host: name, port: 1))?.isLoopback == true
+        }
+        if endpoint.advertise == nil, isHere(hosts[0].name),
+            let other = hosts.first(where: { !isHere($0.name) })
+        {
+            throw UsageError(
+                "--hosts \(hosts[0].name), …",
+                "\(other.name) cannot reach the first host by that name",
+                "give its name in the network, or say it with --advertise")
         }
     }
 
     /// How a process says that it has started.
     static func mark(_ rank: Int, of count: Int) -> String { "rank \(rank) of \(count)" }
 
-    private func remoteHosts() throws(UsageError) -> [RemoteHost]? {
-        if let hosts { return try parsed("--hosts \(hosts)", hosts, HostList.parse(_:)) }
-        guard let hostfile else { return nil }
-        let place = "--hostfile \(hostfile)"
-        guard let text = try? String(contentsOfFile: hostfile, encoding: .utf8) else {
-            throw UsageError(place, "it cannot be read", "name a file with a host a line")
-        }
-        return try parsed(place, text, HostList.parse(file:))
-    }
-
-    private func parsed(
-        _ place: String, _ text: String,
-        _ parse: (String) throws(HostList.Problem) -> [RemoteHost]
-    ) throws(UsageError) -> [RemoteHost] {
-        do throws(HostList.Problem) {
-            return try parse(text)
-        } catch {
-            let remedy = "write [USER@]HOST[:PORT], an address of version 6 with a port in brackets"
-            switch error {
-            case .malformed(let line, let text):
-                throw UsageError("\(place), line \(line)", "“\(text)” is not a host", remedy)
-            case .double(let line, let text):
-                throw UsageError(
-                    "\(place), line \(line)", "“\(text)” is there twice",
-                    "name each host once; its worker has a thread for each of its cores")
-            case .empty: throw UsageError(place, "there is no host in it", remedy)
-            }
-        }
-    }
-
     private func settings(_ rank: Rank) throws -> Settings {
+        try settings(workers: rank.count, threads: max(1, HostResources.cores / rank.countHere))
+    }
+
+    private func settings(workers: Int, threads ownThreads: Int) throws -> Settings {
         try Settings(
             command: "launch",
             flags: [
                 [
-                    .workers: minWorkers ?? "\(rank.count)", .minWorkers: minWorkers,
-                    .threads: threads ?? "\(max(1, HostResources.cores / rank.countHere))",
+                    .workers: minWorkers ?? "\(workers)", .minWorkers: minWorkers,
+                    .threads: threads ?? "\(ownThreads)",
                     .servers: servers,
                 ], network.given, training.given, session.given,
             ], file: session.config)
     }
 
+    /// How long a host may take to start.
+    func waitTimeoutMilliseconds() throws -> Int {
+        try settings(workers: 1, threads: 1).waitTimeoutMilliseconds()
+    }
+
     private func coordinate(
-        _ rank: Rank, _ endpoint: Endpoint, _ key: ClusterKey?, _ logger: Logger
+        _ rank: Rank, _ coordinator: Endpoint, _ key: ClusterKey?, _ logger: Logger
     ) throws {
         let settings = try settings(rank)
         let configuration = try settings.runConfiguration()
-        let placement = try settings.coordinatorPlacement()
+        var placement = try settings.coordinatorPlacement()
+        placement.threads = try settings.threads()
         let options = CoordinatorOptions(
-            bind: endpoint.isLoopback ? endpoint : try .tcp(host: "*", port: rank.port),
-            advertisedHost: endpoint.isLoopback ? nil : rank.coordinatorHost, localWorkers: 1,
+            try endpoint.coordinatorAddress(
+                bind: coordinator.isLoopback ? coordinator.text : "tcp://*:\(rank.port)",
+                dataPortCount: 1 + placement.servers, key: key, logger: logger), localWorkers: 1,
             workerCommand: WorkerCommand.local(
                 threads: try settings.threads(),
                 waitTimeoutMilliseconds: try settings.waitTimeoutMilliseconds(),
@@ -201,21 +183,16 @@ struct LaunchCommand: ParsableCommand {
         ).run { request, reporter, interruption in
             try Roles.coordinate(request, options, observer: reporter, interruption: interruption)
         }
-        if session.json {
-            result.printJSON()
-        } else {
-            for (run, directory) in result.outcomes { print(run.summary(directory: directory)) }
-        }
-        try result.throwIfFailed()
+        try result.show(asJSON: session.json)
     }
 
     private func work(
-        _ rank: Rank, _ endpoint: Endpoint, _ key: ClusterKey?, _ logger: Logger
+        _ rank: Rank, _ coordinator: Endpoint, _ key: ClusterKey?, _ logger: Logger
     ) throws {
         let settings = try settings(rank)
         let environment = ProcessInfo.processInfo.environment
         let options = MemberOptions(
-            coordinator: endpoint,
+            coordinator: coordinator,
             waitTimeoutMilliseconds: try settings.waitTimeoutMilliseconds(), key: key,
             kernels: try .selected(environment: environment), threads: try settings.threads(),
             cache: DatasetCache(environment: environment), notice: { logger.notice("\($0)") },

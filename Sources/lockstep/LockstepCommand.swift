@@ -41,7 +41,7 @@ struct LockstepCommand: ParsableCommand {
         subcommands: [
             TrainCommand.self, CompareCommand.self, SweepCommand.self, CoordinatorCommand.self,
             ServerCommand.self, WorkerCommand.self, LaunchCommand.self, StatusCommand.self,
-            ScaleCommand.self, KeysCommand.self,
+            ScaleCommand.self, KeysCommand.self, DoctorCommand.self,
             EvaluateCommand.self, ExportCommand.self, ReplayCommand.self, ReportCommand.self,
             StudyCommand.self, DataCommand.self, SimulateCommand.self,
         ])
@@ -61,6 +61,9 @@ struct LockstepCommand: ParsableCommand {
         } catch {
             guard let reason = StopReason(error) else { exit(withError: error) }
             Console.shared.show(reason)
+            if let command = reason.doctorCommand(arguments: CommandLine.arguments) {
+                Console.shared.say("To look for the cause: \(command)")
+            }
             Foundation.exit(reason.exitCode.rawValue)
         }
     }

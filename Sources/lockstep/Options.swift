@@ -159,8 +159,6 @@ struct PlacementOptions: ParsableArguments {
         [.workers: workers, .threads: threads, .servers: servers]
     }
 
-    func validate() throws { _ = try loopbackEndpoint() }
-
     /// The endpoint of `--bind`.
     ///
     /// - Throws: ``UsageError`` for one that other hosts could reach.

@@ -38,8 +38,8 @@ struct ServerCommand: ParsableCommand {
             waitTimeoutMilliseconds: try settings.waitTimeoutMilliseconds(), key: key,
             kernels: try .selected(environment: environment),
             cache: DatasetCache(environment: environment),
-            bind: try endpoint.endpoint(bind: bind, key: key, logger: logger),
-            advertisedHost: endpoint.advertise, notice: { logger.notice("\($0)") },
+            address: try endpoint.serverAddress(bind: bind, key: key, logger: logger),
+            notice: { logger.notice("\($0)") },
             dropped: logger.dropped)
         let interruption = Interruption()
         Signals.forward(to: interruption)

@@ -73,7 +73,7 @@ struct ScaleCommand: ParsableCommand {
             command.
 
             Examples:
-              lockstep scale --coordinator tcp://127.0.0.1:40123 --workers 4
+              lockstep scale --coordinator ipc:///tmp/.lockstep-sockets-a1b2c3/coordinator --workers 4
             """)
 
     @Option(help: ArgumentHelp("Where the coordinator listens.", valueName: "endpoint"))
@@ -112,7 +112,7 @@ extension OperatorClient {
             }
             seconds = given
         }
-        let (endpoint, key) = try coordinatorEndpoint(coordinator, options)
+        let (endpoint, key) = try coordinatorEndpoint(coordinator, options, makesOwn: false)
         return try OperatorClient(
             endpoint, waitTimeoutMilliseconds: Int(seconds * 1_000), key: key)
     }
@@ -146,7 +146,8 @@ private struct ClusterReport {
                 "step \(run.step) of \(run.totalSteps)\(rate); generation \(run.generation), view "
                     + "\(run.view), checkpoint at step \(run.checkpoint)")
         } else {
-            lines.append("\(overview.stage); \(overview.runCount) runs to train")
+            let count = overview.runCount
+            lines.append("\(overview.stage); \(count) run\(count == 1 ? "" : "s") to train")
         }
         let rows = overview.members.map(row)
         let header = ["member", "host", "process", "threads", "leaves", "heard", "what it does"]

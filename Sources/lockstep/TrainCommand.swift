@@ -62,6 +62,7 @@ struct TrainCommand: ParsableCommand {
             file: settingsFile())
         let configuration = try settings.runConfiguration()
         let placement = try settings.placement()
+        let bind = try self.placement.loopbackEndpoint()
         if session.printConfig {
             return settings.printTable(
                 of: configuration,
@@ -75,13 +76,8 @@ struct TrainCommand: ParsableCommand {
             [configuration], settings: settings, placement: placement, logger: logger,
             directory: { _ in resume ?? session.runDir })
         let result = try training.run(
-            localCluster(session.role, bind: self.placement.loopbackEndpoint()))
-        if session.json {
-            result.printJSON()
-        } else {
-            for (run, directory) in result.outcomes { print(run.summary(directory: directory)) }
-        }
-        try result.throwIfFailed()
+            localCluster(session.role, bind: bind))
+        try result.show(asJSON: session.json)
     }
 }
 
@@ -108,11 +104,14 @@ private func coordinate(
     _ request: SessionRequest, _ role: RoleOptions, at endpoint: Endpoint,
     _ observer: any SessionObserver, _ interruption: Interruption
 ) throws -> SessionResult {
+    // Other users come as far as a port.
+    let key = try endpoint.transport == .tcp ? KeyOptions.ofLocalCluster() : nil
     let options = CoordinatorOptions(
-        bind: endpoint, localWorkers: request.placement.workers,
+        ListeningAddress(bind: endpoint), localWorkers: request.placement.workers,
         workerCommand: WorkerCommand.local(
             threads: request.placement.threads,
-            waitTimeoutMilliseconds: request.waitTimeoutMilliseconds, logLevel: role.logLevel),
+            waitTimeoutMilliseconds: request.waitTimeoutMilliseconds, logLevel: role.logLevel,
+            hasKey: key != nil), key: key,
         dropped: Logger(label: "lockstep").dropped)
     return try Roles.coordinate(
         request, options, observer: observer, interruption: interruption)

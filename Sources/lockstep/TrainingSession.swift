@@ -173,6 +173,16 @@ extension TrainingSession.Result {
         if reason.exitCode != .success { throw CommandEnd(reason: reason) }
     }
 
+    /// Prints each run's summary or object, and ends as the session did.
+    func show(asJSON isJSON: Bool) throws(CommandEnd) {
+        if isJSON {
+            printJSON()
+        } else {
+            for (run, directory) in outcomes { print(run.summary(directory: directory)) }
+        }
+        try throwIfFailed()
+    }
+
     /// One line of JSON a run.
     func printJSON() {
         for end in outcomes.compactMap(\.run.end) { print(end.json) }

@@ -65,6 +65,131 @@ extension EndToEndTests {
             for worker in workers { #expect(worker.end().status == 0) }
         }
 
+        /// A coordinator that binds everywhere leaves to its members by which of its addresses they
+        /// reach it, on all its ports.
+        @Test func whoBindsEverywhereNeedsNoName() throws {
+            let lockstep = try Lockstep()
+            let reference = try lockstep.train(["--workers", "0"] + Self.training)
+            let port = likelyFreePort(count: 4)
+            let coordinator = try lockstep.start(
+                [
+                    "coordinator", "--bind", "tcp://*:\(port)", "--workers", "3", "--servers", "2",
+                    "--json", "--run-dir", lockstep.folder.path("run"),
+                ] + Self.training)
+            try #require(
+                coordinator.says("others reach it at tcp://"), "\(coordinator.standardError)")
+            let workers = try ["127.0.0.1", "[::1]", "localhost"].map {
+                try lockstep.start(["worker", "--coordinator", "tcp://\($0):\(port)"])
+            }
+            let run = coordinator.end()
+            #expect(run.status == 0, "\(run.standardError)")
+            #expect(try run.end().weightsSHA256 == reference.weightsSHA256)
+            for worker in workers { #expect(worker.end().status == 0) }
+        }
+
+        /// Ports of a range that is open in a firewall; those that are taken are left out.
+        @Test func dataPortsAreOfTheRangeThatIsGiven() throws {
+            let lockstep = try Lockstep()
+            let reference = try lockstep.train(["--workers", "0"] + Self.training)
+            let first = likelyFreePort(count: 6)
+            let taken = try LineServer("", port: first + 1)
+            let coordinator = try lockstep.start(
+                [
+                    "coordinator", "--bind", "tcp://127.0.0.1:0", "--data-ports",
+                    "\(first)-\(first + 5)", "--servers", "2", "--min-workers", "2", "--json",
+                    "--run-dir", lockstep.folder.path("run"),
+                ] + Self.training)
+            let endpoint = try coordinator.endpoint()
+            let servers = coordinator.standardError
+            let worker = try lockstep.start(["worker", "--coordinator", endpoint])
+            let doctor = try lockstep.run(["doctor", "--json", "--coordinator", endpoint])
+            let ports = [first, first + 2, first + 3].map { "tcp://127.0.0.1:\($0)" }
+            #expect(
+                doctor.standardOutput.contains("3 answer: " + ports.joined(separator: ", ")),
+                "\(doctor.standardOutput) \(servers)")
+            let other = try lockstep.start(["worker", "--coordinator", endpoint])
+            let run = coordinator.end()
+            #expect(run.status == 0, "\(run.standardError)")
+            #expect(try run.end().weightsSHA256 == reference.weightsSHA256)
+            #expect(worker.end().status == 0 && other.end().status == 0)
+            withExtendedLifetime(taken) {}
+        }
+
+        @Test func aRangeWithoutAFreePortIsNamed() throws {
+            let lockstep = try Lockstep()
+            let first = likelyFreePort(count: 2)
+            let taken = try (0..<2).map { try LineServer("", port: first + $0) }
+            let run = try lockstep.run([
+                "coordinator", "--bind", "tcp://127.0.0.1:0", "--data-ports",
+                "\(first)-\(first + 1)",
+            ])
+            #expect(run.status == 69, "\(run.standardError)")
+            for words in ["\(first)", "\(first + 1)", "--data-ports"] {
+                #expect(run.message.contains(words), "\(run.message)")
+            }
+            withExtendedLifetime(taken) {}
+        }
+
+        /// A data port that a worker does not reach ends it in time, and both ends are named.
+        @Test func aDataPortThatIsClosedIsNamedWithBothEnds() throws {
+            let lockstep = try Lockstep()
+            let port = likelyFreePort(count: 8)
+            let coordinator = try lockstep.start(
+                [
+                    "coordinator", "--bind", "tcp://0.0.0.0:\(port)", "--advertise",
+                    "127.0.0.1:\(port + 4)", "--workers", "1", "--run-dir",
+                    lockstep.folder.path("run"),
+                ] + Self.training)
+            try #require(coordinator.says("listening on"), "\(coordinator.standardError)")
+            let worker = try lockstep.start([
+                "worker", "--coordinator", "127.0.0.1:\(port)", "--wait-timeout", "3", "--data",
+                try #require(lockstep.environment["LOCKSTEP_DATA"]),
+            ])
+            let run = worker.end()
+            #expect(run.status == 69, "\(run.standardError)")
+            #expect(run.standardError.contains("still trying"))
+            for words in [
+                "the server of shard 0 at tcp://127.0.0.1:\(port + 6)", "from 127.0.0.1 (lo)",
+                "refused",
+            ] {
+                #expect(run.message.contains(words), "\(run.message)")
+            }
+            coordinator.send(SIGTERM)
+        }
+
+        /// So that no router forgets a connection that is idle.
+        @Test func connectionsAreKeptAlive() throws {
+            let lockstep = try Lockstep()
+            let coordinator = try lockstep.start([
+                "coordinator", "--bind", "tcp://127.0.0.1:0", "--min-workers", "2", "--run-dir",
+                lockstep.folder.path("run"),
+            ])
+            let endpoint = try coordinator.endpoint()
+            let port = try #require(endpoint.split(separator: ":").last.flatMap { UInt16($0) })
+            let worker = try lockstep.start(["worker", "--coordinator", endpoint])
+            try #require(coordinator.says("is ready"), "\(coordinator.standardError)")
+            // The timer of kind 2 is that of keep-alive; acknowledgements have another for a moment.
+            let hex = String(format: ":%04X", port)
+            var seen = ""
+            let areKept = try eventually {
+                let tables = try ["tcp", "tcp6"].map {
+                    // String(contentsOfFile:) ends after the first page of such a file.
+                    let table = FileHandle(forReadingAtPath: "/proc/net/\($0)")
+                    return String(decoding: try table?.readToEnd() ?? Data(), as: UTF8.self)
+                }
+                let rows = tables.joined().split(separator: "\n").map { $0.split(separator: " ") }
+                seen = rows.filter { $0.count > 5 && $0[1].hasSuffix(hex) }
+                    .map { $0.prefix(6).joined(separator: " ") }.joined(separator: "; ")
+                let kept = rows.filter {
+                    $0.count > 5 && $0[3] == "01" && $0[5].hasPrefix("02:")
+                }
+                return kept.contains { $0[1].hasSuffix(hex) }
+                    && kept.contains { $0[2].hasSuffix(hex) }
+            }
+            #expect(areKept, "\(seen)")
+            withExtendedLifetime(worker) {}
+        }
+
         /// It is told as soon as the resolver has answered, and again when the wait is over.
         @Test(arguments: ["worker", "server"])
         func aNameThatDoesNotResolveIsNamed(role: String) throws {

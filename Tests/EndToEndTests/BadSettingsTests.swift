@@ -63,22 +63,40 @@ extension EndToEndTests {
             Mistake("coordinator --min-workers 0", 64, "--min-workers 0", "from 1"),
             Mistake(
                 "coordinator --bind tcp://0.0.0.0:29500", 64, "--bind tcp://0.0.0.0:29500",
-                "--advertise"),
+                "lockstep keys create"),
+            Mistake(
+                "server --bind tcp://0.0.0.0:29501 --insecure", 64, "--bind tcp://0.0.0.0:29501",
+                "add --advertise"),
+            Mistake("coordinator --data-ports 9-3", 64, "--data-ports 9-3", "29501-29540"),
+            Mistake("coordinator --data-ports all", 64, "--data-ports all", "29501-29540"),
+            Mistake("coordinator --data-ports 0-5", 64, "--data-ports 0-5", "29501-29540"),
+            Mistake(
+                "coordinator --data-ports 29600-29601 --servers 2", 64,
+                "--data-ports 29600-29601", "3 ports are needed"),
+            Mistake(
+                "coordinator --data-ports 29500-29510", 64, "--data-ports 29500-29510",
+                "the port of --bind"),
+            Mistake(
+                "server --bind 127.0.0.1:29501 --data-ports 29600-29601", 64,
+                "--bind 127.0.0.1:29501", "give port 0"),
+            Mistake("coordinator --advertise a:b:c", 64, "--advertise a:b:c", "host"),
+            Mistake("coordinator --advertise *", 64, "--advertise *", "give one of this host"),
+            Mistake("coordinator --advertise host:70000", 64, "--advertise host:70000", "port"),
+            Mistake("launch --hosts a --ssh nosuchssh", 64, "--ssh 'nosuchssh'", "no such program"),
+            Mistake("doctor --hosts a --coordinator b:1", 64, "--coordinator", "leave one out"),
             Mistake(
                 "coordinator --bind tcp://10.0.0.5:29500", 64, "--bind tcp://10.0.0.5:29500",
                 "--insecure"),
             Mistake(
-                "coordinator --bind tcp://0.0.0.0:65535", 64, "--bind tcp://0.0.0.0:65535",
+                "coordinator --insecure --bind tcp://0.0.0.0:65535", 64,
+                "--bind tcp://0.0.0.0:65535",
                 "65535 for control, 65536 for data and 65537 for the server", "up to 65533"),
             Mistake(
-                "coordinator --bind [::]:65533 --servers 3 --data nowhere", 64,
+                "coordinator --insecure --bind [::]:65533 --servers 3 --data nowhere", 64,
                 "--bind tcp://[::]:65533", "65535 to 65537 for 3 servers", "up to 65531"),
             Mistake(
-                "coordinator --bind *:65535 --servers-apart", 64, "--bind tcp://*:65535",
+                "coordinator --insecure --bind *:65535 --servers-apart", 64, "--bind tcp://*:65535",
                 "2 ports", "up to 65534"),
-            Mistake(
-                "server --bind tcp://10.0.0.5:29501", 64, "--bind tcp://10.0.0.5:29501",
-                "--insecure"),
             Mistake("worker --coordinator 127.0.0.1", 64, "--coordinator 127.0.0.1", "tcp://"),
             Mistake("worker --coordinator tcp://127.0.0.1:0", 64, "tcp://127.0.0.1:0"),
             Mistake("worker --data nowhere/at/all", 65, "nowhere/at/all", "no such folder"),
@@ -90,7 +108,7 @@ extension EndToEndTests {
 
         @Test(arguments: flags)
         func flagsAreRefused(mistake: Mistake) throws {
-            expect(mistake, try Lockstep().run(mistake.arguments))
+            expect(mistake, try Lockstep(usesKeys: true).run(mistake.arguments))
         }
 
         @Test(arguments: [
@@ -99,7 +117,7 @@ extension EndToEndTests {
             ("LOCKSTEP_KERNELS", "sse", ["LOCKSTEP_KERNELS=sse", "baseline"]),
         ])
         func environmentIsRefused(name: String, value: String, words: [String]) throws {
-            let run = try Lockstep().run(["train"], [name: value])
+            let run = try Lockstep(usesKeys: true).run(["train"], [name: value])
             #expect(run.status == 64)
             for word in words { #expect(run.message.contains(word), "\(run.standardError)") }
         }
@@ -114,7 +132,7 @@ extension EndToEndTests {
             ("a: [\n", ["YAML", "name: value"]),
         ])
         func filesAreRefused(text: String, words: [String]) throws {
-            let lockstep = try Lockstep()
+            let lockstep = try Lockstep(usesKeys: true)
             try lockstep.folder.write(text, "my.yaml")
             let path = lockstep.folder.path("my.yaml")
             let run = try lockstep.run(["train", "--config", path])
@@ -125,7 +143,7 @@ extension EndToEndTests {
         }
 
         @Test func placesThatCannotBeWrittenAreNamed() throws {
-            let lockstep = try Lockstep()
+            let lockstep = try Lockstep(usesKeys: true)
             try lockstep.folder.write("a file", "file")
             // Below a file nobody can write, not even root.
             let place = lockstep.folder.path("file/run")
@@ -136,7 +154,7 @@ extension EndToEndTests {
         }
 
         @Test func directoriesOfOthersAreRefused() throws {
-            let lockstep = try Lockstep()
+            let lockstep = try Lockstep(usesKeys: true)
             let directory = lockstep.folder.path("run")
             let arguments = [
                 "train", "--workers", "0", "--epochs", "1", "--run-dir", directory,

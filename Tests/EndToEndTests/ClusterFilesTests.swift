@@ -20,14 +20,14 @@ extension EndToEndTests {
         /// A program of the system; nil where it is not installed.
         static func tool(_ name: String) -> URL? {
             let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
-            return (path.split(separator: ":") + ["/usr/sbin"])
-                .map { URL(fileURLWithPath: "\($0)/\(name)") }
+            let folders = path.split(separator: ":").map(String.init) + ["/usr/sbin"]
+            return folders.map { URL(fileURLWithPath: "\($0)/\(name)") }
                 .first { FileManager.default.isExecutableFile(atPath: $0.path) }
         }
 
         let lockstep: Lockstep
 
-        init() throws { lockstep = try Lockstep() }
+        init() throws { lockstep = try Lockstep(usesKeys: true) }
 
         // MARK: systemd
 
@@ -63,9 +63,7 @@ extension EndToEndTests {
                 let command = try #require(text.firstMatch(of: /ExecStart=(.*)/)).output.1
                     .replacing("/usr/local/bin/lockstep", with: Lockstep.program.path)
                     .replacing("/var/lib/lockstep", with: lockstep.folder.path)
-                    .replacing("%H", with: "127.0.0.1").replacing(
-                        "tcp://*", with: "tcp://127.0.0.1"
-                    )
+                    .replacing("tcp://*", with: "tcp://127.0.0.1")
                     .replacing(":29500", with: ":\(port)")
                 return try RunningTool(
                     URL(fileURLWithPath: "/bin/sh"), ["-c", "exec \(command)"],
@@ -155,6 +153,63 @@ extension EndToEndTests {
         }
 
         // MARK: Containers and Kubernetes
+
+        /// What a pod of the Job runs, three times, as its user and with its environment; the probe
+        /// with it. Names and folders are of this host.
+        @Test(.enabled(if: getuid() == 0, "being somebody else takes root"))
+        func theCommandsOfTheJobTrain() throws {
+            let manifest = try Self.text("kubernetes/lockstep.yaml")
+            let port = likelyFreePort(count: 3)
+            let folder = lockstep.folder
+            for path in [folder.path("runs"), folder.path("cache")] {
+                try FileManager.default.createDirectory(
+                    atPath: path, withIntermediateDirectories: true)
+                try FileManager.default.setAttributes(
+                    [.ownerAccountID: 65_532, .groupOwnerAccountID: 65_532], ofItemAtPath: path)
+            }
+            let key = folder.path("cluster.key")
+            try #require(try lockstep.run(["keys", "create", key]).status == 0)
+            try FileManager.default.setAttributes(
+                [.posixPermissions: 0o440, .groupOwnerAccountID: 65_532], ofItemAtPath: key)
+            try FileManager.default.setAttributes(
+                [.posixPermissions: 0o755], ofItemAtPath: folder.path)
+            func words(behind mark: String, before end: String) throws -> [String] {
+                let block = try #require(manifest.split(separator: mark).dropFirst().first)
+                return try #require(block.split(separator: end).first)
+                    .matches(of: /- "?([^"\n]+)"?/).map { String($0.output.1) }
+                    .map {
+                        $0.replacing("/run/lockstep/cluster.key", with: key)
+                            .replacing("/runs/lockstep", with: folder.path("runs/lockstep"))
+                            .replacing("lockstep-0.lockstep:29500", with: "127.0.0.1:\(port)")
+                    }
+            }
+            let program = folder.path("lockstep")
+            try FileManager.default.copyItem(atPath: Lockstep.program.path, toPath: program)
+            func start(_ command: [String], _ index: Int) throws -> RunningTool {
+                try RunningTool(
+                    URL(fileURLWithPath: "/usr/bin/setpriv"),
+                    ["--reuid=65532", "--regid=65532", "--clear-groups", program] + command,
+                    environment: [
+                        "HOME": "/tmp", "XDG_CACHE_HOME": folder.path("cache"),
+                        "JOB_COMPLETION_INDEX": "\(index)", "WORLD_SIZE": "3",
+                        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "\(port)",
+                        "LOCKSTEP_DATA": lockstep.environment["LOCKSTEP_DATA"] ?? "",
+                    ])
+            }
+            let arguments = try words(behind: "args:", before: "env:")
+            #expect(arguments.first == "launch" && arguments.contains(key))
+            let job = arguments + ["--json", "--threads", "1"]
+            let pods = try [1, 2, 0].map { try start(job, $0) }
+            try #require(pods[2].says("is ready"), "\(pods[2].standardError)")
+            let probe = try words(behind: "command: &status", before: "periodSeconds")
+            let status = try start(Array(probe.dropFirst()), 0).end()
+            #expect(status.status == 0, "\(status.standardError)")
+            let run = pods[2].end()
+            #expect(run.status == 0, "\(run.standardError)")
+            let reference = try lockstep.train(["--workers", "0", "--epochs", "10"])
+            #expect(try run.end().weightsSHA256 == reference.weightsSHA256)
+            for pod in pods.prefix(2) { #expect(pod.end().status == 0) }
+        }
 
         /// A secret that is mounted belongs to root and is read by the pod's group.
         @Test(.enabled(if: getuid() == 0, "being somebody else takes root"))

@@ -115,6 +115,41 @@ extension EndToEndTests {
             #expect(try second.end().weightsSHA256 == whole.weightsSHA256)
         }
 
+        /// A job has one coordinator: another is told who has the port, and disturbs nobody.
+        @Test func aSecondCoordinatorForAJobIsNamed() throws {
+            func launch(_ rank: Int, _ folder: String) throws -> RunningTool {
+                try lockstep.start(
+                    [
+                        "launch", "--json", "--port", port, "--run-dir",
+                        lockstep.folder.path(folder),
+                    ] + Self.training,
+                    ["RANK": "\(rank)", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"])
+            }
+            let first = try launch(0, "first")
+            try #require(first.says("listening on"), "\(first.standardError)")
+            let second = try launch(0, "second").end()
+            #expect(second.status == 69, "\(second.standardError)")
+            for words in [":\(port)", "(process \(first.processID))"] {
+                #expect(second.message.contains(words), "\(second.message)")
+            }
+            let sameFolder = try launch(0, "first").end()
+            #expect(sameFolder.status == 75, "\(sameFolder.standardError)")
+            let worker = try launch(1, "none")
+            let run = first.end()
+            #expect(run.status == 0, "\(run.standardError)")
+            #expect(try run.end().weightsSHA256 == reference.weightsSHA256)
+            #expect(worker.end().status == 0)
+        }
+
+        /// Fewer ranks than the job has: the wait is bounded, and says how many are missing.
+        @Test func aJobThatLacksARankEndsInTime() throws {
+            let run = try lockstep.run(
+                ["launch", "--port", port, "--wait-timeout", "2"] + Self.training,
+                ["RANK": "0", "WORLD_SIZE": "3", "LOCAL_WORLD_SIZE": "3"])
+            #expect(run.status == 69, "\(run.standardError)")
+            #expect(run.message.contains("1 of 3 workers"), "\(run.message)")
+        }
+
         @Test(arguments: [
             ([:], "none of"), (["RANK": "0"], "WORLD_SIZE"),
             (["RANK": "3", "WORLD_SIZE": "3"], "RANK=3: give a number from 0 to 2"),
@@ -135,17 +170,25 @@ extension EndToEndTests {
 
         // MARK: Over ssh
 
-        /// Stands for ssh, its options aside: a shell on this host. `broken` is never reached.
+        /// Stands for ssh, its options aside: a shell on this host. As ssh it closes first what it
+        /// did not open. `broken` is never reached.
         private func stubSSH() throws -> String {
             let path = lockstep.folder.path("ssh")
             try lockstep.folder.write(
                 """
-                #!/bin/sh
+                #!/bin/bash
+                for file in /proc/self/fd/*; do
+                    number=${file##*/}
+                    # 255 is the script.
+                    case $number in [0-2] | 255) ;; *) eval "exec $number>&-" ;; esac
+                done
                 while [ "${1#-}" != "$1" ]; do
                     case $1 in -T) shift ;; *) shift 2 ;; esac
                 done
                 case $1 in
                 broken) echo "ssh: connect to host broken port 22: No route to host" >&2; exit 255 ;;
+                silent) exec sleep 60 ;;
+                unfit) export LOCKSTEP_KERNELS=none ;;
                 esac
                 shift
                 exec /bin/sh -c "$*"
@@ -168,6 +211,7 @@ extension EndToEndTests {
             #expect(run.status == 0, "\(run.standardError)")
             let end = try run.end()
             #expect(end.weightsSHA256 == reference.weightsSHA256 && end.workers == 3)
+            #expect(run.standardError.contains("rank 1 of 3, launched over ssh"))
             for host in ["a", "b", "c"] {
                 #expect(
                     run.standardError.contains("\n\(host): ")
@@ -198,7 +242,7 @@ extension EndToEndTests {
         @Test func aHostThatIsNotReachedIsNamed() throws {
             let run = try launch("a,broken", Self.training).end()
             #expect(run.status == 69, "\(run.standardError)")
-            for words in ["broken is not reached", "--min-workers"] {
+            for words in ["cannot reach broken", "--min-workers"] {
                 #expect(run.message.contains(words), "\(run.message)")
             }
             #expect(run.standardError.contains("No route to host"))
@@ -209,9 +253,130 @@ extension EndToEndTests {
         @Test func othersGoOnWhereTheyMay() throws {
             let run = try launch("a,broken,b", Self.training + ["--min-workers", "2"]).end()
             #expect(run.status == 0, "\(run.standardError)")
-            #expect(run.standardError.contains("broken is not reached"))
+            #expect(run.standardError.contains("cannot reach broken"))
             let end = try run.end()
             #expect(end.weightsSHA256 == reference.weightsSHA256 && end.workers == 2)
+        }
+
+        /// One that could never work is not waited for, though the others would.
+        @Test func aHostThatCannotWorkEndsTheLaunch() throws {
+            let run = try launch("a,unfit", ["--epochs", "100000", "--batch-size", "100"]).end()
+            #expect(run.status == 64, "\(run.standardError)")
+            #expect(run.message.contains("unfit has ended with code 64"), "\(run.message)")
+        }
+
+        @Test func aHostThatSaysNothingIsNotWaitedForLongerThanAsked() throws {
+            let began = Date()
+            let run = try launch("a,silent", Self.training + ["--wait-timeout", "2"]).end()
+            #expect(run.status == 69, "\(run.standardError)")
+            #expect(run.message.contains("silent has not started within 2 s"), "\(run.message)")
+            #expect(Date().timeIntervalSince(began) < 20)
+        }
+
+        /// What starts a host waits for its first word, whatever people want to see.
+        @Test(arguments: ["warning", "error", "debug"])
+        func theLogLevelHidesNoStart(level: String) throws {
+            let run = try launch("a,b", Self.training + ["--log-level", level]).end()
+            #expect(run.status == 0, "\(run.standardError)")
+            #expect(try run.end().weightsSHA256 == reference.weightsSHA256)
+        }
+
+        /// The others reach rank 0 by another port, as through a router that translates it.
+        @Test func ranksReachTheFirstByTheAddressThatIsAdvertised() throws {
+            let inner = try #require(UInt16(port))
+            let outer = UInt16(likelyFreePort(count: 3))
+            // Three ports of the outside lead to the three of the inside.
+            let router = try (0..<3).map { try Wiretap(to: inner + $0, at: outer + $0) }
+            let run = try lockstep.start(
+                [
+                    "launch", "--hosts", "a,b", "--ssh", try stubSSH(), "--advertise",
+                    "127.0.0.1:\(outer)", "--port", port, "--json", "--run-dir",
+                    lockstep.folder.path("run"), "--threads", "1",
+                ] + Self.training
+            ).end()
+            #expect(run.status == 0, "\(run.standardError)")
+            let end = try run.end()
+            #expect(end.weightsSHA256 == reference.weightsSHA256 && end.workers == 2)
+            for port in router { #expect(!port.conversations.isEmpty) }
+        }
+
+        private static let sshd = ["/usr/sbin/sshd", "/usr/bin/sshd"].first {
+            FileManager.default.isExecutableFile(atPath: $0)
+        }
+
+        /// sshd lets nobody into an account that is locked.
+        private static let mayLogIn: Bool = {
+            let accounts = (try? String(contentsOfFile: "/etc/shadow", encoding: .utf8)) ?? ""
+            let root = accounts.split(separator: "\n").first { $0.hasPrefix("root:") }
+            return root.map { !$0.hasPrefix("root:!") } ?? false
+        }()
+
+        /// Over a real ssh, with a home that is written `~`.
+        @Test(.enabled(if: sshd != nil && mayLogIn, "needs a sshd, and root who may log in"))
+        func oneCommandStartsAllOverSSH() throws {
+            let folder = lockstep.folder
+            for name in ["host", "user"] {
+                let made = try ToolRun(
+                    URL(fileURLWithPath: "/usr/bin/ssh-keygen"),
+                    ["-q", "-t", "ed25519", "-N", "", "-f", folder.path(name)])
+                try #require(made.status == 0, "\(made.output)")
+            }
+            let sshPort = likelyFreePort()
+            try folder.write(
+                """
+                Port \(sshPort)
+                ListenAddress 127.0.0.1
+                ListenAddress ::1
+                HostKey \(folder.path("host"))
+                AuthorizedKeysFile \(folder.path("user.pub"))
+                PidFile \(folder.path("sshd.pid"))
+                StrictModes no
+                UsePAM no
+                AcceptEnv XDG_CACHE_HOME
+                """, "sshd.conf")
+            try FileManager.default.createDirectory(
+                atPath: "/run/sshd", withIntermediateDirectories: true)
+            // It goes to the background by itself.
+            let server = try ToolRun(
+                URL(fileURLWithPath: #require(Self.sshd)),
+                ["-E", folder.path("sshd.log"), "-f", folder.path("sshd.conf")])
+            try #require(server.status == 0, "\(server.output)")
+            var processID: Int32?
+            let isThere = eventually {
+                let text = try? String(contentsOfFile: folder.path("sshd.pid"), encoding: .utf8)
+                processID = text.flatMap { Int32($0.filter(\.isNumber)) }
+                return processID != nil
+            }
+            try #require(isThere)
+            defer { if let processID { kill(processID, SIGTERM) } }
+            let ssh = [
+                "ssh -i \(folder.path("user")) -p \(sshPort) -F none",
+                "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR",
+                "-o SetEnv=XDG_CACHE_HOME=\(folder.path("cache"))",
+            ].joined(separator: " ")
+            let home = try #require(ProcessInfo.processInfo.environment["HOME"])
+            let program = ".lockstep-test-\(UUID().uuidString)"
+            try FileManager.default.createSymbolicLink(
+                atPath: "\(home)/\(program)", withDestinationPath: Lockstep.program.path)
+            defer { try? FileManager.default.removeItem(atPath: "\(home)/\(program)") }
+            let run = try lockstep.start(
+                [
+                    "launch", "--hosts", "127.0.0.1,root@localhost", "--ssh", ssh, "--remote-path",
+                    "~/\(program)", "--port", port, "--json", "--run-dir", folder.path("run"),
+                    "--threads", "1",
+                ] + Self.training
+            ).end()
+            #expect(run.status == 0, "\(run.standardError)")
+            let end = try run.end()
+            #expect(end.weightsSHA256 == reference.weightsSHA256 && end.workers == 2)
+            let doctor = try lockstep.run([
+                "doctor", "--hosts", "127.0.0.1,localhost", "--ssh", ssh, "--remote-path",
+                Lockstep.program.path, "--port", port,
+            ])
+            #expect(doctor.status == 0, "\(doctor.output)")
+            for words in ["\nlocalhost\n", "data ports", "the first 2 hosts", "fastest"] {
+                #expect(doctor.standardOutput.contains(words), "\(doctor.output)")
+            }
         }
 
         @Test func aProgramThatIsNotThereIsNamedOrCopied() throws {
@@ -247,6 +412,7 @@ extension EndToEndTests {
                     [fd00::7]:22
                     fd00::8
                     """)
+            #expect(try HostList.parse(file: "a\r\nb:22\r\n").map(\.name) == ["a", "b"])
             #expect(hosts.map(\.name) == ["node1", "node2", "fd00::7", "fd00::8"])
             #expect(hosts.map(\.port) == [nil, 2222, 22, nil])
             #expect(
@@ -257,6 +423,8 @@ extension EndToEndTests {
 
         @Test(arguments: [
             ("a,-oProxyCommand=x", "not a host"), ("a,b,a", "twice"), ("", "no host"),
+            ("localhost,b", "cannot reach the first host"), ("a,A", "twice"), ("a,b@a:22", "twice"),
+            ("$(id)@a", "not a host"),
             ("a,b:port", "not a host"), ("a,b:70000", "not a host"), ("a,[::1", "not a host"),
             ("a,@b", "not a host"),
         ])
@@ -264,6 +432,16 @@ extension EndToEndTests {
             let run = try lockstep.run(["launch", "--hosts", list])
             #expect(run.status == 64, "\(run.standardError)")
             #expect(run.message.contains(words), "\(run.message)")
+        }
+
+        @Test(arguments: [
+            ["--port", "0"], ["--port", "65535"], ["--min-workers", "3"],
+            ["--copy", "--remote-path", "x"],
+        ])
+        func optionsThatDoNotFitAreToldHere(options: [String]) throws {
+            let run = try lockstep.run(["launch", "--hosts", "a,b"] + options)
+            #expect(run.status == 64, "\(run.standardError)")
+            #expect(run.standardError.contains(options[0]), "\(run.standardError)")
         }
 
         @Test(arguments: [

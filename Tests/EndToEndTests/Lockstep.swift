@@ -17,8 +17,12 @@ struct Lockstep {
     /// Holds what a test makes, and the cache.
     let folder: TemporaryFolder
     var environment: [String: String]
+    /// Whether roles use keys, as they do where nothing else is said. Without, a test can listen
+    /// and speak.
+    private let usesKeys: Bool
 
-    init(data: String? = nil) throws {
+    init(data: String? = nil, usesKeys: Bool = false) throws {
+        self.usesKeys = usesKeys
         folder = try TemporaryFolder()
         environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("LOCKSTEP_") }
         environment["LOCKSTEP_DATA"] = try data ?? digitsFolder.get()
@@ -27,8 +31,11 @@ struct Lockstep {
     }
 
     func start(_ arguments: [String], _ more: [String: String] = [:]) throws -> RunningTool {
-        try RunningTool(
-            Self.program, arguments, environment: environment.merging(more) { $1 })
+        let isRole = ["coordinator", "server", "worker"].contains(arguments.first)
+        let isOpen = isRole && !usesKeys && !arguments.contains("--insecure")
+        return try RunningTool(
+            Self.program, arguments + (isOpen ? ["--insecure"] : []),
+            environment: environment.merging(more) { $1 })
     }
 
     func run(_ arguments: [String], _ more: [String: String] = [:]) throws -> ToolRun {
@@ -55,8 +62,11 @@ extension ToolRun {
 
     func end() throws -> EndRecord { try #require(try ends().last, "\(standardError)") }
 
-    /// The last line for a person: what ended the command.
-    var message: String { standardError.split(separator: "\n").last.map(String.init) ?? "" }
+    /// The last line for a person: what ended the command, without where to look further.
+    var message: String {
+        standardError.split(separator: "\n").last { !$0.hasPrefix("To look for the cause") }
+            .map(String.init) ?? ""
+    }
 }
 
 extension RunningTool {
@@ -71,7 +81,7 @@ extension RunningTool {
             return text.split(separator: mark).last?.contains("\n") == true
         }
         let rest = try #require(text.split(separator: mark).last)
-        return try String(#require(rest.split(separator: "\n").first))
+        return try String(#require(rest.split { $0 == "\n" || $0 == ";" }.first))
     }
 
     /// How many epochs a coordinator has told of.

@@ -267,16 +267,18 @@ import TrainingPlan
 
     // MARK: The data set
 
-    @Test func partsOfTheDataSetAreForMembers() {
+    /// Also for a command that is no member, and for nobody of another session.
+    @Test func partsOfTheDataSetAreForTheSession() {
         var stage = CoordinatorStage.gathering()
         var worker = Peer(.worker, nonce: 2)
         _ = stage.join(&worker)
-        func ask(_ offset: UInt64, _ count: UInt32, _ incarnation: Incarnation = 1)
-            -> [CoordinatorAction]
-        {
+        func ask(
+            _ offset: UInt64, _ count: UInt32, _ incarnation: Incarnation = 1,
+            session: SessionID = Fixture.session
+        ) -> [CoordinatorAction] {
             stage.receive(
                 .datasetRequest(BytePart(offset: offset, byteCount: count)), from: 900,
-                incarnation: incarnation)
+                session: session, incarnation: incarnation)
         }
         let end = Fixture.dataset.byteCount
         for (offset, count): (UInt64, UInt32) in [(0, 9), (end - 9, 9), (end, 0)] {
@@ -289,8 +291,9 @@ import TrainingPlan
             #expect(ask(offset, count).isEmpty)
             #expect(stage.dropped == .outOfRange)
         }
-        #expect(ask(0, 9, 3).isEmpty)
-        #expect(stage.dropped == .staleIncarnation)
+        #expect(ask(0, 9, .none) == ask(0, 9))
+        #expect(ask(0, 9, session: 77).isEmpty)
+        #expect(stage.dropped == .staleSession)
     }
 
     // MARK: Junk

@@ -202,7 +202,7 @@ extension SeededRandom {
     }
 
     mutating func overview() -> ClusterOverview {
-        ClusterOverview(
+        var overview = ClusterOverview(
             stage: element(ClusterOverview.Stage.allCases),
             runCount: .random(in: .min ... .max, using: &self),
             run: maybe { random in
@@ -221,7 +221,12 @@ extension SeededRandom {
                     threads: .random(in: .min ... .max, using: &self), phase: phase(),
                     silentMilliseconds: .random(in: .min ... .max, using: &self),
                     leafCount: .random(in: .min ... .max, using: &self), isLate: below(2) == 0)
-            })
+            }, dataset: session().dataset,
+            dataEndpoints: (0..<below(4)).map { _ in text(atMost: 63) })
+        overview.host.release = text(atMost: 63)
+        overview.host.arithmeticVersion = .random(in: .min ... .max, using: &self)
+        overview.host.clockMilliseconds = .random(in: 0 ... .max, using: &self)
+        return overview
     }
 }
 

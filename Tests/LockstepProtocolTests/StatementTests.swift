@@ -281,7 +281,13 @@ import TrainingPlan
                 repeating: member(.server, Members.serving(3, lateness: lateness)),
                 count: SettingLimits.maximumServers)
                 + Array(
-                    repeating: member(.worker, Members.working(3)), count: Limits.maximumWorkers))
+                    repeating: member(.worker, Members.working(3)), count: Limits.maximumWorkers),
+            dataset: DatasetDescription(
+                name: String(repeating: "n", count: Limits.maximumTextByteCount),
+                sha256: String(repeating: "b", count: 64), byteCount: 1, trainingExampleCount: 1),
+            dataEndpoints: Array(
+                repeating: String(repeating: "e", count: Limits.maximumEndpointByteCount),
+                count: 1 + SettingLimits.maximumServers))
         let bytes = overview.encoded()
         #expect(bytes.count <= Limits.maximumStatementByteCount)
         #expect(Self.decode(ClusterOverview.self, bytes)?.members.count == overview.members.count)

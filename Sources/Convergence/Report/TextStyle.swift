@@ -15,7 +15,7 @@ package struct TextStyle: Equatable, Sendable {
         self.usesColour = usesColour
     }
 
-    enum Colour: Int, CaseIterable {
+    package enum Colour: Int, CaseIterable {
         case cyan = 36
         case yellow = 33
         case magenta = 35
@@ -24,7 +24,7 @@ package struct TextStyle: Equatable, Sendable {
         case red = 31
     }
 
-    func coloured(_ text: String, _ colour: Colour) -> String {
+    package func coloured(_ text: String, _ colour: Colour) -> String {
         usesColour ? "\u{1B}[\(colour.rawValue)m\(text)\u{1B}[0m" : text
     }
 

@@ -52,14 +52,18 @@ extension Assignment: Statement {
 
 extension ByteWriter {
     fileprivate mutating func write(_ session: Session) {
-        write(session.dataset.name)
-        write(session.dataset.sha256)
-        write(session.dataset.byteCount)
-        write(session.dataset.trainingExampleCount)
-        write(session.dataset.shape.pixels)
-        write(session.dataset.shape.classes)
+        write(session.dataset)
         write(session.runCount)
         write(session.dataEndpoint)
+    }
+
+    mutating func write(_ dataset: DatasetDescription) {
+        write(dataset.name)
+        write(dataset.sha256)
+        write(dataset.byteCount)
+        write(dataset.trainingExampleCount)
+        write(dataset.shape.pixels)
+        write(dataset.shape.classes)
     }
 
     private mutating func write(_ order: RunOrder) {
@@ -105,6 +109,11 @@ extension ByteWriter {
 
 extension ByteReader {
     fileprivate mutating func readSession() throws(Failure) -> Session {
+        Session(
+            dataset: try readDataset(), runCount: try readInt(), dataEndpoint: try readEndpoint())
+    }
+
+    mutating func readDataset() throws(Failure) -> DatasetDescription {
         let dataset = DatasetDescription(
             name: try readText(), sha256: try readText(), byteCount: try read(),
             trainingExampleCount: try readInt(),
@@ -112,8 +121,7 @@ extension ByteReader {
         guard dataset.byteCount <= UInt64(Limits.maximumDatasetByteCount),
             (0...Limits.maximumDatasetByteCount).contains(dataset.trainingExampleCount)
         else { throw Failure() }
-        return Session(
-            dataset: dataset, runCount: try readInt(), dataEndpoint: try readEndpoint())
+        return dataset
     }
 
     private mutating func readOrder() throws(Failure) -> RunOrder {

@@ -12,13 +12,33 @@ package struct ClusterOverview: Hashable, Sendable {
     package var run: RunOverview?
     /// In the order in which they came.
     package var members: [MemberOverview]
+    package var dataset: DatasetDescription
+    /// Data ports: the coordinator's own, then those of the servers.
+    package var dataEndpoints: [String]
+    /// For whoever compares hosts.
+    package var host = HostOverview()
 
-    package init(stage: Stage, runCount: Int, run: RunOverview?, members: [MemberOverview]) {
+    package init(
+        stage: Stage, runCount: Int, run: RunOverview?, members: [MemberOverview],
+        dataset: DatasetDescription, dataEndpoints: [String]
+    ) {
         self.stage = stage
         self.runCount = runCount
         self.run = run
         self.members = members
+        self.dataset = dataset
+        self.dataEndpoints = dataEndpoints
     }
+}
+
+/// The coordinator's host and program, as they say of themselves.
+package struct HostOverview: Hashable, Sendable {
+    package var release = ""
+    package var arithmeticVersion = 0
+    /// Since 1970, in milliseconds, when this was sent.
+    package var clockMilliseconds: UInt64 = 0
+
+    package init() {}
 }
 
 /// The run that is going on.
@@ -104,11 +124,18 @@ extension ClusterOverview: Statement {
             writer.write(member.leafCount)
             writer.write(member.isLate)
         }
+        writer.write(dataset)
+        writer.write(list: Array(dataEndpoints.prefix(Self.maximumEndpoints))) { $0.write($1) }
+        writer.write(host.release)
+        writer.write(host.arithmeticVersion)
+        writer.write(host.clockMilliseconds)
         return writer.bytes
     }
 
     /// Characters of a host's name, so that all members fit into one statement.
     private static let longestHost = 63
+    /// Of data endpoints, for the same reason.
+    private static let maximumEndpoints = 64
 
     package init?(decoding bytes: UnsafeRawBufferPointer) {
         var reader = unsafe ByteReader(bytes)
@@ -121,6 +148,13 @@ extension ClusterOverview: Statement {
             members = try reader.readList(
                 atMost: Limits.maximumWorkers + SettingLimits.maximumServers
             ) { (reader) throws(ByteReader.Failure) in try reader.readMemberOverview() }
+            dataset = try reader.readDataset()
+            dataEndpoints = try reader.readList(atMost: Self.maximumEndpoints) {
+                (reader) throws(ByteReader.Failure) in try reader.readEndpoint()
+            }
+            host.release = try reader.readText(maximumByteCount: Limits.maximumHostByteCount)
+            host.arithmeticVersion = try reader.readInt()
+            host.clockMilliseconds = try reader.read()
         } catch {
             return nil
         }

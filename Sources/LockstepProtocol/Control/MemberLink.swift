@@ -245,6 +245,14 @@ package struct MemberLink: Sendable {
     }
 }
 
+/// An endpoint for a person. One with `*` is a port of the coordinator, which leaves to its members
+/// by which address they reach it.
+func placeText(_ endpoint: String) -> String {
+    let everywhere = "tcp://*:"
+    guard endpoint.hasPrefix(everywhere) else { return endpoint }
+    return "port \(endpoint.dropFirst(everywhere.count)) of the coordinator's host"
+}
+
 /// Milliseconds as seconds for a person, e.g. `10` or `2.5`.
 package func seconds(_ milliseconds: Int) -> String {
     let (whole, rest) = milliseconds.quotientAndRemainder(dividingBy: 1000)

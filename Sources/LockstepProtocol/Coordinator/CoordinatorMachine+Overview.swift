@@ -21,7 +21,9 @@ extension CoordinatorMachine {
                         $0.hasProbation(incarnation) && !$0.view.includes(incarnation)
                     }
                         ?? false)
-            })
+            }, dataset: plan.dataset,
+            dataEndpoints: [plan.dataEndpoint]
+                + membership.members.compactMap(\.description.dataEndpoint))
     }
 
     private var stage: ClusterOverview.Stage {

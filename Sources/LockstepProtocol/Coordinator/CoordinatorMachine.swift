@@ -148,7 +148,9 @@ package struct CoordinatorMachine: RoleMachine {
                 fence(session, incarnation)
                 ?? receive(report: address, from: incarnation, now: now, into: &actions)
         case .datasetRequest(let part):
-            reason = fence(session, incarnation) ?? send(part, to: peer, into: &actions)
+            // Also of a command that measures the way here and is no member.
+            reason =
+                session == plan.session ? send(part, to: peer, into: &actions) : .staleSession
         case .overviewRequest:
             reason = nil
             if let peer { actions.append(.sendOverview(peer, overview(now: now))) }

@@ -10,7 +10,7 @@ extension ServerMachine {
         if !isAlive {
             let reason = StopReason(
                 .lostPeer,
-                "no part of the checkpoint has come from \(session.dataEndpoint) for "
+                "no part of the checkpoint has come from \(placeText(session.dataEndpoint)) for "
                     + "\(seconds(Limits.transferStallMilliseconds)) s: check the network, and "
                     + "start the server again")
             failed(reason, now: now, into: &actions)

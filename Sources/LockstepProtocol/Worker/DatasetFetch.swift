@@ -45,7 +45,7 @@ struct DatasetFetch: Sendable {
             case .fail:
                 return StopReason(
                     .lostPeer,
-                    "no part of the data set has come from \(session.dataEndpoint) for "
+                    "no part of the data set has come from \(placeText(session.dataEndpoint)) for "
                         + "\(seconds(Limits.transferStallMilliseconds)) s: check the network, and "
                         + "start the worker again")
             }

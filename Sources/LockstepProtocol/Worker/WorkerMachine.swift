@@ -59,8 +59,10 @@ package struct WorkerMachine: MemberMachine {
             }
         case .training:
             guard case (let session, var run)? = takeRun() else { return }
-            run.tick(now: now, into: &actions)
+            let failure = run.tick(
+                now: now, waitTimeoutMilliseconds: link.waitTimeoutMilliseconds, into: &actions)
             state = .training(session, consume run)
+            if let failure { failed(failure, now: now, into: &actions) }
         case .joining, .ready, .opening, .ended: break
         }
     }

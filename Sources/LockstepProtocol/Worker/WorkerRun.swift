@@ -35,8 +35,12 @@ struct WorkerRun: Sendable {
 
     /// When one shard's server was heard, and how long it may then be silent.
     private struct ServerTie {
+        /// Or when a new connection to it was made.
         var lastHeard: Instant
         var reconnectAfter: Int
+        var heardAt: Instant
+        /// Whether it was told that it is silent.
+        var isMissed = false
     }
 
     init(_ duty: WorkDuty, _ schedule: RunSchedule, now: Instant) {
@@ -46,7 +50,7 @@ struct WorkerRun: Sendable {
         servers = []
         kept = Array(repeating: nil, count: 2 * duty.servers.count)
         take(duty)
-        let tie = ServerTie(lastHeard: now, reconnectAfter: reconnectPatience)
+        let tie = ServerTie(lastHeard: now, reconnectAfter: reconnectPatience, heardAt: now)
         servers = Array(repeating: tie, count: duty.servers.count)
     }
 
@@ -221,14 +225,19 @@ struct WorkerRun: Sendable {
         guard duty.servers[address.shard.index].incarnation == sender else {
             return .staleIncarnation
         }
-        servers[address.shard.index].lastHeard = now
-        servers[address.shard.index].reconnectAfter = reconnectPatience
+        servers[address.shard.index] = ServerTie(
+            lastHeard: now, reconnectAfter: reconnectPatience, heardAt: now)
         return nil
     }
 
     /// While weights do not come: inquires, and where nothing answers makes a new connection.
-    mutating func tick(now: Instant, into actions: inout [WorkerAction]) {
-        guard inWork == nil, !isFinished, now >= inquireAt else { return }
+    ///
+    /// - Returns: why the worker gives up, once a server that the coordinator hears has answered
+    ///   nothing for as long as given.
+    mutating func tick(
+        now: Instant, waitTimeoutMilliseconds: Int, into actions: inout [WorkerAction]
+    ) -> StopReason? {
+        guard inWork == nil, !isFinished, now >= inquireAt else { return nil }
         isMeasured = false
         inquiryInterval = timer.doubled(inquiryInterval)
         inquireAt = now.advanced(byMilliseconds: inquiryInterval)
@@ -237,6 +246,14 @@ struct WorkerRun: Sendable {
         let newestOfAll = servers.indices.lazy.map(newest).reduce(step.next) { max($0, $1) }
         let common = servers.indices.lazy.map(newest).min() ?? 0
         for shard in servers.indices where newest(shard) < newestOfAll || misses(common, shard) {
+            let silence = now.milliseconds(since: max(servers[shard].heardAt, waitingSince))
+            if silence >= max(waitTimeoutMilliseconds, Self.patience * reconnectPatience) {
+                return noAnswer(of: shard, silence)
+            }
+            if silence >= Limits.peerLeaseMilliseconds, !servers[shard].isMissed {
+                servers[shard].isMissed = true
+                actions.append(.notice(noAnswer(of: shard, silence).text + "; still trying"))
+            }
             let silentSince = max(servers[shard].lastHeard, waitingSince)
             if now.milliseconds(since: silentSince) >= servers[shard].reconnectAfter {
                 servers[shard].lastHeard = now
@@ -256,6 +273,18 @@ struct WorkerRun: Sendable {
                 actions.append(.requestWeights(address(shard), wanted: newest(shard).next))
             }
         }
+        return nil
+    }
+
+    /// A server is given up only after several connections.
+    private static let patience = 4
+
+    private func noAnswer(of shard: Int, _ silence: Int) -> StopReason {
+        StopReason(
+            .unavailable,
+            "the server of shard \(shard) at \(placeText(duty.servers[shard].endpoint)) has not "
+                + "answered for \(seconds(silence)) s, and the coordinator hears it: open its port "
+                + "for this host")
     }
 
     private func isNews(_ candidate: Step) -> Bool { !hasWeights || candidate > step }

@@ -42,6 +42,8 @@ package final class ChildProcesses: Sendable {
     package init(wakeUp: WakeUp, secret: [UInt8] = []) {
         self.wakeUp = wakeUp
         self.secret = secret
+        // A child that has died already does not take this process with it.
+        if !secret.isEmpty { _ = signal(SIGPIPE, SIG_IGN) }
     }
 
     package func start(_ command: [String]) throws {
@@ -55,11 +57,12 @@ package final class ChildProcesses: Sendable {
         process.terminationHandler = { [weak self] process in self?.ended(process) }
         do {
             try process.run()
-            try standardInput.fileHandleForWriting.write(contentsOf: secret)
         } catch {
             throw RoleError(
                 .internalError, "cannot start a worker with \(command[0]): \(error)")
         }
+        // One that has ended already says so by its end.
+        try? standardInput.fileHandleForWriting.write(contentsOf: secret)
         state.withLock { $0.children.append(Child(process: process, standardInput: standardInput)) }
     }
 

@@ -1,4 +1,5 @@
 import CrashPoints
+import Foundation
 package import LockstepProtocol
 import NeuralNetwork
 package import TrainingPlan
@@ -160,7 +161,10 @@ package final class CoordinatorEngine: RoleEngine {
             CrashPoint.checkpointWhole.pass()
             reporting.post(
                 .checkpoint(index, step, weights: state.weights, state: state.optimizer))
-        case .sendOverview(let peer, let overview):
+        case .sendOverview(let peer, var overview):
+            overview.host.release = lockstepVersion
+            overview.host.arithmeticVersion = arithmeticVersion
+            overview.host.clockMilliseconds = UInt64(Date().timeIntervalSince1970 * 1_000)
             let message = wire.message(
                 .overview, overview, session: machine.plan.session, incarnation: .none)
             _ = try network.send(message, to: .controlPeer(peer))

@@ -45,10 +45,12 @@ final class CoordinatorRole {
             notice: { [observer] in observer.notice($0) })
         let inproc = try Endpoint(Self.inprocEndpoint)
         let bound = try network.bindControl(
-            to: options.bind, inproc: inproc, maximumFrameByteCount: maximumControlFrameByteCount)
+            to: options.address.bind, inproc: inproc,
+            maximumFrameByteCount: maximumControlFrameByteCount)
         let data = try network.bindData(
-            to: dataEndpoint(0, bound), maximumFrameByteCount: Limits.maximumPartFrameByteCount)
-        observer.notice("listening on \(bound.text)")
+            to: options.address.dataEndpoints(0, beside: bound),
+            maximumFrameByteCount: Limits.maximumPartFrameByteCount)
+        observer.notice("listening on \(bound.text)\(try addressForOthers(bound))")
         if let key = options.key {
             observer.notice("members need the key \(key.fingerprint) (lockstep keys show)")
         }
@@ -92,8 +94,11 @@ final class CoordinatorRole {
             ?? FrameHeader.byteCount
         for index in 0..<(options.hostsServers ? request.placement.servers : 0) {
             let place = ServerRole.Place(
-                coordinator: inproc, bind: try dataEndpoint(1 + index, bound),
-                advertisedHost: options.advertisedHost,
+                coordinator: inproc,
+                candidates: try options.address.dataEndpoints(1 + index, beside: bound),
+                forOthers: { [address = options.address] in
+                    try address.endpointForOthers($0, control: bound)
+                },
                 maximumFrameByteCount: maximumFrameByteCount)
             try servers.start(
                 place, request, context: context, gatekeeper: gatekeeper,
@@ -173,16 +178,14 @@ final class CoordinatorRole {
     ) throws -> StopReason {
         interruption.register(wakeUp)
         let dataset = request.dataset
-        let advertised =
-            try options.advertisedHost.map { try Endpoint.tcp(host: $0, port: data.port ?? 0) }
-            ?? data
+        let dataForOthers = try options.address.endpointForOthers(data, control: bound)
         let machine = CoordinatorMachine(
             SessionPlan(
                 session: SessionID(rawValue: UInt32.random(in: 1 ... .max)),
                 dataset: DatasetDescription(
                     name: dataset.name, sha256: "\(dataset.sha256)",
                     byteCount: UInt64(dataset.payloadByteCount),
-                    trainingExampleCount: dataset.train.count), dataEndpoint: advertised.text,
+                    trainingExampleCount: dataset.train.count), dataEndpoint: dataForOthers.text,
                 runs: request.runs.map(\.configuration),
                 startingWorkers: request.placement.workers,
                 minimumWorkers: request.minimumWorkers, maximumWorkers: request.maximumWorkers,
@@ -212,19 +215,14 @@ final class CoordinatorRole {
         return reason
     }
 
-    /// Where the coordinator's own data port (0) and its servers' (from 1) are bound. In a folder:
-    /// beside the coordinator's. Loopback: a port from the system. Beyond: fixed ones behind the
-    /// coordinator's, for firewalls.
-    private func dataEndpoint(_ index: Int, _ coordinator: Endpoint) throws -> Endpoint {
-        guard coordinator.transport == .tcp else { return try coordinator.sibling("data-\(index)") }
-        let host = coordinator.host ?? "127.0.0.1"
-        guard !coordinator.isLoopback else { return try .tcp(host: host, port: 0) }
-        guard let endpoint = coordinator.port(above: 1 + index) else {
-            throw RoleError(
-                .usage,
-                "--bind \(coordinator.text): the data ports lie above it, and there is no port "
-                    + "above 65535; give a lower port")
+    /// What a person gives to members on other hosts, where that is not what is bound.
+    private func addressForOthers(_ bound: Endpoint) throws -> String {
+        let outer = try options.address.endpointForOthers(bound, control: bound)
+        if outer.isEverywhere {
+            return
+                "; others reach it at \(bound.with(host: hostName).text), or any address of this "
+                + "host"
         }
-        return endpoint
+        return outer == bound ? "" : "; others reach it at \(outer.text)"
     }
 }

@@ -22,6 +22,9 @@ package struct ClusterKey: Sendable, CustomStringConvertible, CustomReflectable 
 
     /// - Parameter bytes: 32.
     init(bytes: [UInt8]) throws(ZMQError) {
+        // A core dump would hold it.
+        var none = rlimit(rlim_cur: 0, rlim_max: 0)
+        _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
         self.bytes = bytes
         listener = try CurveKeyPair(secretKey: .init(bytes: KeyDerivation.derive(1, from: bytes)))
         member = try CurveKeyPair(secretKey: .init(bytes: KeyDerivation.derive(2, from: bytes)))
@@ -40,13 +43,13 @@ package struct ClusterKey: Sendable, CustomStringConvertible, CustomReflectable 
 
     // MARK: Files
 
-    /// - Throws: ``RoleError`` with `refusedByKey`: what is not a key, or one that others may read, is
-    ///   not used.
+    /// - Throws: ``RoleError`` with `refusedByKey`: what is not a key, or one that others may read,
+    ///   is not used.
     package init(reading path: String) throws {
         func refused(_ reason: String, _ remedy: String) -> RoleError {
             RoleError(.refusedByKey, "key \(path): \(reason); \(remedy)")
         }
-        let file = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC)
+        let file = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard file >= 0 else {
             throw refused(
                 unsafe String(cString: strerror(errno)),
@@ -57,23 +60,47 @@ package struct ClusterKey: Sendable, CustomStringConvertible, CustomReflectable 
         guard unsafe fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             throw refused("it is not a file", "name the file that lockstep keys create has made")
         }
-        // A secret that the system hands to a service belongs to root and is read by its group.
-        let isHandedOver = status.st_uid == 0 && geteuid() != 0
-        guard status.st_mode & (isHandedOver ? 0o037 : 0o077) == 0 else {
-            throw refused(
-                "others than its owner may read or write it (mode "
-                    + "\(String(status.st_mode & 0o777, radix: 8)))", "chmod 600 \(path)")
-        }
         guard status.st_size == KeyDerivation.keyByteCount else {
             throw refused(
                 "it has \(status.st_size) bytes, and a key has \(KeyDerivation.keyByteCount)",
                 "copy it again, byte for byte")
         }
+        // A secret that the system hands to a service belongs to root and is read by its group.
+        let isHandedOver = status.st_uid == 0 && geteuid() != 0
+        guard status.st_mode & (isHandedOver ? 0o037 : 0o077) == 0 else {
+            throw refused(
+                "users other than its owner may read or write it (mode "
+                    + "\(String(status.st_mode & 0o777, radix: 8)))", "chmod 600 \(path)")
+        }
         try self.init(readingFrom: file, path)
     }
 
+    /// The key that comes next from a pipe, or is all of a file that is read from.
+    package init(readingPipe file: CInt) throws {
+        var status = stat()
+        let isKnown = unsafe fstat(file, &status) == 0
+        let isFile = isKnown && status.st_mode & S_IFMT == S_IFREG
+        guard isatty(file) == 0, !isFile || status.st_size == KeyDerivation.keyByteCount else {
+            throw RoleError(
+                .refusedByKey,
+                "--key -: standard input is not a key; give the file's name, or write < cluster.key"
+            )
+        }
+        var ready = pollfd(fd: file, events: Int16(POLLIN), revents: 0)
+        // Nobody has to wait for a pipe that stays empty.
+        guard unsafe poll(&ready, 1, Self.pipeMilliseconds) > 0 else {
+            throw RoleError(
+                .refusedByKey,
+                "--key -: no key has come through standard input within "
+                    + "\(Self.pipeMilliseconds / 1_000) s; write < cluster.key")
+        }
+        try self.init(readingFrom: file, "standard input")
+    }
+
+    private static let pipeMilliseconds: Int32 = 10_000
+
     /// The key that comes next from a file or a pipe, of which no more is read.
-    package init(readingFrom file: CInt, _ name: String) throws {
+    private init(readingFrom file: CInt, _ name: String) throws {
         var bytes: [UInt8] = []
         while bytes.count < KeyDerivation.keyByteCount {
             var rest = [UInt8](repeating: 0, count: KeyDerivation.keyByteCount - bytes.count)
@@ -87,9 +114,6 @@ package struct ClusterKey: Sendable, CustomStringConvertible, CustomReflectable 
             }
             bytes += rest.prefix(count)
         }
-        // A core dump would hold it.
-        var none = rlimit(rlim_cur: 0, rlim_max: 0)
-        _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
         try self.init(bytes: bytes)
     }
 
@@ -108,17 +132,35 @@ package struct ClusterKey: Sendable, CustomStringConvertible, CustomReflectable 
         try? FileManager.default.createDirectory(
             at: folder, withIntermediateDirectories: true,
             attributes: [.posixPermissions: 0o700])
-        let file = unsafe Glibc.open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        // Written beside, and linked: whoever finds the file finds all of it.
+        var temporary = Array("\(path).XXXXXX".utf8CString)
+        let file = unsafe mkstemp(&temporary)
         guard file >= 0 else { throw failed(errno) }
-        defer { Glibc.close(file) }
-        let key = try ClusterKey.make()
-        guard unsafe write(file, key.bytes, key.bytes.count) == key.bytes.count, fsync(file) == 0
-        else {
-            let code = errno
-            _ = unsafe unlink(path)
-            throw failed(code)
+        defer {
+            Glibc.close(file)
+            _ = unsafe unlink(temporary)
         }
+        let key = try ClusterKey.make()
+        guard unsafe write(file, key.bytes, key.bytes.count) == key.bytes.count,
+            fsync(file) == 0, unsafe link(temporary, path) == 0
+        else { throw failed(errno) }
         return key
+    }
+
+    /// The key in a file that is made where it is missing.
+    ///
+    /// - Returns: with whether it was made.
+    package static func own(at path: String) throws -> (key: ClusterKey, isNew: Bool) {
+        if FileManager.default.fileExists(atPath: path) {
+            return (try ClusterKey(reading: path), false)
+        }
+        do {
+            return (try create(at: path), true)
+        } catch let error as RoleError {
+            // Another process may have been quicker.
+            if let key = try? ClusterKey(reading: path) { return (key, false) }
+            throw error
+        }
     }
 
     /// A key that is in no file, for a cluster that one process starts.
@@ -128,7 +170,9 @@ package struct ClusterKey: Sendable, CustomStringConvertible, CustomReflectable 
 
     /// Where a key is looked for, if none is named: `$XDG_CONFIG_HOME/lockstep/cluster.key`.
     package static func defaultPath(environment: [String: String]) -> String {
-        let home = environment["HOME"] ?? "."
+        let home =
+            environment["HOME"].flatMap { $0.isEmpty ? nil : $0 }
+            ?? FileManager.default.homeDirectoryForCurrentUser.path
         let configuration = environment["XDG_CONFIG_HOME"].flatMap { $0.isEmpty ? nil : $0 }
         return (configuration ?? home + "/.config") + "/lockstep/cluster.key"
     }

@@ -11,8 +11,15 @@ final class HandshakeWatch {
     private var port: Watched?
     private var connection: Watched?
     private var coordinator: Endpoint?
-    /// Since the last frame of the coordinator.
+    /// Since the last frame of the coordinator, or the last inquiry.
     private var failureCount = 0
+    /// Whether one of them was no broken connection.
+    private var isCertain = false
+    /// Whether an inquiry has found a coordinator there that insists on a key, or on none, and all
+    /// failures that count came after it: before, it may not have been there.
+    private var isThere = false
+    /// A member that was let in waits for its coordinator, whoever answers in its place.
+    private var wasLetIn = false
     private var inquiry: Inquiry?
     private var refusedCount = 0
     private var toldAt: UInt64?
@@ -50,8 +57,13 @@ final class HandshakeWatch {
 
     /// The coordinator has been heard.
     func succeeded() {
-        failureCount = 0
-        inquiry = nil
+        wasLetIn = true
+        begin(isThere: false)
+    }
+
+    private func begin(isThere: Bool) {
+        (failureCount, isCertain, inquiry) = (0, false, nil)
+        self.isThere = isThere
     }
 
     /// Looks at what has failed since the last time.
@@ -59,19 +71,24 @@ final class HandshakeWatch {
     /// - Throws: ``RoleError`` with `refusedByKey`.
     func check() throws(RoleError) {
         do throws(ZMQError) {
-            while let failure = try port?.monitor.next() { note(failure) }
+            while let failure = try port?.monitor.next() {
+                if failure != .broken { refusedCount += 1 }
+            }
+            tellRefusals()
             while let failure = try connection?.monitor.next() {
+                failureCount += 1
                 // After any other libzmq does not try again by itself.
-                failureCount += failure == .broken ? 1 : Self.askingFailures
+                if failure != .broken { isCertain = true }
             }
         } catch {
             throw RoleError(.internalError, "\(error)")
         }
         guard let coordinator else { return }
         if let greeting = inquiry?.answer {
-            if let text = refusal(greeting, coordinator) { throw RoleError(.refusedByKey, text) }
-            succeeded()
-        } else if failureCount >= Self.askingFailures, inquiry == nil {
+            let text = refusal(greeting, coordinator)
+            if let text, isThere || isCertain, !wasLetIn { throw RoleError(.refusedByKey, text) }
+            begin(isThere: text != nil)
+        } else if failureCount >= Self.askingFailures || isCertain, inquiry == nil {
             inquiry = Inquiry(coordinator, wakeUp)
         }
     }
@@ -93,9 +110,9 @@ final class HandshakeWatch {
         }
     }
 
-    private func note(_ failure: HandshakeFailure) {
-        guard let key, failure != .broken else { return }
-        refusedCount += 1
+    /// At once, and then no more than once a minute.
+    private func tellRefusals() {
+        guard let key, refusedCount > 0 else { return }
         let now = SystemClock.nanoseconds
         if let toldAt, now - toldAt < Self.noticeIntervalNanoseconds { return }
         toldAt = now

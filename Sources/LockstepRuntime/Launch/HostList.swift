@@ -20,7 +20,10 @@ package struct RemoteHost: Hashable, Sendable {
         if let at = rest.lastIndex(of: "@") {
             user = String(rest[..<at])
             rest = rest[rest.index(after: at)...]
-            if user?.isEmpty != false || user?.hasPrefix("-") == true { return nil }
+            guard let user, !user.isEmpty, !user.hasPrefix("-"), user.utf8.allSatisfy(Self.isPlain)
+            else {
+                return nil
+            }
         }
         var portText: Substring?
         if rest.hasPrefix("["), let end = rest.firstIndex(of: "]") {
@@ -38,17 +41,28 @@ package struct RemoteHost: Hashable, Sendable {
             guard let number = UInt16(portText), number > 0 else { return nil }
             port = number
         }
-        let isWellFormed = name.utf8.allSatisfy {
-            switch $0 {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
-                UInt8(ascii: "_"), UInt8(ascii: ":"), UInt8(ascii: "%"):
-                true
-            default: false
-            }
-        }
         // What begins with a dash would be an option of ssh.
-        guard !name.isEmpty, isWellFormed, !name.hasPrefix("-") else { return nil }
+        guard !name.isEmpty, name.utf8.allSatisfy(Self.isPlain), !name.hasPrefix("-") else {
+            return nil
+        }
+    }
+
+    /// Whether another name is the same one: the user does not matter, nor how it is spelt.
+    func isSame(as other: RemoteHost) -> Bool {
+        name.lowercased() == other.name.lowercased()
+            && (port ?? Self.sshPort) == (other.port ?? Self.sshPort)
+    }
+
+    private static let sshPort: UInt16 = 22
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
+            UInt8(ascii: "_"), UInt8(ascii: ":"), UInt8(ascii: "%"):
+            true
+        default: false
+        }
     }
 }
 
@@ -68,7 +82,7 @@ package enum HostList {
     /// A host a line, as Open MPI's: `#` begins a comment, and what follows the host, `slots=N` for
     /// instance, has no meaning here.
     package static func parse(file: String) throws(Problem) -> [RemoteHost] {
-        let lines = file.split(separator: "\n", omittingEmptySubsequences: false)
+        let lines = file.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
         return try hosts(
             lines.enumerated().compactMap { index, line in
                 line.prefix { $0 != "#" }.split(whereSeparator: \.isWhitespace).first
@@ -85,7 +99,9 @@ package enum HostList {
             guard let host = RemoteHost(text[...]) else {
                 throw .malformed(line: line, text: text)
             }
-            guard !hosts.contains(host) else { throw .double(line: line, text: text) }
+            guard !hosts.contains(where: { host.isSame(as: $0) }) else {
+                throw .double(line: line, text: text)
+            }
             hosts.append(host)
         }
         guard !hosts.isEmpty else { throw .empty }

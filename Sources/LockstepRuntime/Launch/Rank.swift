@@ -1,8 +1,8 @@
 import Foundation
 import LockstepProtocol
 
-/// Which of the processes of a job this one is, and where the first of them is found, as the launcher
-/// of the job says in the environment.
+/// Which of the processes of a job this one is, and where the first of them is found, as the
+/// launcher of the job says in the environment.
 package struct Rank: Equatable, Sendable {
     package var index: Int
     package var count: Int
@@ -17,15 +17,18 @@ package struct Rank: Equatable, Sendable {
     package var job: String?
 
     package static let defaultPort: UInt16 = 29_500
+    /// Data ports follow.
+    package static let lastPort: UInt16 = 65_532
 
-    /// - Throws: ``RoleError`` with `usage`, where no launcher is known or what it says does not fit.
+    /// - Throws: ``RoleError`` with `usage`, where no launcher is known or what it says does not
+    ///   fit.
     package init(environment: [String: String]) throws(RoleError) {
         guard let launcher = Launcher.allCases.first(where: { $0.hasStarted(environment) }),
             let rankText = environment[launcher.rankVariable]
         else {
             throw RoleError(
                 .usage,
-                "launch finds no launcher: none of "
+                "no launcher has started this process: none of "
                     + Launcher.allCases.map(\.rankVariable).joined(separator: ", ")
                     + " is set; start it by srun, mpirun, torchrun or a Job, or name the hosts with "
                     + "--hosts")
@@ -57,9 +60,12 @@ package struct Rank: Equatable, Sendable {
         let here = launcher.countHereVariables.lazy.compactMap { environment[$0] }.first
         // Slurm writes 2(x3),1.
         countHere = here.flatMap { Int($0.prefix { $0.isNumber }) } ?? 1
-        port = UInt16(
-            try number(
-                "MASTER_PORT", environment["MASTER_PORT"] ?? "\(Self.defaultPort)", 1...65_535))
+        let given = try number(
+            "MASTER_PORT", environment["MASTER_PORT"] ?? "\(Self.defaultPort)",
+            1...Int(Self.lastPort))
+        // That port belongs to torchrun itself, in a process that stays.
+        let isTaken = environment["TORCHELASTIC_USE_AGENT_STORE"] == "True"
+        port = UInt16(isTaken ? given + 1 : given)
         job = launcher.jobVariable.flatMap { environment[$0] }.map { "\(launcher.slug)-\($0)" }
         if let host = environment["MASTER_ADDR"], !host.isEmpty {
             coordinatorHost = host

@@ -13,7 +13,7 @@ package final class RemoteProcesses: Sendable {
     }
 
     private struct State {
-        var processes: [Process] = []
+        var processes: [SpawnedProcess] = []
         var inputs: [Pipe] = []
         var ended: [Ended] = []
     }
@@ -30,36 +30,26 @@ package final class RemoteProcesses: Sendable {
     ///   - input: what the process is told first.
     ///   - output: takes its standard output.
     package func start(_ command: [String], input: [UInt8], output: FileHandle) throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = command
-        let (standardInput, standardError) = (Pipe(), Pipe())
-        process.standardInput = standardInput
-        process.standardOutput = output
-        process.standardError = standardError
+        let (standardInput, standardError) = (
+            SpawnedProcess.makePipe(), SpawnedProcess.makePipe()
+        )
         let index = state.withLock { state in
-            state.processes.append(process)
             state.inputs.append(standardInput)
-            return state.processes.count - 1
+            return state.inputs.count - 1
         }
-        process.terminationHandler = { [self] process in
-            let isSignal = process.terminationReason == .uncaughtSignal
-            let status = isSignal ? 128 + process.terminationStatus : process.terminationStatus
+        let process = try SpawnedProcess(
+            command, input: standardInput.fileHandleForReading, output: output,
+            error: standardError.fileHandleForWriting
+        ) { [self] status in
             state.withLock { $0.ended.append(Ended(index: index, status: status)) }
             changed.signal()
         }
-        try process.run()
+        state.withLock { $0.processes.append(process) }
+        // So that they close with the process.
+        try? standardInput.fileHandleForReading.close()
+        try? standardError.fileHandleForWriting.close()
         Thread.detachNewThread { [say] in
-            var rest: [UInt8] = []
-            let handle = standardError.fileHandleForReading
-            while case let data = handle.availableData, !data.isEmpty {
-                rest += data
-                while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
-                    say(index, String(decoding: rest[..<end], as: UTF8.self))
-                    rest.removeSubrange(...end)
-                }
-            }
-            if !rest.isEmpty { say(index, String(decoding: rest, as: UTF8.self)) }
+            LineReader.read(standardError.fileHandleForReading) { say(index, $0) }
         }
         // One that has ended already says so by its end.
         try? standardInput.fileHandleForWriting.write(contentsOf: input)
@@ -70,6 +60,12 @@ package final class RemoteProcesses: Sendable {
         for input in state.withLock({ $0.inputs }) {
             try? input.fileHandleForWriting.write(contentsOf: [UInt8(truncatingIfNeeded: signal)])
         }
+    }
+
+    /// Asks ssh itself to end.
+    package func terminate(_ index: Int) {
+        state.withLock { $0.processes.indices.contains(index) ? $0.processes[index] : nil }?
+            .terminate()
     }
 
     /// Waits for the next one that ends; nil where that takes longer.
@@ -84,8 +80,9 @@ package final class RemoteProcesses: Sendable {
     package func end(patienceMilliseconds: Int) {
         for input in state.withLock({ $0.inputs }) { try? input.fileHandleForWriting.close() }
         let deadline = Date(timeIntervalSinceNow: Double(patienceMilliseconds) / 1_000)
-        let processes = state.withLock { $0.processes }
-        while processes.contains(where: \.isRunning), Date() < deadline { usleep(10_000) }
-        for process in processes where process.isRunning { process.terminate() }
+        for process in state.withLock({ $0.processes })
+        where !process.waits(milliseconds: Int(deadline.timeIntervalSinceNow * 1_000)) {
+            process.terminate()
+        }
     }
 }

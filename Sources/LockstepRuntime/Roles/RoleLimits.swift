@@ -23,7 +23,12 @@
     /// A connection whose bytes are not acknowledged for so long is dead, and is made anew: a link
     /// that was down is used again soon after it is up.
     static let unacknowledgedMilliseconds = 2_000
+    /// Routers and firewalls forget a connection that has been idle for a minute or more.
+    static let keepAliveIdleSeconds = 15
+    static let keepAliveIntervalSeconds = 5
     static let connectTimeoutMilliseconds = 300
+    /// A look at why a peer was not reached, at the end.
+    static let reachMilliseconds = 1_000
     static let reconnectMilliseconds = 10
     static let maximumReconnectMilliseconds = 200
     /// How long a connection may take to speak ZMTP.

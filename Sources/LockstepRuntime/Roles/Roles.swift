@@ -5,10 +5,7 @@ package import ZeroMQ
 
 /// Where and how a coordinator serves a session. The roles that are started apart find it there.
 package struct CoordinatorOptions: Sendable {
-    /// A TCP endpoint; port 0 lets the system choose.
-    package var bind: Endpoint
-    /// What this host's servers tell workers to connect to; nil for the host of `bind`.
-    package var advertisedHost: String?
+    package var address: ListeningAddress
     /// Whether the parameter servers run inside this process, or are started apart and join.
     package var hostsServers: Bool
     /// Starts this many workers on this host, as processes of `workerCommand`; 0 for none.
@@ -21,14 +18,13 @@ package struct CoordinatorOptions: Sendable {
     package var dropped: (@Sendable (String) -> Void)?
 
     package init(
-        bind: Endpoint, advertisedHost: String? = nil, hostsServers: Bool = true,
-        localWorkers: Int = 0, workerCommand: [String] = [], key: ClusterKey? = nil,
+        _ address: ListeningAddress, hostsServers: Bool = true, localWorkers: Int = 0,
+        workerCommand: [String] = [], key: ClusterKey? = nil,
         dropped: (@Sendable (String) -> Void)? = nil
     ) {
         self.dropped = dropped
         self.key = key
-        self.bind = bind
-        self.advertisedHost = advertisedHost
+        self.address = address
         self.hostsServers = hostsServers
         self.localWorkers = localWorkers
         self.workerCommand = workerCommand
@@ -47,9 +43,8 @@ package struct MemberOptions: Sendable {
     /// The data set that a worker was told to train on, if it was told one.
     package var dataset: Dataset?
     package var cache: DatasetCache
-    /// Of a server: where it binds, and the host that it advertises (nil: that of `bind`).
-    package var bind: Endpoint?
-    package var advertisedHost: String?
+    /// Of a server.
+    package var address: ListeningAddress?
     /// A sentence for the log.
     package var notice: @Sendable (String) -> Void
     /// A sentence on each frame that is not used; nil where nobody wants to know.
@@ -60,8 +55,8 @@ package struct MemberOptions: Sendable {
     package init(
         coordinator: Endpoint, waitTimeoutMilliseconds: Int, key: ClusterKey? = nil,
         kernels: KernelVariant,
-        threads: Int = 1, dataset: Dataset? = nil, cache: DatasetCache, bind: Endpoint? = nil,
-        advertisedHost: String? = nil, notice: @escaping @Sendable (String) -> Void,
+        threads: Int = 1, dataset: Dataset? = nil, cache: DatasetCache,
+        address: ListeningAddress? = nil, notice: @escaping @Sendable (String) -> Void,
         dropped: (@Sendable (String) -> Void)? = nil
     ) {
         self.dropped = dropped
@@ -72,8 +67,7 @@ package struct MemberOptions: Sendable {
         self.threads = threads
         self.dataset = dataset
         self.cache = cache
-        self.bind = bind
-        self.advertisedHost = advertisedHost
+        self.address = address
         self.notice = notice
     }
 }

@@ -16,6 +16,8 @@ package final class SocketTransport: Transport {
     private let key: ClusterKey?
     private let gatekeeper: Gatekeeper?
     private let handshakes: HandshakeWatch
+    /// What each port was connected to last.
+    private var places: [Port: Endpoint] = [:]
 
     /// A socket, what it stands for, and whether it may have something.
     private final class PortSocket {
@@ -94,14 +96,16 @@ package final class SocketTransport: Transport {
 
     /// Binds the data port.
     ///
-    /// - Parameter maximumFrameByteCount: of what comes, and of what goes. A peer that reads
-    ///   nothing of what it asks for keeps no more of it in memory than of what it sends.
-    func bindData(to endpoint: Endpoint, maximumFrameByteCount: Int) throws -> Endpoint {
+    /// - Parameters:
+    ///   - endpoints: the first of them that is free is taken.
+    ///   - maximumFrameByteCount: of what comes, and of what goes. A peer that reads nothing of
+    ///     what it asks for keeps no more of it in memory than of what it sends.
+    func bindData(to endpoints: [Endpoint], maximumFrameByteCount: Int) throws -> Endpoint {
         let messages = RoleLimits.unreadMessages(frameByteCount: maximumFrameByteCount)
         let socket = try makeSocket(
             .router, maximumFrameByteCount: maximumFrameByteCount, sendMessages: messages,
             receiveMessages: messages, lingerMilliseconds: 0)
-        let bound = try bindNaming(socket, to: endpoint)
+        let bound = try bindNaming(socket, toFirstFreeOf: endpoints)
         try gatekeeper?.prove(bound, in: context)
         sockets.append(PortSocket(.data, socket, &poller))
         return bound
@@ -120,7 +124,12 @@ package final class SocketTransport: Transport {
         // Statements do not pile up for a coordinator that is not there; the newest is all that
         // counts. Data waits for its connection, so that it goes on where it was broken.
         try socket.set(.immediate, to: isControl)
-        let place = try Endpoint(endpoint)
+        var place = try Endpoint(endpoint)
+        if place.isEverywhere {
+            // A port of the coordinator, which leaves to its members by which address they reach it.
+            place = place.with(host: places[.coordinator]?.host ?? "127.0.0.1")
+        }
+        places[port] = place
         if isControl, place.transport == .tcp {
             try handshakes.watch(socket, connectingTo: place, in: context)
         }
@@ -137,6 +146,23 @@ package final class SocketTransport: Transport {
         nextSocket = 0
     }
 
+    /// Says of a member that ends for want of a peer which port it does not reach, and from where.
+    func explained(_ reason: StopReason) -> StopReason {
+        guard reason.exitCode == .unavailable || reason.exitCode == .lostPeer else { return reason }
+        for place in places.values where place.transport == .tcp {
+            let endpoint: Endpoint
+            do throws(UnresolvedHost) {
+                endpoint = try place.addresses()[0]
+            } catch {
+                return StopReason(reason.exitCode, "\(reason.text) (\(error))")
+            }
+            let way = Reachability.of(
+                endpoint, timeoutMilliseconds: RoleLimits.reachMilliseconds)
+            if !way.isConnected { return StopReason(reason.exitCode, "\(reason.text) (\(way))") }
+        }
+        return reason
+    }
+
     private func makeSocket(
         _ kind: Socket.Kind, maximumFrameByteCount: Int, sendMessages: Int, receiveMessages: Int,
         lingerMilliseconds: Int
@@ -150,6 +176,9 @@ package final class SocketTransport: Transport {
         try socket.set(.lingerMilliseconds, to: lingerMilliseconds)
         try socket.set(.handshakeMilliseconds, to: RoleLimits.handshakeMilliseconds)
         try socket.set(.tcpUserTimeoutMilliseconds, to: RoleLimits.unacknowledgedMilliseconds)
+        try socket.set(.tcpKeepAlive, to: true)
+        try socket.set(.tcpKeepAliveIdleSeconds, to: RoleLimits.keepAliveIdleSeconds)
+        try socket.set(.tcpKeepAliveIntervalSeconds, to: RoleLimits.keepAliveIntervalSeconds)
         if kind == .router {
             try socket.set(.routerMandatory, to: true)
             // Of two peers that announce the same routing id libzmq (4.3.4) ignores the second, and
@@ -266,6 +295,31 @@ func bindNaming(_ socket: borrowing Socket, to endpoint: Endpoint) throws -> End
         let holder = PortHolder.find(port: endpoint.port ?? 0).map { " by \($0)" } ?? ""
         throw RoleError(
             .unavailable,
-            "\(endpoint.text) is in use\(holder): stop it, or give another port with --bind")
+            "\(endpoint.text) is in use\(holder): stop it, or give another port with "
+                + "--bind (of launch: --port)")
+    }
+}
+
+/// The first of several that is free.
+private func bindNaming(
+    _ socket: borrowing Socket, toFirstFreeOf endpoints: [Endpoint]
+) throws -> Endpoint {
+    for endpoint in endpoints.dropLast() {
+        do throws(ZMQError) {
+            return try socket.bind(to: endpoint)
+        } catch {
+            guard error.code == EADDRINUSE else { throw error }
+        }
+    }
+    guard let first = endpoints.first, let last = endpoints.last else {
+        preconditionFailure("there is nowhere to bind")
+    }
+    do {
+        return try bindNaming(socket, to: last)
+    } catch let error as RoleError where endpoints.count > 1 {
+        throw RoleError(
+            error.reason.exitCode,
+            "no data port from \(first.text) to \(last.text) is free; give others with "
+                + "--data-ports")
     }
 }

@@ -10,10 +10,10 @@ enum ServerRole {
     struct Place {
         /// TCP, or the coordinator's inproc endpoint where this server runs inside it.
         var coordinator: Endpoint
-        /// Where workers reach the server; port 0 lets the system choose.
-        var bind: Endpoint
-        /// What workers connect to, if not the host of `bind`.
-        var advertisedHost: String?
+        /// Where the server may bind, to be tried in this order.
+        var candidates: [Endpoint]
+        /// What workers connect to in place of what was bound.
+        var forOthers: @Sendable (Endpoint) throws -> Endpoint
         /// The largest push.
         var maximumFrameByteCount: Int
     }
@@ -24,10 +24,10 @@ enum ServerRole {
         let context = try Context()
         let gatekeeper = try options.key.map { try Gatekeeper($0, in: context) }
         defer { gatekeeper?.close() }
+        let address = try options.address ?? ListeningAddress(bind: Endpoint("tcp://127.0.0.1:*"))
         let place = Place(
-            coordinator: options.coordinator,
-            bind: try options.bind ?? Endpoint("tcp://127.0.0.1:*"),
-            advertisedHost: options.advertisedHost,
+            coordinator: options.coordinator, candidates: address.serverEndpoints,
+            forOthers: { try address.endpointForOthers($0, control: nil) },
             maximumFrameByteCount: Limits.maximumFrameByteCount)
         return try open(
             place, kernels: options.kernels,
@@ -51,16 +51,13 @@ enum ServerRole {
         let network = SocketTransport(
             context, wakeUp: wakeUp, gatekeeper: gatekeeper, notice: notice)
         let bound = try network.bindData(
-            to: place.bind, maximumFrameByteCount: place.maximumFrameByteCount)
-        let advertised =
-            try place.advertisedHost.map { try Endpoint.tcp(host: $0, port: bound.port ?? 0) }
-            ?? bound
+            to: place.candidates, maximumFrameByteCount: place.maximumFrameByteCount)
         try network.connect(
             .coordinator, to: place.coordinator.text,
             maximumFrameByteCount: Limits.maximumPartFrameByteCount)
         let member = MemberDescription(
             role: .server, nonce: UInt64.random(in: .min ... .max), host: hostName,
-            processID: getpid(), dataEndpoint: advertised.text)
+            processID: getpid(), dataEndpoint: try place.forOthers(bound).text)
         let machine = ServerMachine(
             link: MemberLink(
                 member: member, coordinatorAddress: place.coordinator.text,
@@ -72,7 +69,7 @@ enum ServerRole {
             var loop = RoleLoop(machine, engine, network, clock: SystemClock(), dropped: dropped)
             let reason = try loop.run(interruption, waitingAt: network)
             CrashPoint.serverLeaving.pass()
-            return reason
+            return network.explained(reason)
         }
     }
 }

@@ -38,6 +38,6 @@ enum WorkerRole {
         CrashPoint.workerOpened.pass()
         let reason = try loop.run(interruption, waitingAt: network) { engine.isAwake }
         CrashPoint.workerLeaving.pass()
-        return reason
+        return network.explained(reason)
     }
 }

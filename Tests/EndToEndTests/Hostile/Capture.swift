@@ -20,9 +20,14 @@ final class Capture: Sendable {
             descriptor, SOL_SOCKET, SO_RCVTIMEO, &wait, socklen_t(MemoryLayout<timeval>.size))
         Thread.detachNewThread { [self] in
             var packet = [UInt8](repeating: 0, count: 1 << 17)
-            while !isEnding.load(ordering: .relaxed) {
+            while true {
                 let count = unsafe recv(descriptor, &packet, packet.count, 0)
-                if count > 0 { bytes.withLock { $0 += packet.prefix(count) } }
+                if count > 0 {
+                    bytes.withLock { $0 += packet.prefix(count) }
+                } else if isEnding.load(ordering: .relaxed) {
+                    // All that has gone by was read.
+                    break
+                }
             }
             ended.signal()
         }

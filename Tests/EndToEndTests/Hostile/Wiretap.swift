@@ -8,10 +8,11 @@ final class Wiretap: Sendable {
     private let listener: Int32
     private let heard = Mutex<[[UInt8]]>([])
 
-    init(to port: UInt16) throws {
+    /// - Parameter own: where it listens; 0 for a port from the system.
+    init(to port: UInt16, at own: UInt16 = 0) throws {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         self.listener = listener
-        var address = Self.address(0)
+        var address = Self.address(own)
         let size = socklen_t(MemoryLayout<sockaddr_in>.size)
         let isBound = unsafe withUnsafeMutablePointer(to: &address) { address in
             unsafe address.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
@@ -24,7 +25,10 @@ final class Wiretap: Sendable {
         self.port = UInt16(bigEndian: address.sin_port)
         Thread.detachNewThread { [self] in
             while case let peer = accept(listener, nil, nil), peer >= 0 {
-                guard let own = Self.connected(to: port) else { continue }
+                guard let own = Self.connected(to: port) else {
+                    close(peer)
+                    continue
+                }
                 let index = heard.withLock { heard in
                     heard.append([])
                     return heard.count - 1
