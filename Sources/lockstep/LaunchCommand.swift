@@ -45,7 +45,7 @@ struct LaunchCommand: ParsableCommand {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Of each worker; default one a core.", valueName: "n"))
+        help: ArgumentHelp("Of each worker; default one per core.", valueName: "n"))
     var threads: String?
 
     @Option(

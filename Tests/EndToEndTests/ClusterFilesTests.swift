@@ -56,8 +56,7 @@ extension EndToEndTests {
             let reference = try lockstep.train(
                 ["--workers", "0"] + training.split(separator: " ").map(String.init))
             let port = likelyFreePort(count: 3)
-            let key = lockstep.folder.path("cluster.key")
-            try #require(try lockstep.run(["keys", "create", key]).status == 0)
+            let key = try lockstep.makeKey()
             let processes = try Self.units.map { unit in
                 let text = try Self.text("systemd/\(unit)")
                 let command = try #require(text.firstMatch(of: /ExecStart=(.*)/)).output.1
@@ -167,8 +166,7 @@ extension EndToEndTests {
                 try FileManager.default.setAttributes(
                     [.ownerAccountID: 65_532, .groupOwnerAccountID: 65_532], ofItemAtPath: path)
             }
-            let key = folder.path("cluster.key")
-            try #require(try lockstep.run(["keys", "create", key]).status == 0)
+            let key = try lockstep.makeKey()
             try FileManager.default.setAttributes(
                 [.posixPermissions: 0o440, .groupOwnerAccountID: 65_532], ofItemAtPath: key)
             try FileManager.default.setAttributes(
@@ -214,8 +212,7 @@ extension EndToEndTests {
         /// A secret that is mounted belongs to root and is read by the pod's group.
         @Test(.enabled(if: getuid() == 0, "being somebody else takes root"))
         func aMountedSecretIsAKey() throws {
-            let key = lockstep.folder.path("cluster.key")
-            try #require(try lockstep.run(["keys", "create", key]).status == 0)
+            let key = try lockstep.makeKey()
             let program = lockstep.folder.path("lockstep")
             try FileManager.default.copyItem(atPath: Lockstep.program.path, toPath: program)
             let user = ["--reuid=65532", "--regid=65532", "--clear-groups", program]

@@ -14,13 +14,11 @@ extension EndToEndTests {
 
         init() throws {
             lockstep = try Lockstep(usesKeys: true)
-            key = lockstep.folder.path("cluster.key")
-            let made = try lockstep.run(["keys", "create", key])
-            try #require(made.status == 0, "\(made.standardError)")
+            key = try lockstep.makeKey()
         }
 
         /// What a `--json` report says.
-        private struct Report: Decodable {
+        struct Report: Decodable {
             struct Host: Decodable {
                 let name: String
                 let checks: [Check]
@@ -43,14 +41,14 @@ extension EndToEndTests {
             let exitCode: Int32?
         }
 
-        private func report(_ run: ToolRun) throws -> Report {
+        func report(_ run: ToolRun) throws -> Report {
             let decoder = JSONDecoder()
             decoder.keyDecodingStrategy = .convertFromSnakeCase
             return try decoder.decode(Report.self, from: Data(run.standardOutput.utf8))
         }
 
         /// Looks, and expects one topic to be of a colour, with these words and a remedy.
-        private func expect(
+        func expect(
             _ colour: String, _ topic: String, _ words: [String], exitCode: Int32 = 0,
             _ arguments: [String], _ more: [String: String] = [:], within shell: String? = nil,
             inNamespace: Bool = false, sourceLocation: SourceLocation = #_sourceLocation
@@ -95,13 +93,13 @@ extension EndToEndTests {
         }
 
         /// A root of one's own, for mounts that go with the process.
-        private static let namespace = ["unshare", "--map-root-user", "--mount"]
-        private static let hasNamespaces: Bool = {
+        static let namespace = ["unshare", "--map-root-user", "--mount"]
+        static let hasNamespaces: Bool = {
             let run = try? ToolRun(URL(fileURLWithPath: "/usr/bin/env"), namespace + ["true"])
             return run?.status == 0
         }()
 
-        private func coordinator(_ more: [String] = []) throws -> (RunningTool, String) {
+        func coordinator(_ more: [String] = []) throws -> (RunningTool, String) {
             let process = try lockstep.start(
                 [
                     "coordinator", "--bind", "tcp://127.0.0.1:0", "--epochs", "1", "--run-dir",
@@ -217,32 +215,22 @@ extension EndToEndTests {
                 ["--coordinator", "tcp://127.0.0.1:\(server.port)"])
         }
 
-        /// The data ports are advertised where nothing listens.
-        @Test func dataPortThatIsClosed() throws {
+        /// The data ports are advertised where nothing listens, or by a name that nobody knows.
+        @Test(arguments: [true, false])
+        func dataPortsThatAreNotReached(areNamed: Bool) throws {
             let port = likelyFreePort(count: 8)
             let process = try lockstep.start([
                 "coordinator", "--bind", "tcp://0.0.0.0:\(port)", "--advertise",
-                "127.0.0.1:\(port + 4)", "--insecure", "--run-dir",
+                areNamed ? "nowhere.invalid" : "127.0.0.1:\(port + 4)", "--insecure", "--run-dir",
                 lockstep.folder.path("coordinator"),
             ])
             try #require(process.says("listening on"), "\(process.standardError)")
             try expect(
-                "red", "data ports", ["127.0.0.1", ":\(port + 5)", "--data-ports"], exitCode: 69,
+                "red", "data ports",
+                areNamed
+                    ? ["nowhere.invalid does not resolve", "--advertise"]
+                    : ["127.0.0.1", ":\(port + 5)", "--data-ports"], exitCode: 69,
                 ["--coordinator", "tcp://127.0.0.1:\(port)"])
-        }
-
-        /// A data port is advertised by a name that this host does not know.
-        @Test func dataPortOfAnUnknownName() throws {
-            let port = likelyFreePort(count: 4)
-            let process = try lockstep.start([
-                "coordinator", "--bind", "tcp://0.0.0.0:\(port)", "--advertise",
-                "nowhere.invalid", "--insecure", "--run-dir",
-                lockstep.folder.path("coordinator"),
-            ])
-            try #require(process.says("listening on"), "\(process.standardError)")
-            try expect(
-                "red", "data ports", ["nowhere.invalid does not resolve", "--advertise"],
-                exitCode: 69, ["--coordinator", "tcp://127.0.0.1:\(port)"])
         }
 
         /// It says a byte at a time, and is not waited for.
@@ -264,8 +252,7 @@ extension EndToEndTests {
 
         @Test func keyThatIsAnother() throws {
             let (process, endpoint) = try coordinator(["--key", key])
-            let other = lockstep.folder.path("other.key")
-            _ = try lockstep.run(["keys", "create", other])
+            let other = try lockstep.makeKey("other.key")
             try expect(
                 "red", "key", ["another key", "copy the coordinator's key"], exitCode: 77,
                 ["--coordinator", endpoint, "--key", other])
@@ -361,110 +348,6 @@ extension EndToEndTests {
                     "--coordinator", server.endpoint, "--data",
                     try #require(lockstep.environment["LOCKSTEP_DATA"]),
                 ])
-        }
-
-        // MARK: The host
-
-        private static let here = ["--bind", "127.0.0.1:0"]
-
-        @Test func dataThatIsNotThere() throws {
-            try expect(
-                "red", "data", ["nowhere/at/all", "--data"], exitCode: 78,
-                Self.here + ["--data", "nowhere/at/all"])
-        }
-
-        @Test(.enabled(if: hasNamespaces, "mounting takes a namespace"))
-        func diskThatIsFull() throws {
-            let disk = lockstep.folder.path("disk")
-            try expect(
-                "red", "run folder", [disk, "No space left", "free some space"], exitCode: 69,
-                Self.here + ["--run-dir", disk + "/run"],
-                within: "mkdir -p \(disk) && mount -t tmpfs -o size=256k none \(disk) &&",
-                inNamespace: true)
-        }
-
-        @Test(.enabled(if: hasNamespaces, "mounting takes a namespace"))
-        func diskThatIsNearlyFull() throws {
-            let disk = lockstep.folder.path("disk")
-            try expect(
-                "red", "run folder", [disk, "8 MB free"], exitCode: 69,
-                Self.here + ["--run-dir", disk + "/run"],
-                within: "mkdir -p \(disk) && mount -t tmpfs -o size=8m none \(disk) &&",
-                inNamespace: true)
-        }
-
-        @Test func runFolderThatCannotBeWritten() throws {
-            try expect(
-                "red", "run folder", ["/proc/lockstep"], exitCode: 69,
-                Self.here + ["--run-dir", "/proc/lockstep/run"])
-        }
-
-        @Test func runFolderThatIsInUse() throws {
-            let (process, _) = try coordinator()
-            try expect(
-                "red", "run folder", ["in use by another process", "\(process.processID)"],
-                exitCode: 69, Self.here + ["--run-dir", lockstep.folder.path("coordinator")])
-        }
-
-        @Test func oneCoreOnly() throws {
-            try expect(
-                "yellow", "cores", ["1 of", "--workers 0"], Self.here,
-                within: "taskset -cp 0 $$ >&2 &&")
-        }
-
-        @Test func twentyDescriptors() throws {
-            try expect(
-                "red", "descriptors", ["at most 20", "ulimit -n"], exitCode: 69, Self.here,
-                within: "ulimit -n 20 &&")
-        }
-
-        @Test func littleMemory() throws {
-            try expect(
-                "yellow", "memory", ["ulimit -v"], Self.here, within: "ulimit -v 700000 &&")
-        }
-
-        @Test func kernelsThatAreNotThere() throws {
-            try expect(
-                "red", "kernels", ["LOCKSTEP_KERNELS=fast", "unset"], exitCode: 78, Self.here,
-                ["LOCKSTEP_KERNELS": "fast"])
-        }
-
-        @Test func kernelsThatAreSlow() throws {
-            try expect(
-                "yellow", "kernels", ["baseline", "unset"], Self.here,
-                ["LOCKSTEP_KERNELS": "baseline"])
-        }
-
-        @Test(arguments: [
-            (["--run-dir", ""], "--run-dir"), (["--port", "1"], "--port goes with --hosts"),
-            (["--coordinator", "127.0.0.1"], "tcp://"), (["--bind", "tcp://*:65535"], "65535"),
-            (["--hosts", "a", "--copy", "--remote-path", "b"], "leave one of the two out"),
-        ])
-        func optionsThatDoNotFitAreNamed(arguments: [String], words: String) throws {
-            let run = try lockstep.run(["doctor"] + arguments)
-            #expect(run.status == 64, "\(run.output)")
-            #expect(run.standardError.contains(words), "\(run.standardError)")
-        }
-
-        // MARK: Several hosts
-
-        /// A run that fails for what the doctor would have found says so.
-        @Test(arguments: [
-            ["worker", "--wait-timeout", "1", "--coordinator", "tcp://127.0.0.1:1"],
-            ["status", "--wait-timeout", "1", "--coordinator", "tcp://127.0.0.1:1"],
-            ["coordinator", "--key", "/nowhere/cluster.key"],
-            ["train", "--run-dir", "/proc/lockstep/run"],
-            ["worker", "--wait-timeout=1", "--coordinator=tcp://127.0.0.1:2", "--insecure"],
-        ])
-        func aRunThatFailsNamesTheDoctor(command: [String]) throws {
-            let run = try lockstep.run(command)
-            let last = try #require(run.standardError.split(separator: "\n").last)
-            let words = try #require(
-                last.split(separator: "lockstep ").last?.split(separator: " ").map(String.init))
-            #expect(last.hasPrefix("To look for the cause: lockstep doctor"), "\(last)")
-            // As it says, it finds something.
-            let found = try lockstep.run(words)
-            #expect(found.status != 0 && found.standardOutput.contains("red"), "\(found.output)")
         }
     }
 }

@@ -42,6 +42,14 @@ struct Lockstep {
         try start(arguments, more).end()
     }
 
+    /// Makes a cluster's key.
+    func makeKey(_ name: String = "cluster.key") throws -> String {
+        let path = folder.path(name)
+        let made = try run(["keys", "create", path])
+        try #require(made.status == 0, "\(made.standardError)")
+        return path
+    }
+
     /// `lockstep train`, whose result is what `--json` printed.
     func train(_ arguments: [String], _ more: [String: String] = [:]) throws -> EndRecord {
         let run = try run(

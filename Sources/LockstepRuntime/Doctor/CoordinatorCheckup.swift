@@ -51,8 +51,7 @@ package final class CoordinatorCheckup {
 
     private func resolve() -> [Endpoint]? {
         let topic = "name"
-        let lookup = Lookup(coordinator)
-        switch lookup.answer(withinMilliseconds: Self.lookupMilliseconds) {
+        switch NameLookup(coordinator).answer(withinMilliseconds: Self.lookupMilliseconds) {
         case nil:
             results.append(
                 .red(
@@ -291,9 +290,8 @@ package final class CoordinatorCheckup {
         typealias Outcome = Result<Reachability, UnresolvedHost>
         let outcomes = Mutex<[Int: Outcome]>([:])
         DispatchQueue.concurrentPerform(iterations: endpoints.count) { index in
-            let lookup = Lookup(endpoints[index])
             let outcome: Outcome
-            switch lookup.answer(withinMilliseconds: lookupMilliseconds) {
+            switch NameLookup(endpoints[index]).answer(withinMilliseconds: lookupMilliseconds) {
             case .success(let addresses):
                 outcome = .success(
                     .of(addresses[0], timeoutMilliseconds: reachMilliseconds))
@@ -305,29 +303,5 @@ package final class CoordinatorCheckup {
             outcomes.withLock { $0[index] = outcome }
         }
         return outcomes.withLock { outcomes in endpoints.indices.compactMap { outcomes[$0] } }
-    }
-
-    /// Asks the resolver in a thread of its own, which may outlive whoever waits.
-    private final class Lookup: Sendable {
-        private let state = Mutex<Result<[Endpoint], UnresolvedHost>?>(nil)
-        private let isAnswered = DispatchSemaphore(value: 0)
-
-        init(_ endpoint: Endpoint) {
-            Thread.detachNewThread { [self] in
-                let result: Result<[Endpoint], UnresolvedHost>
-                do throws(UnresolvedHost) {
-                    result = .success(try endpoint.addresses())
-                } catch {
-                    result = .failure(error)
-                }
-                state.withLock { $0 = result }
-                isAnswered.signal()
-            }
-        }
-
-        func answer(withinMilliseconds milliseconds: Int) -> Result<[Endpoint], UnresolvedHost>? {
-            _ = isAnswered.wait(timeout: .now() + .milliseconds(milliseconds))
-            return state.withLock(\.self)
-        }
     }
 }

@@ -31,11 +31,12 @@ package final class SpawnedProcess: Sendable {
         var attributes = posix_spawnattr_t()
         unsafe posix_spawnattr_init(&attributes)
         defer { unsafe posix_spawnattr_destroy(&attributes) }
-        // Ctrl-C in this terminal is passed on by this process, and by nobody else.
         var defaults = sigset_t()
         unsafe sigemptyset(&defaults)
         unsafe sigaddset(&defaults, SIGPIPE)
         unsafe posix_spawnattr_setsigdefault(&attributes, &defaults)
+        // In a group of its own: Ctrl-C in this terminal is passed on by this process, and by
+        // nobody else.
         unsafe posix_spawnattr_setflags(
             &attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF))
         var arguments = unsafe command.map { unsafe strdup($0) } + [nil]
@@ -51,9 +52,17 @@ package final class SpawnedProcess: Sendable {
         let processID = spawned
         self.processID = processID
         Thread.detachNewThread { [self] in
-            var status: Int32 = 0
-            while unsafe waitpid(processID, &status, 0) < 0, errno == EINTR {}
-            hasEnded.withLock { $0 = true }
+            // Until it is reaped its number is nobody else's, and `terminate` reaches no other.
+            var information = unsafe siginfo_t()
+            while unsafe waitid(P_PID, id_t(processID), &information, WEXITED | WNOWAIT) < 0,
+                errno == EINTR
+            {}
+            let status = hasEnded.withLock { hasEnded in
+                var status: Int32 = 0
+                _ = unsafe waitpid(processID, &status, 0)
+                hasEnded = true
+                return status
+            }
             let signal = status & 0x7f
             ended(signal == 0 ? (status >> 8) & 0xff : 128 + signal)
             end.signal()

@@ -2,40 +2,39 @@ import Foundation
 import Synchronization
 import ZeroMQ
 
-/// Asks once, in a thread of its own, whether a coordinator's name stands for an address: the
-/// resolver may take ten seconds and more, and a person who mistyped the name is told as soon as it
-/// answers.
+/// Asks once, in a thread of its own, which addresses an endpoint's name stands for: the resolver
+/// may take ten seconds and more, and whoever waits need not wait for it.
 package final class NameLookup: Sendable {
-    private enum State {
-        case asking
-        case answered(UnresolvedHost?)
-    }
+    typealias Answer = Result<[Endpoint], UnresolvedHost>
 
-    private let state = Mutex(State.asking)
+    private let state = Mutex<Answer?>(nil)
+    private let isAnswered = DispatchSemaphore(value: 0)
 
     /// - Parameter wakeUp: signalled when the answer is there.
-    init(_ endpoint: Endpoint, wakeUp: WakeUp) {
+    init(_ endpoint: Endpoint, wakeUp: WakeUp? = nil) {
         let thread = Thread { [self] in
-            var problem: UnresolvedHost?
+            let answer: Answer
             do throws(UnresolvedHost) {
-                _ = try endpoint.addresses()
+                answer = .success(try endpoint.addresses())
             } catch {
-                problem = error
+                answer = .failure(error)
             }
-            state.withLock { $0 = .answered(problem) }
-            wakeUp.signal()
+            state.withLock { $0 = answer }
+            isAnswered.signal()
+            wakeUp?.signal()
         }
         thread.name = "resolver"
         thread.start()
     }
 
-    /// Whether there is an answer, and what keeps the name from being used, if anything does.
-    var answer: (isThere: Bool, problem: UnresolvedHost?) {
-        state.withLock { state in
-            switch state {
-            case .asking: (false, nil)
-            case .answered(let problem): (true, problem)
-            }
+    /// Nil until there is one.
+    var answer: Answer? { state.withLock(\.self) }
+
+    /// Waits for the answer; nil where it does not come in time.
+    func answer(withinMilliseconds milliseconds: Int) -> Answer? {
+        if isAnswered.wait(timeout: .now() + .milliseconds(milliseconds)) == .success {
+            isAnswered.signal()
         }
+        return answer
     }
 }

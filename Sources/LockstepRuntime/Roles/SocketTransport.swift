@@ -150,15 +150,19 @@ package final class SocketTransport: Transport {
     func explained(_ reason: StopReason) -> StopReason {
         guard reason.exitCode == .unavailable || reason.exitCode == .lostPeer else { return reason }
         for place in places.values where place.transport == .tcp {
-            let endpoint: Endpoint
-            do throws(UnresolvedHost) {
-                endpoint = try place.addresses()[0]
-            } catch {
-                return StopReason(reason.exitCode, "\(reason.text) (\(error))")
+            let found: String
+            switch NameLookup(place).answer(withinMilliseconds: RoleLimits.reachMilliseconds) {
+            case .success(let addresses):
+                let way = Reachability.of(
+                    addresses[0], timeoutMilliseconds: RoleLimits.reachMilliseconds)
+                if way.isConnected { continue }
+                found = "\(way)"
+            case .failure(let problem): found = "\(problem)"
+            case nil: found = "the resolver does not answer about \(place.host ?? place.text)"
             }
-            let way = Reachability.of(
-                endpoint, timeoutMilliseconds: RoleLimits.reachMilliseconds)
-            if !way.isConnected { return StopReason(reason.exitCode, "\(reason.text) (\(way))") }
+            // The coordinator's name has been named already where it does not resolve.
+            return reason.text.contains(found)
+                ? reason : StopReason(reason.exitCode, "\(reason.text) (\(found))")
         }
         return reason
     }

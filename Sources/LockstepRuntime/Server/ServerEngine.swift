@@ -89,9 +89,10 @@ package final class ServerEngine: RoleEngine {
     }
 
     private func answer(_ lookup: NameLookup) -> ServerEvent? {
-        let answer = lookup.answer
-        if answer.isThere { self.lookup = nil }
-        return answer.problem.map { .unresolved("\($0)") }
+        guard let answer = lookup.answer else { return nil }
+        self.lookup = nil
+        guard case .failure(let problem) = answer else { return nil }
+        return .unresolved("\(problem)")
     }
 
     package func perform(

@@ -109,9 +109,10 @@ package final class WorkerEngine: RoleEngine {
     }
 
     private func answer(_ lookup: NameLookup) -> WorkerEvent? {
-        let answer = lookup.answer
-        if answer.isThere { self.lookup = nil }
-        return answer.problem.map { .unresolved("\($0)") }
+        guard let answer = lookup.answer else { return nil }
+        self.lookup = nil
+        guard case .failure(let problem) = answer else { return nil }
+        return .unresolved("\(problem)")
     }
 
     /// The weights of the next step come soon as a rule: for a moment the thread stays awake and

@@ -2,16 +2,20 @@ import Foundation
 import Synchronization
 import Testing
 
-/// Stands between peers and a port of this host, passes all bytes on, and keeps what the peers say.
+/// Stands between peers and a port of this host, passes all bytes on, and keeps what both sides say.
 final class Wiretap: Sendable {
     let port: UInt16
+    /// The port behind it.
+    let target: UInt16
     private let listener: Int32
     private let heard = Mutex<[[UInt8]]>([])
+    private let answered = Mutex<[UInt8]>([])
 
     /// - Parameter own: where it listens; 0 for a port from the system.
     init(to port: UInt16, at own: UInt16 = 0) throws {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         self.listener = listener
+        target = port
         var address = Self.address(own)
         let size = socklen_t(MemoryLayout<sockaddr_in>.size)
         let isBound = unsafe withUnsafeMutablePointer(to: &address) { address in
@@ -36,7 +40,7 @@ final class Wiretap: Sendable {
                 Self.copy(peer, to: own) { bytes in
                     self.heard.withLock { $0[index] += bytes }
                 }
-                Self.copy(own, to: peer) { _ in }
+                Self.copy(own, to: peer) { bytes in self.answered.withLock { $0 += bytes } }
             }
         }
     }
@@ -45,6 +49,11 @@ final class Wiretap: Sendable {
 
     /// What each connection has said.
     var conversations: [[UInt8]] { heard.withLock(\.self) }
+
+    /// All that has gone by, in both directions.
+    var everything: Data {
+        Data(heard.withLock { $0.joined() } + answered.withLock { $0 })
+    }
 
     static func connected(to port: UInt16) -> Int32? {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
