@@ -69,6 +69,8 @@ package enum Limits {
     /// A server that is started again at once has its place; then the shards are cut anew for those
     /// that are left.
     package static let replacementMilliseconds = 3_000
+    /// A worker that is ready and hosts no server yet is waited for so long.
+    package static let hostedServerMilliseconds = 2_000
     /// After Ctrl-C a checkpoint is waited for so long.
     package static let lastCheckpointMilliseconds = 1_000
 
@@ -81,6 +83,10 @@ package enum Limits {
     package static let maximumUnrecordedReportByteCount = 4 << 20
     /// Fewer would stop a server at each report.
     package static let minimumUnrecordedReports = 4
+    /// Reports that are sent together, unless they have waited for so long: far shorter than people
+    /// see, far longer than a step that would be kept up by sending.
+    package static let reportsAtOnce = 32
+    package static let reportDelayMilliseconds = 5
     /// A report that was sent so long ago, or a multiple, may be on its way no longer: if the
     /// coordinator says that it has not got it, it is sent again.
     package static let reportRetryMilliseconds = 100
@@ -117,6 +123,8 @@ package enum Limits {
     package static let maximumEndpointByteCount = 1_024
     /// A host's name (RFC 1035 allows 253).
     package static let maximumHostByteCount = 255
+    /// The name of memory that two processes share.
+    package static let maximumChannelNameByteCount = 128
     /// Five million images of 28×28.
     package static let maximumDatasetByteCount = 1 << 32
     /// Far beyond any run, far from overflow.

@@ -29,7 +29,8 @@ final class LocalTrainer {
         do {
             for run in request.runs {
                 let recorder = try RunRecorder(
-                    run, data: data, placement: request.placement, kernels: kernels,
+                    run, data: data, placement: request.placement.recorded(workers: 0, servers: 1),
+                    kernels: kernels,
                     observer: observer)
                 try Self.train(
                     run, recorder, data.train, kernels: kernels, team: team,

@@ -65,7 +65,7 @@ package struct SessionRequest: Sendable {
     package var runs: [PlannedRun]
     package var dataset: Dataset
     /// Workers 0 trains in this process, without a socket.
-    package var placement: Placement
+    package var placement: SessionPlacement
     package var kernels: KernelVariant
     package var waitTimeoutMilliseconds: Int
     /// With fewer workers a run that has begun waits.
@@ -75,7 +75,7 @@ package struct SessionRequest: Sendable {
     package var audits: AuditRate
 
     package init(
-        runs: [PlannedRun], dataset: Dataset, placement: Placement, kernels: KernelVariant,
+        runs: [PlannedRun], dataset: Dataset, placement: SessionPlacement, kernels: KernelVariant,
         waitTimeoutMilliseconds: Int, minimumWorkers: Int = 1,
         maximumWorkers: Int = Limits.maximumWorkers, audits: AuditRate = .none
     ) {
@@ -87,6 +87,25 @@ package struct SessionRequest: Sendable {
         self.placement = placement
         self.kernels = kernels
         self.waitTimeoutMilliseconds = waitTimeoutMilliseconds
+    }
+}
+
+/// How a session is placed on processes and threads.
+package struct SessionPlacement: Hashable, Sendable {
+    /// 0 trains in this process, without a socket.
+    package var workers: Int
+    package var threads: Int
+    package var servers: ServerPlacement
+
+    package init(workers: Int, threads: Int = 1, servers: ServerPlacement = .onWorkers) {
+        self.workers = workers
+        self.threads = threads
+        self.servers = servers
+    }
+
+    /// As it stands in the records of a run that so many take part in.
+    func recorded(workers: Int, servers: Int) -> Placement {
+        Placement(workers: workers, threads: threads, servers: servers)
     }
 }
 

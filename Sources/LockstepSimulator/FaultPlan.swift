@@ -81,8 +81,10 @@ struct FaultPlan {
             lastsUntil = max(lastsUntil, end)
             effect = "clog from \(process) to \(other) until \(end / 1_000) ms"
         case .pause:
-            simulation.processes[process].busyUntil = max(
-                simulation.processes[process].busyUntil, end)
+            for role in scenario.processes(with: process) {
+                simulation.processes[role].busyUntil = max(
+                    simulation.processes[role].busyUntil, end)
+            }
             lastsUntil = max(lastsUntil, end)
             effect = "process \(process) sleeps until \(end / 1_000) ms"
         case .clockJump:
@@ -96,23 +98,21 @@ struct FaultPlan {
                 case .killServer: 1 + simulation.random.int(0...scenario.servers - 1)
                 default: worker(simulation)
                 }
-            let process = simulation.processes[victim]
-            guard !process.isDead, process.end == nil, returns[victim] == nil,
-                victim != scenario.wrongProcess
-            else { return }
+            let roles = scenario.processes(with: victim)
+            guard canLose(roles, simulation) else { return }
             losses += 1
-            simulation.kill(victim, until: end)
+            for role in roles { simulation.kill(role, until: end) }
             lastsUntil = max(lastsUntil, end + Self.joiningMicroseconds)
             effect = "process \(victim) is killed, until \(end / 1_000) ms"
         case .leave:
             let worker = self.worker(simulation)
-            let process = simulation.processes[worker]
-            guard !process.isDead, process.end == nil, returns[worker] == nil,
-                worker != scenario.wrongProcess
-            else { return }
+            let roles = scenario.processes(with: worker)
+            guard canLose(roles, simulation) else { return }
             losses += 1
-            returns[worker] = end
-            simulation.interrupt(worker)
+            for role in roles {
+                returns[role] = end
+                simulation.interrupt(role)
+            }
             lastsUntil = max(lastsUntil, end + Self.joiningMicroseconds)
             effect = "process \(worker) leaves, until \(end / 1_000) ms"
         case .disk:
@@ -127,6 +127,14 @@ struct FaultPlan {
             effect = "recorder slower until \(end / 1_000) ms"
         }
         simulation.trace?.line("fault: \(effect)")
+    }
+
+    private func canLose(_ roles: [Int], _ simulation: Simulation) -> Bool {
+        roles.allSatisfy { role in
+            let process = simulation.processes[role]
+            return !process.isDead && process.end == nil && returns[role] == nil
+                && role != scenario.wrongProcess
+        }
     }
 
     private func worker(_ simulation: Simulation) -> Int {

@@ -6,6 +6,8 @@ package struct Scenario: Sendable {
     package let seed: UInt64
     package let workers: Int
     package let servers: Int
+    /// Whether each server shares a process with a worker, and its fate.
+    package let workersServe: Bool
     /// Trained one after the other.
     package let runs: [RunConfiguration]
     /// The evaluation of the last run that reaches its target, if one does.
@@ -47,7 +49,7 @@ package struct Scenario: Sendable {
         var random = SimulatedRandom(seed: seed)
         self.seed = seed
         workers = random.element(of: [1, 1, 2, 2, 2, 2, 3, 3, 4])
-        servers = random.element(of: [1, 1, 1, 1, 2, 2, 3])
+        let apart = random.element(of: [1, 1, 1, 1, 2, 2, 3])
         datasetIsMissing = random.oneIn(4)
         let isTwoRuns = random.oneIn(4)
         var configuration = random.element(of: SimulatedModel.configurations)
@@ -85,6 +87,8 @@ package struct Scenario: Sendable {
             : nil
         let rates: [UInt32] = [0, 0, 0, 20_000, 300_000, 1_000_000]
         audits = AuditRate(millionths: isWrong ? 1_000_000 : random.element(of: rates))
+        workersServe = !isWrong && random.oneIn(3)
+        servers = workersServe ? workers : apart
     }
 
     var auditsAll: Bool { audits.millionths == 1_000_000 }
@@ -94,6 +98,12 @@ package struct Scenario: Sendable {
 
     /// Its place among the processes.
     var wrongProcess: Int? { wrongWorker.map { 1 + servers + $0.worker } }
+
+    /// Those that a fault of one befalls: itself, and the other role of its process.
+    func processes(with process: Int) -> [Int] {
+        guard workersServe, process > 0 else { return [process] }
+        return process <= servers ? [process, process + servers] : [process, process - servers]
+    }
 
     package var stepCount: Int {
         runs.reduce(0) { sum, run in

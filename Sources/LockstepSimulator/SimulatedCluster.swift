@@ -169,7 +169,8 @@ struct SimulatedCluster {
                     dataset: Self.dataset,
                     dataEndpoint: SimulatedNetwork.endpoint(of: 0, isControl: false),
                     runs: runs, startingWorkers: scenario.workers,
-                    minimumWorkers: scenario.minimumWorkers, servers: scenario.servers,
+                    minimumWorkers: scenario.minimumWorkers,
+                    servers: scenario.workersServe ? .onWorkers : .count(scenario.servers),
                     waitTimeoutMilliseconds: 60_000, firstSteps: firstSteps,
                     checkpointMilliseconds: scenario.checkpointMilliseconds,
                     audits: scenario.audits))
@@ -227,10 +228,12 @@ struct SimulatedCluster {
     private static func link(
         _ simulation: Simulation, _ role: Role, _ process: Int, dataEndpoint: String? = nil
     ) -> MemberLink {
-        MemberLink(
+        // What two roles share has the number of the first.
+        let own = simulation.scenario.processes(with: process).min() ?? process
+        return MemberLink(
             member: MemberDescription(
-                role: role, nonce: simulation.takeNonce(), host: "host \(process % 3)",
-                processID: Int32(process), dataEndpoint: dataEndpoint),
+                role: role, nonce: simulation.takeNonce(), host: "host \(own % 3)",
+                processID: Int32(own), dataEndpoint: dataEndpoint),
             coordinatorAddress: "the coordinator", waitTimeoutMilliseconds: 60_000)
     }
 
@@ -250,7 +253,7 @@ struct SimulatedCluster {
             if process > 0 {
                 transport.connect(
                     .coordinator, to: SimulatedNetwork.endpoint(of: 0, isControl: true),
-                    maximumFrameByteCount: 0)
+                    maximumFrameByteCount: 0, channel: nil)
             }
             let (machine, engine) = make()
             let observed = ObservedEngine(

@@ -290,7 +290,9 @@ package final class SimulatedTransport: Transport {
         }
     }
 
-    package func connect(_ port: Port, to endpoint: String, maximumFrameByteCount: Int) {
+    package func connect(
+        _ port: Port, to endpoint: String, maximumFrameByteCount: Int, channel: ChannelSize?
+    ) {
         network.connect(process, port, to: endpoint)
     }
 

@@ -48,6 +48,8 @@ package final class Trace {
         case .stepReport(let address, _): return "report of \(text(address))"
         case .push(let address, let node): return "push \(node) of \(text(address))"
         case .inquiry(let address, let leaves): return "inquiry for \(text(address)), \(leaves)"
+        case .channelOffer: return "memory to share"
+        case .channelWake: return "something in shared memory"
         case .overviewRequest: return "overview wanted"
         case .overview: return "overview"
         case .scaleRequest(let workers): return "\(workers) workers wanted"

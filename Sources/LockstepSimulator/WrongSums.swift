@@ -34,8 +34,11 @@ package final class WrongSums: Transport {
         try base.receive(into: &message)
     }
 
-    package func connect(_ port: Port, to endpoint: String, maximumFrameByteCount: Int) throws {
-        try base.connect(port, to: endpoint, maximumFrameByteCount: maximumFrameByteCount)
+    package func connect(
+        _ port: Port, to endpoint: String, maximumFrameByteCount: Int, channel: ChannelSize?
+    ) throws {
+        try base.connect(
+            port, to: endpoint, maximumFrameByteCount: maximumFrameByteCount, channel: channel)
     }
 
     package func disconnect(_ port: Port) { base.disconnect(port) }

@@ -54,6 +54,13 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
         self.port = port
     }
 
+    /// The host of a tcp endpoint, and its port unless the system chooses it, as a person writes
+    /// them.
+    package var authority: String {
+        let text = text.dropFirst("tcp://".count)
+        return String(port == nil ? text.dropLast(":*".count) : text)
+    }
+
     /// - Parameter host: a name, `*`, or an address; one of version 6 gets its brackets here.
     package static func tcp(host: String, port: UInt16) throws(EndpointError) -> Endpoint {
         let isBare6 = host.contains(":") && !host.hasPrefix("[")

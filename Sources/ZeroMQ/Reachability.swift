@@ -121,6 +121,13 @@ package struct Reachability: Hashable, Sendable, CustomStringConvertible {
 
     // MARK: This end
 
+    /// The address of this host that packets to another have; nil where there is no way to it.
+    ///
+    /// - Parameter endpoint: TCP, in numbers.
+    package static func source(towards endpoint: Endpoint) -> String? {
+        unsafe withAddress(of: endpoint) { unsafe route(to: $0) }
+    }
+
     /// The address that packets to the host have: a datagram socket that connects asks for the
     /// route and sends nothing.
     private static func route(to address: UnsafeMutablePointer<addrinfo>) -> String? {

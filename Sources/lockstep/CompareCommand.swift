@@ -49,12 +49,7 @@ struct CompareCommand: ParsableCommand {
         }
         if session.printConfig {
             for configuration in configurations {
-                settings.printTable(
-                    of: configuration,
-                    [
-                        (.workers, placement.workers), (.threads, placement.threads),
-                        (.servers, placement.servers),
-                    ])
+                settings.printTable(of: configuration, placement.rows)
                 print()
             }
             return

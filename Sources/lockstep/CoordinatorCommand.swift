@@ -1,5 +1,6 @@
 import ArgumentParser
 import Convergence
+import LockstepProtocol
 import LockstepRuntime
 import Logging
 
@@ -43,7 +44,9 @@ struct CoordinatorCommand: ParsableCommand {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Parameter servers, a shard each; default 1.", valueName: "n"))
+        help: ArgumentHelp(
+            "Parameter servers, a shard each, in the coordinator; default auto: in the workers.",
+            valueName: "n|auto"))
     var servers: String?
 
     @Flag(help: "Wait for servers that are started by `lockstep server`, instead of hosting them.")
@@ -65,13 +68,16 @@ struct CoordinatorCommand: ParsableCommand {
                 session.given,
             ], file: session.config)
         let configuration = try settings.runConfiguration()
-        let placement = try settings.coordinatorPlacement()
+        var placement = try settings.coordinatorPlacement()
+        if serversApart, placement.servers == .onWorkers { placement.servers = .count(1) }
         if session.printConfig {
             return settings.printTable(
                 of: configuration,
                 [
-                    (.workers, placement.workers), (.minWorkers, try settings.minimumWorkers()),
-                    (.maxWorkers, try settings.maximumWorkers()), (.servers, placement.servers),
+                    (.workers, "\(placement.workers)"),
+                    (.minWorkers, "\(try settings.minimumWorkers())"),
+                    (.maxWorkers, "\(try settings.maximumWorkers())"),
+                    (.servers, placement.servers.text),
                 ])
         }
         let logger = ConsoleLogHandler.bootstrap(session.role.logLevel)
@@ -79,7 +85,8 @@ struct CoordinatorCommand: ParsableCommand {
             at: try tcpEndpoint(bind, flag: "--bind"), named: "--bind \(bind)")
         let options = CoordinatorOptions(
             try endpoint.coordinatorAddress(
-                bind: bind, dataPortCount: 1 + (serversApart ? 0 : placement.servers), key: key,
+                bind: bind, dataPortCount: 1 + (serversApart ? 0 : placement.servers.knownCount),
+                key: key,
                 logger: logger), hostsServers: !serversApart, key: key,
             dropped: logger.dropped)
         let result = try TrainingSession(

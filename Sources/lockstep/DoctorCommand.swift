@@ -110,7 +110,7 @@ struct DoctorCommand: ParsableCommand {
         let request = SessionRequest(
             runs: [PlannedRun(configuration, directory: RunDirectory(path: runDir))],
             dataset: dataset ?? SyntheticDigits(trainCount: 4_096, testCount: 1).dataset(),
-            placement: Placement(workers: Limits.maximumWorkers, threads: 1, servers: 1),
+            placement: SessionPlacement(workers: Limits.maximumWorkers),
             kernels: .baseline, waitTimeoutMilliseconds: Self.answerMilliseconds)
         let address = ListeningAddress(bind: try tcpEndpoint(bind ?? "", flag: "--bind"))
         _ = try Roles.coordinate(

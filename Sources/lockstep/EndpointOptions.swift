@@ -88,7 +88,9 @@ struct EndpointOptions: ParsableArguments {
     }
 
     /// The host of `--advertise`, with its port if it has one.
-    func advertised() throws(UsageError) -> Endpoint? {
+    func advertised() throws(UsageError) -> Endpoint? { try Self.advertised(advertise) }
+
+    static func advertised(_ advertise: String?) throws(UsageError) -> Endpoint? {
         guard let advertise else { return nil }
         let hasPort = advertise.contains("]:") || advertise.count(where: { $0 == ":" }) == 1
         do throws(EndpointError) {
@@ -108,6 +110,10 @@ struct EndpointOptions: ParsableArguments {
 
     /// The ports of `--data-ports`.
     func dataPortRange() throws(UsageError) -> ClosedRange<UInt16>? {
+        try Self.dataPortRange(dataPorts)
+    }
+
+    static func dataPortRange(_ dataPorts: String?) throws(UsageError) -> ClosedRange<UInt16>? {
         guard let dataPorts else { return nil }
         let ends = dataPorts.split(separator: "-", omittingEmptySubsequences: false).map {
             UInt16($0) ?? 0

@@ -50,7 +50,9 @@ struct LaunchCommand: ParsableCommand {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Parameter servers, a shard each; default 1.", valueName: "n"))
+        help: ArgumentHelp(
+            "Parameter servers, a shard each, in the coordinator; default auto: in the workers.",
+            valueName: "n|auto"))
     var servers: String?
 
     @Flag(help: .hidden)
@@ -170,7 +172,8 @@ struct LaunchCommand: ParsableCommand {
         let options = CoordinatorOptions(
             try endpoint.coordinatorAddress(
                 bind: coordinator.isLoopback ? coordinator.text : "tcp://*:\(rank.port)",
-                dataPortCount: 1 + placement.servers, key: key, logger: logger), localWorkers: 1,
+                dataPortCount: 1 + placement.servers.knownCount, key: key, logger: logger),
+            localWorkers: 1,
             workerCommand: WorkerCommand.local(
                 threads: try settings.threads(),
                 waitTimeoutMilliseconds: try settings.waitTimeoutMilliseconds(),

@@ -146,7 +146,9 @@ struct PlacementOptions: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Parameter servers, a shard each; default 1.", valueName: "n"))
+        help: ArgumentHelp(
+            "Parameter servers, a shard each, in the coordinator; default auto: in the workers.",
+            valueName: "n|auto"))
     var servers: String?
 
     @Option(

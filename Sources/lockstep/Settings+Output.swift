@@ -1,5 +1,6 @@
 import Convergence
 import Datasets
+import LockstepProtocol
 import LockstepRuntime
 import NeuralNetwork
 import TrainingPlan
@@ -7,14 +8,14 @@ import TrainingPlan
 extension Settings {
     /// The text of a run's `config.yaml`: `--config` takes it as it is.
     func file(
-        of configuration: RunConfiguration, placement: Placement, dataset: Dataset
+        of configuration: RunConfiguration, placement: SessionPlacement, dataset: Dataset
     ) -> String {
         var rows = RunConfiguration.Key.allCases.compactMap { key in
             configuration.text(of: key).map { (key: SettingKey(key), text: $0) }
         }
         rows += [
             (.workers, "\(placement.workers)"), (.threads, "\(placement.threads)"),
-            (.servers, "\(placement.servers)"),
+            (.servers, placement.servers.text),
         ]
         for key in [
             SettingKey.data, .waitTimeout, .checkpointSeconds, .keepCheckpoints, .auditRate,
@@ -34,10 +35,10 @@ extension Settings {
     /// Prints each setting with its value and where that came from.
     ///
     /// - Parameter placement: settings that are no part of the configuration.
-    func printTable(of configuration: RunConfiguration, _ placement: [(SettingKey, Int)]) {
+    func printTable(of configuration: RunConfiguration, _ placement: [(SettingKey, String)]) {
         var rows = table(of: configuration)
         for (key, value) in placement {
-            rows.append((key, "\(value)", self[key]?.origin ?? "default"))
+            rows.append((key, value, self[key]?.origin ?? "default"))
         }
         for key in [SettingKey.data, .waitTimeout, .auditRate] {
             if let given = self[key] { rows.append((key, given.text, given.origin)) }
@@ -50,5 +51,22 @@ extension Settings {
             rows.append((key, self[key]?.text ?? fallback, self[key]?.origin ?? "default"))
         }
         printAligned(rows.map { [$0.key.name, $0.text, $0.origin] })
+    }
+}
+
+extension ServerPlacement {
+    /// As `--servers` takes it.
+    var text: String {
+        switch self {
+        case .count(let count): "\(count)"
+        case .onWorkers: "auto"
+        }
+    }
+}
+
+extension SessionPlacement {
+    /// The settings of a local cluster, for `--print-config`.
+    var rows: [(SettingKey, String)] {
+        [(.workers, "\(workers)"), (.threads, "\(threads)"), (.servers, servers.text)]
     }
 }

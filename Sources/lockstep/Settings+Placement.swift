@@ -8,7 +8,7 @@ extension Settings {
     private static let maximumThreads = 1_024
 
     /// How processes and threads are laid out on this host.
-    func placement() throws(UsageError) -> Placement {
+    func placement() throws(UsageError) -> SessionPlacement {
         let workers = try integer(.workers, in: 0...Limits.maximumWorkers, or: 2)
         // A rate that a run was begun with, and that stands in its file, has no meaning here.
         if workers < 2, try auditRate() != .none, let given = self[.auditRate], !given.isFromFile {
@@ -16,14 +16,15 @@ extension Settings {
                 given.place, "an audit takes two workers, and --workers is \(workers)",
                 "give --workers 2 or more")
         }
-        return Placement(workers: workers, threads: try threads(), servers: try servers())
+        return SessionPlacement(
+            workers: workers, threads: try threads(), servers: try servers())
     }
 
     /// The placement of a coordinator's session, which begins with so many workers: they choose
     /// their threads themselves.
-    func coordinatorPlacement() throws(UsageError) -> Placement {
+    func coordinatorPlacement() throws(UsageError) -> SessionPlacement {
         let least = try minimumWorkers()
-        return Placement(
+        return SessionPlacement(
             workers: try integer(
                 .workers, in: least...max(try maximumWorkers(), least),
                 or: self[.minWorkers] == nil ? 2 : least), threads: 1, servers: try servers())
@@ -42,9 +43,19 @@ extension Settings {
         try integer(.threads, in: 1...Self.maximumThreads, or: 1)
     }
 
-    private func servers() throws(UsageError) -> Int {
-        try integer(.servers, in: 1...SettingLimits.maximumServers, or: 1)
+    /// In the workers' processes, unless a number is given. Where no checkpoints are made that a run
+    /// could fall back to, one stays in the coordinator, which outlives its workers.
+    private func servers() throws(UsageError) -> ServerPlacement {
+        if let given = self[.servers], given.text != Self.automatic {
+            return .count(
+                try integer(
+                    .servers, in: 1...SettingLimits.maximumServers, or: 1,
+                    instead: "or \(Self.automatic)"))
+        }
+        return try checkpointPolicy().seconds > 0 ? .onWorkers : .count(1)
     }
+
+    private static let automatic = "auto"
 
     /// Long enough to start workers by hand in other terminals.
     private static let defaultWaitTimeoutSeconds = 120.0

@@ -64,16 +64,18 @@ struct Settings: Sendable {
     // MARK: Values
 
     func integer<Value: FixedWidthInteger>(
-        _ key: SettingKey, in range: ClosedRange<Value> = Value.min...Value.max, or fallback: Value
+        _ key: SettingKey, in range: ClosedRange<Value> = Value.min...Value.max, or fallback: Value,
+        instead: String? = nil
     ) throws(UsageError) -> Value {
         guard let given = values[key] else { return fallback }
-        return try Self.integer(given.text, given, in: range)
+        return try Self.integer(given.text, given, in: range, instead)
     }
 
     private static func integer<Value: FixedWidthInteger>(
-        _ text: String, _ given: GivenValue, in range: ClosedRange<Value>
+        _ text: String, _ given: GivenValue, in range: ClosedRange<Value>, _ instead: String? = nil
     ) throws(UsageError) -> Value {
-        let remedy = "give one from \(range.lowerBound) to \(range.upperBound)"
+        let numbers = "give one from \(range.lowerBound) to \(range.upperBound)"
+        let remedy = instead.map { "\(numbers), \($0)" } ?? numbers
         // A sign and digits are a whole number, though it may be larger than any that is stored.
         guard text.wholeMatch(of: /[+-]?[0-9]+/) != nil else {
             throw UsageError(given.place, "“\(text)” is not a whole number", remedy)

@@ -85,7 +85,7 @@ struct StudyCommand: ParsableCommand {
         let train = localCluster(role)
         let cluster: @Sendable (Int) -> Sweep.Cluster = { workers in
             Sweep.Cluster(
-                placement: Placement(workers: workers, threads: 1, servers: 1),
+                placement: SessionPlacement(workers: workers),
                 waitTimeoutMilliseconds: waitTimeoutMilliseconds, train: train)
         }
         let study = Study(

@@ -81,12 +81,14 @@ struct SweepCommand: ParsableCommand {
         let checkpoints = try settings.checkpointPolicy()
         if placement.workers > 0 {
             for entry in plan.entries {
-                _ = try ShardPlan(entry.configuration, shardCount: placement.servers)
+                _ = try ShardPlan(
+                    entry.configuration, shardCount: max(placement.servers.knownCount, 1))
             }
         }
         if session.printConfig {
             for entry in plan.entries {
-                entry.settings.printTable(of: entry.configuration, [(.workers, placement.workers)])
+                entry.settings.printTable(
+                    of: entry.configuration, [(.workers, "\(placement.workers)")])
                 print()
             }
             return
@@ -176,14 +178,16 @@ extension SweepResult.Run {
 
 extension Settings {
     /// In this process, unless workers are asked for.
-    func sweepPlacement() throws(UsageError) -> Placement {
+    func sweepPlacement() throws(UsageError) -> SessionPlacement {
         guard self[.workers] != nil else {
-            return try sweepPlacement(Placement(workers: 0, threads: threads(), servers: 1))
+            return try sweepPlacement(SessionPlacement(workers: 0, threads: threads()))
         }
         return try sweepPlacement(placement())
     }
 
-    private func sweepPlacement(_ placement: Placement) throws(UsageError) -> Placement {
+    private func sweepPlacement(
+        _ placement: SessionPlacement
+    ) throws(UsageError) -> SessionPlacement {
         if placement.workers == 0, placement.threads > 1, let given = self[.threads] {
             throw UsageError(
                 given.place, "each run in this process has one thread",

@@ -64,12 +64,7 @@ struct TrainCommand: ParsableCommand {
         let placement = try settings.placement()
         let bind = try self.placement.loopbackEndpoint()
         if session.printConfig {
-            return settings.printTable(
-                of: configuration,
-                [
-                    (.workers, placement.workers), (.threads, placement.threads),
-                    (.servers, placement.servers),
-                ])
+            return settings.printTable(of: configuration, placement.rows)
         }
         let logger = ConsoleLogHandler.bootstrap(session.role.logLevel)
         let training = try TrainingSession(

@@ -29,7 +29,7 @@ struct TrainingSession {
         @Sendable (SessionRequest, any SessionObserver, Interruption) throws -> SessionResult
 
     private let settings: Settings
-    private let placement: Placement
+    private let placement: SessionPlacement
     private let logger: Logger
     private let kernels: KernelVariant
     private let waitTimeoutMilliseconds: Int
@@ -43,7 +43,7 @@ struct TrainingSession {
     ///
     /// - Parameter directory: where a run's records go; nil for a fresh place.
     init(
-        _ configurations: [RunConfiguration], settings: Settings, placement: Placement,
+        _ configurations: [RunConfiguration], settings: Settings, placement: SessionPlacement,
         logger: Logger, directory: (RunConfiguration) -> String?
     ) throws {
         self.settings = settings
@@ -52,7 +52,7 @@ struct TrainingSession {
         // What can be told without the data is told before it is downloaded.
         for configuration in configurations {
             try settings.validate(configuration)
-            _ = try ShardPlan(configuration, shardCount: placement.servers)
+            _ = try ShardPlan(configuration, shardCount: max(placement.servers.knownCount, 1))
         }
         kernels = try .selected(environment: ProcessInfo.processInfo.environment)
         waitTimeoutMilliseconds = try settings.waitTimeoutMilliseconds()

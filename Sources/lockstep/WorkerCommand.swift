@@ -5,13 +5,16 @@ import LockstepProtocol
 import LockstepRuntime
 import Logging
 import NeuralNetwork
+import ZeroMQ
 
 /// `lockstep worker`
 struct WorkerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "worker", abstract: "Work for a coordinator until its session ends.",
         discussion: """
-            Needs no data of its own: what is not in the cache comes from the coordinator.
+            Needs no data of its own: what is not in the cache comes from the coordinator. Unless \
+            the coordinator has --servers, it also serves a shard of the parameters to the other \
+            workers.
 
             Examples:
               lockstep worker --coordinator tcp://127.0.0.1:29500
@@ -31,6 +34,22 @@ struct WorkerCommand: ParsableCommand {
             valueName: "dir|mnist|synthetic"))
     var data: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "What others on other hosts connect to for the shard that this worker serves, where that "
+                + "is not the address by which it reaches the coordinator.", valueName: "host"))
+    var advertise: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Serve a shard at the first of these ports that is free; default one of the 64 behind the "
+                + "coordinator's.", valueName: "first-last"))
+    var dataPorts: String?
+
+    /// Where the coordinator that has started it listens, for the shard that it serves.
+    @Option(help: .hidden)
+    var beside: String?
+
     @Flag(help: .hidden)
     var exitWithStandardInput = false
 
@@ -45,13 +64,20 @@ struct WorkerCommand: ParsableCommand {
         let settings = try Settings(
             command: "worker", flags: [[.threads: threads, .data: data], role.given], file: nil)
         let environment = ProcessInfo.processInfo.environment
-        let options = MemberOptions(
+        var options = MemberOptions(
             coordinator: coordinator,
             waitTimeoutMilliseconds: try settings.waitTimeoutMilliseconds(), key: key,
             kernels: try .selected(environment: environment), threads: try settings.threads(),
             dataset: try settings[.data].map { try Dataset.find($0.text, logger) },
             cache: DatasetCache(environment: environment), notice: { logger.notice("\($0)") },
             dropped: logger.dropped)
+        options.advertised = try EndpointOptions.advertised(advertise)
+        options.dataPorts = try EndpointOptions.dataPortRange(dataPorts)
+        options.address = try beside.map {
+            ListeningAddress(
+                bind: try Endpoint($0), advertised: options.advertised,
+                dataPorts: options.dataPorts)
+        }
         let interruption = Interruption()
         Signals.forward(to: interruption, ignoresInterrupt: exitWithStandardInput)
         let reason = try Roles.work(options, interruption: interruption)

@@ -137,7 +137,7 @@ extension EndToEndTests {
             let coordinator = try lockstep.start(
                 [
                     "coordinator", "--bind", "tcp://0.0.0.0:\(port)", "--advertise",
-                    "127.0.0.1:\(port + 4)", "--workers", "1", "--run-dir",
+                    "127.0.0.1:\(port + 4)", "--workers", "1", "--servers", "1", "--run-dir",
                     lockstep.folder.path("run"),
                 ] + Self.training)
             try #require(coordinator.says("listening on"), "\(coordinator.standardError)")

@@ -90,7 +90,11 @@ extension EndToEndTests {
             Mistake(
                 "coordinator --insecure --bind tcp://0.0.0.0:65535", 64,
                 "--bind tcp://0.0.0.0:65535",
+                "65535 for control and 65536 for data", "up to 65534"),
+            Mistake(
+                "coordinator --insecure --bind tcp://0.0.0.0:65535 --servers 1", 64,
                 "65535 for control, 65536 for data and 65537 for the server", "up to 65533"),
+            Mistake("train --servers none", 64, "--servers none", "1 to 64, or auto"),
             Mistake(
                 "coordinator --insecure --bind [::]:65533 --servers 3 --data nowhere", 64,
                 "--bind tcp://[::]:65533", "65535 to 65537 for 3 servers", "up to 65531"),

@@ -27,7 +27,7 @@ extension EndToEndTests {
             let coordinator = try lockstep.start(
                 [
                     "coordinator", "--bind", "tcp://127.0.0.1:0", "--workers", "\(count)",
-                    "--json", "--run-dir", lockstep.folder.path("run"),
+                    "--servers", "1", "--json", "--run-dir", lockstep.folder.path("run"),
                 ] + Self.training(epochs: epochs) + more)
             var cluster = Cluster(
                 lockstep: lockstep, epochs: epochs, coordinator: coordinator,

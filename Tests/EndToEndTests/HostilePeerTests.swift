@@ -67,7 +67,7 @@ extension EndToEndTests {
             let coordinator = try lockstep.start(
                 [
                     "coordinator", "--bind", "tcp://127.0.0.1:0", "--min-workers", "2", "--json",
-                    "--run-dir", lockstep.folder.path("run"), "--log-level",
+                    "--servers", "1", "--run-dir", lockstep.folder.path("run"), "--log-level",
                     Self.isLong ? "notice" : "debug",
                 ] + training)
             let endpoint = try coordinator.endpoint()

@@ -210,7 +210,7 @@ extension EndToEndTests.Keys {
         let coordinator = try lockstep.start(
             [
                 "coordinator", "--bind", "tcp://0.0.0.0:\(inner)", "--advertise",
-                "127.0.0.1:\(outer)", "--min-workers", "1", "--json", "--run-dir",
+                "127.0.0.1:\(outer)", "--min-workers", "1", "--servers", "1", "--json", "--run-dir",
                 lockstep.folder.path("run"),
             ] + options)
         try #require(coordinator.says("listening on"), "\(coordinator.standardError)")

@@ -110,11 +110,19 @@ extension EndToEndTests.Launches {
     }
 
     /// What starts a host waits for its first word, whatever people want to see.
-    @Test(arguments: ["warning", "error", "debug"])
-    func theLogLevelHidesNoStart(level: String) throws {
-        let run = try launch("a,b", Self.training + ["--log-level", level]).end()
-        #expect(run.status == 0, "\(run.standardError)")
-        #expect(try run.end().weightsSHA256 == reference.weightsSHA256)
+    @Test func theLogLevelHidesNoStart() throws {
+        // It goes on for longer than a start may take.
+        let process = try launch(
+            "a,b",
+            [
+                "--epochs", "100000", "--batch-size", "100", "--log-level", "warning",
+                "--wait-timeout", "4",
+            ])
+        sleep(6)
+        #expect(process.isRunning, "\(process.standardError)")
+        process.send(SIGTERM)
+        let run = process.end()
+        #expect(run.status == 143, "\(run.standardError)")
     }
 
     /// The others reach rank 0 by another port, as through a router that translates it.

@@ -56,7 +56,7 @@ extension EndToEndTests {
         }
 
         @Test func missingWorkersAreNotWaitedForForEver() throws {
-            let run = try startCoordinator(["--wait-timeout", "1"]).end()
+            let run = try startCoordinator(["--wait-timeout", "1", "--servers", "1"]).end()
             #expect(run.status == 69)
             for word in ["after 1 s", "0 of 1 workers", "1 of 1 servers", "--wait-timeout"] {
                 #expect(run.message.contains(word), "\(run.message)")
@@ -197,7 +197,7 @@ extension EndToEndTests {
             } while !isFree(port - 1, context) || !isFree(port - 2, context)
             let run = try lockstep.run([
                 "coordinator", "--bind", "tcp://0.0.0.0:\(port - 2)", "--advertise", "127.0.0.1",
-                "--insecure", "--run-dir", lockstep.folder.path("run"),
+                "--insecure", "--servers", "1", "--run-dir", lockstep.folder.path("run"),
             ])
             #expect(run.status == 69, "\(run.standardError)")
             for word in ["tcp://0.0.0.0:\(port)", "in use", "(process \(getpid()))", "--bind"] {

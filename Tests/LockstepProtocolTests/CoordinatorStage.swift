@@ -43,7 +43,7 @@ extension Stage where Machine == CoordinatorMachine {
                     session: Fixture.session, dataset: Fixture.dataset,
                     dataEndpoint: Fixture.sessionInfo.dataEndpoint, runs: runs,
                     startingWorkers: workers, minimumWorkers: minimumWorkers,
-                    maximumWorkers: maximumWorkers, servers: servers,
+                    maximumWorkers: maximumWorkers, servers: .count(servers),
                     waitTimeoutMilliseconds: waitTimeoutMilliseconds, firstSteps: firstSteps,
                     checkpointMilliseconds: checkpointMilliseconds, audits: audits)))
         _ = stage.start()

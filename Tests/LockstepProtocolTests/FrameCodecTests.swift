@@ -20,7 +20,8 @@ import TrainingPlan
         .datasetRequest(BytePart(offset: UInt64(Limits.maximumDatasetByteCount), byteCount: 1)),
         .datasetPart(part), .snapshotRequest(SnapshotPart(address: address, part: part)),
         .snapshotPart(SnapshotPart(address: address, part: part)), .overviewRequest, .overview,
-        .scaleRequest(workers: UInt32(Limits.maximumWorkers)), .scaleReply,
+        .scaleRequest(workers: UInt32(Limits.maximumWorkers)), .scaleReply, .channelOffer,
+        .channelWake,
     ]
 
     static func payload(of content: FrameContent) -> [UInt8] {
@@ -103,7 +104,7 @@ import TrainingPlan
 
     @Test func layoutIsLittleEndianAndFixed() {
         let bytes = Self.frame(.push(Self.address, node: LeafRange(12, 4)))
-        #expect(bytes[..<8] == [0x4c, 0x4b, 0x53, 0x54, 7, 0, 67, 0])
+        #expect(bytes[..<8] == [0x4c, 0x4b, 0x53, 0x54, 8, 0, 67, 0])
         #expect(bytes[8..<16] == [0xd4, 0xc3, 0xb2, 0xa1, 4, 3, 2, 1])
         #expect(bytes[16..<24] == [45, 0, 0, 0, 3, 0, 0, 0])
         #expect(bytes[24..<36] == [0xd4, 0xc3, 0xb2, 0xa1, 0, 0, 0, 0, 0, 0, 4, 0])
@@ -162,7 +163,7 @@ import TrainingPlan
     }
 
     /// Of another version only the first eight bytes matter: what is behind may be anything.
-    @Test(arguments: [0, 1, 2, 3, 4, 5, 6, 8, 1_000, .max] as [UInt16])
+    @Test(arguments: [0, 1, 2, 3, 4, 5, 6, 7, 9, 1_000, .max] as [UInt16])
     func otherVersionsAreNamed(version: UInt16) {
         var random = SeededRandom(seed: Int(version))
         for count in [8, 9, 63, 64, 65, 300] {

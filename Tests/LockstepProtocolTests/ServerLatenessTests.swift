@@ -150,6 +150,7 @@ import TrainingPlan
         _ = server.inquire(Fixture.address(0), .none, from: 4, by: 40)
         _ = Self.admit([2, 3, 6], &server)
         _ = server.inquire(Fixture.address(0), .none, from: 6, by: 60)
+        server.passReportDelay()
         #expect(
             server.commit(0) == [
                 .keep(slot: 0), .apply(0), .sendWeights(to: 30, Fixture.address(1)),

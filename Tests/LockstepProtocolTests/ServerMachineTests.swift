@@ -68,6 +68,7 @@ import TrainingPlan
             server.machine.foldSchedule == [
                 .load(slot: 0), .load(slot: 1), .load(slot: 2), .add, .add,
             ])
+        server.passReportDelay()
         // Who waits comes first; the report is for the records.
         #expect(
             server.handle(.applied(0, 0)) == [
@@ -75,6 +76,8 @@ import TrainingPlan
                 .sendReport(first),
             ])
         for step in (1...3).map({ Step($0) }) { _ = server.commit(step) }
+        server.passReportDelay()
+        _ = server.tick()
         // The weights at the epoch's end are evaluated.
         #expect(
             server.commit(4) == [
@@ -97,6 +100,7 @@ import TrainingPlan
         #expect(server.handle(.applied(0, 1)).isEmpty)
         _ = server.handle(.diverged(0, 1, Self.finding))
         #expect(server.machine.phase == .serving(RunPlace(run: 0, generation: 0), Self.updating))
+        server.passReportDelay()
         #expect(ServerStage.reports(server.handle(.applied(0, 0))) == [0])
         #expect(server.handle(.applied(0, 0)).isEmpty)
     }
@@ -166,6 +170,7 @@ import TrainingPlan
         _ = server.complete(0)
         // While it is applied the connection is reset once more, and the worker asks.
         #expect(server.inquire(Fixture.address(0), .none, by: 36).count == 1)
+        server.passReportDelay()
         #expect(
             server.handle(.applied(0, 0)) == [
                 .sendWeights(to: 36, Fixture.address(1)), .sendWeights(to: 40, Fixture.address(1)),
@@ -198,6 +203,7 @@ import TrainingPlan
         _ = server.push(Fixture.address(0), LeafRange(0, 4))
         _ = server.push(Fixture.address(0), LeafRange(4, 3), from: 4, by: 40)
         #expect(server.handle(.unreachable(30)).isEmpty)
+        server.passReportDelay()
         #expect(
             server.handle(.applied(0, 0)) == [
                 .sendWeights(to: 40, Fixture.address(1)), .sendReport(Fixture.address(0)),

@@ -77,14 +77,31 @@ import TrainingPlan
             sent += ServerStage.reports(server.tick(after: 1))
             if millisecond % Limits.heartbeatIntervalMilliseconds == 0 {
                 sent += ServerStage.reports(
-                    server.acknowledge(received: step, snapshots: step))
+                    server.acknowledge(received: Step(sent.count), snapshots: step))
             }
         }
+        server.passReportDelay()
+        sent += ServerStage.reports(server.tick())
         #expect(sent == (0..<step.index).map { Step($0) })
+    }
+
+    /// Each sending wakes threads of two processes: fast steps share one.
+    @Test func reportsOfFastStepsGoTogether() {
+        var server = ServerStage.serving(Fixture.longConfiguration)
+        var sendings: [[Step]] = []
+        for step in 0..<100 {
+            let sent = ServerStage.reports(server.commit(Step(step), leafCount: 1))
+            if !sent.isEmpty { sendings.append(sent) }
+        }
+        #expect(sendings.map(\.count) == [32, 32, 32])
+        #expect(ServerStage.reports(server.tick()).isEmpty)
+        server.passReportDelay()
+        #expect(ServerStage.reports(server.tick()) == (96..<100).map { Step($0) })
     }
 
     @Test func aLostReportIsSentAgain() {
         var server = ServerStage.serving()
+        server.passReportDelay()
         #expect(ServerStage.reports(server.commit(0)) == [0])
         // Nothing is known yet: it may be on its way.
         #expect(ServerStage.reports(server.acknowledge(received: 0)).isEmpty)
@@ -109,6 +126,8 @@ import TrainingPlan
     @Test func aGapIsClosedAtOnce() {
         var server = ServerStage.serving(Fixture.longConfiguration)
         for step in 0..<200 { _ = server.commit(Step(step), leafCount: 1) }
+        server.passReportDelay()
+        _ = server.tick()
         // Report 100 is lost; the first word of that is what was received so far.
         _ = server.acknowledge(received: 100, snapshots: 200)
         server.pass(milliseconds: Limits.reportRetryMilliseconds)

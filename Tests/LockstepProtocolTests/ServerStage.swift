@@ -63,6 +63,9 @@ extension Stage where Machine == ServerMachine {
         return actions + handle(.applied(0, step))
     }
 
+    /// So much later that a report is sent at once.
+    mutating func passReportDelay() { pass(milliseconds: Limits.reportDelayMilliseconds) }
+
     /// Whether a complete step is being applied.
     static func applies(_ actions: [ServerAction]) -> Bool {
         actions.contains { if case .apply = $0 { true } else { false } }

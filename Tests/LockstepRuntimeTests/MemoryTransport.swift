@@ -41,7 +41,9 @@ final class MemoryTransport: Transport {
         return delivery(port)
     }
 
-    func connect(_ port: Port, to endpoint: String, maximumFrameByteCount: Int) throws {
+    func connect(
+        _ port: Port, to endpoint: String, maximumFrameByteCount: Int, channel: ChannelSize?
+    ) throws {
         connections[port] = endpoint
     }
 

@@ -47,7 +47,7 @@ struct ResumedRuns {
     func request(_ run: PlannedRun) -> SessionRequest {
         SessionRequest(
             runs: [run], dataset: SmallDigits.dataset,
-            placement: Placement(workers: 0, threads: 1, servers: 1), kernels: .baseline,
+            placement: SessionPlacement(workers: 0), kernels: .baseline,
             waitTimeoutMilliseconds: 1_000)
     }
 

@@ -87,7 +87,7 @@ import TrainingPlan
                         directory: try RunDirectory.fresh(
                             in: folder.path, configuration: "alone", seed: 1))
                 ], dataset: SmallDigits.dataset,
-                placement: Placement(workers: 0, threads: 1, servers: 1), kernels: .baseline,
+                placement: SessionPlacement(workers: 0), kernels: .baseline,
                 waitTimeoutMilliseconds: 1_000), observer: Silent(), interruption: Interruption())
         #expect(alone.outcomes[0].end?.weightsSHA256 == hashes(one)[2])
     }
@@ -248,7 +248,7 @@ import TrainingPlan
         var sweep = sweep((1...3).map { configuration(seed: UInt64($0), epochs: $0 == 2 ? 2 : 1) })
         let sessions = Mutex<[Int]>([])
         sweep.cluster = Sweep.Cluster(
-            placement: Placement(workers: 0, threads: 1, servers: 1),
+            placement: SessionPlacement(workers: 0),
             waitTimeoutMilliseconds: 1_000
         ) { request, observer, interruption in
             sessions.withLock { $0.append(request.runs.count) }
@@ -265,7 +265,7 @@ import TrainingPlan
         #expect(result.failed.first?.cause.text == "worker 1 is gone")
         #expect(result.outcomes.count == 2 && result.reason.exitCode == .lostPeer)
         sweep.cluster = Sweep.Cluster(
-            placement: Placement(workers: 1, threads: 1, servers: 1),
+            placement: SessionPlacement(workers: 1),
             waitTimeoutMilliseconds: 1_000
         ) { _, _, _ in
             SessionResult(outcomes: [], reason: StopReason(.unavailable, "nobody came"))

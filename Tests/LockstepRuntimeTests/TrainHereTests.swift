@@ -60,7 +60,7 @@ import TrainingPlan
         Roles.trainHere(
             SessionRequest(
                 runs: runs, dataset: SmallDigits.dataset,
-                placement: Placement(workers: 0, threads: 1, servers: 1), kernels: .baseline,
+                placement: SessionPlacement(workers: 0), kernels: .baseline,
                 waitTimeoutMilliseconds: 1_000), observer: witness, interruption: interruption)
     }
 

@@ -76,7 +76,7 @@ import ZeroMQ
         .held(address, leaves: LeafRange(firstLeaf: 4, leafCount: 9)), .datasetRequest(part),
         .datasetPart(part), .snapshotRequest(SnapshotPart(address: address, part: part)),
         .snapshotPart(SnapshotPart(address: address, part: part)), .overviewRequest, .overview,
-        .scaleRequest(workers: 3), .scaleReply,
+        .scaleRequest(workers: 3), .scaleReply, .channelOffer, .channelWake,
     ]
 
     private static func frame(_ content: FrameContent, _ wire: Wire) -> [UInt8] {

@@ -55,6 +55,7 @@ extension ByteWriter {
         write(session.dataset)
         write(session.runCount)
         write(session.dataEndpoint)
+        write(session.workersServe)
     }
 
     mutating func write(_ dataset: DatasetDescription) {
@@ -110,7 +111,8 @@ extension ByteWriter {
 extension ByteReader {
     fileprivate mutating func readSession() throws(Failure) -> Session {
         Session(
-            dataset: try readDataset(), runCount: try readInt(), dataEndpoint: try readEndpoint())
+            dataset: try readDataset(), runCount: try readInt(), dataEndpoint: try readEndpoint(),
+            workersServe: try readBool())
     }
 
     mutating func readDataset() throws(Failure) -> DatasetDescription {

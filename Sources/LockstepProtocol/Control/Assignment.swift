@@ -29,11 +29,17 @@ package struct Session: Hashable, Sendable {
     package var runCount: Int
     /// Where the data set is to be had: `tcp://HOST:PORT`.
     package var dataEndpoint: String
+    /// Whether a worker's process also hosts a server.
+    package var workersServe: Bool
 
-    package init(dataset: DatasetDescription, runCount: Int, dataEndpoint: String) {
+    package init(
+        dataset: DatasetDescription, runCount: Int, dataEndpoint: String,
+        workersServe: Bool = false
+    ) {
         self.dataset = dataset
         self.runCount = runCount
         self.dataEndpoint = dataEndpoint
+        self.workersServe = workersServe
     }
 }
 
@@ -76,6 +82,11 @@ package struct RunOrder: Hashable, Sendable {
         self.configuration = configuration
         self.generation = generation
         self.firstStep = firstStep
+    }
+
+    /// Whether an address is of this run, in this placement.
+    package func covers(_ address: StepAddress) -> Bool {
+        address.run == run && address.generation == generation
     }
 
     /// Whether `other` is a later placement, or of a later run.

@@ -14,13 +14,15 @@ package struct MemberDescription: Hashable, Sendable {
     package var host: String
     package var processID: Int32
     package var threads: Int
+    /// Of its host, as far as the process may use them.
+    package var cores: Int
     /// Where workers reach a server: `tcp://HOST:PORT`. Nil for a worker.
     package var dataEndpoint: String?
     /// The hash of the data set that a worker was told to train on, if it was told one.
     package var datasetSHA256: String?
 
     package init(
-        role: Role, nonce: UInt64, host: String, processID: Int32, threads: Int = 1,
+        role: Role, nonce: UInt64, host: String, processID: Int32, threads: Int = 1, cores: Int = 1,
         dataEndpoint: String? = nil, datasetSHA256: String? = nil,
         arithmeticVersion: Int = TrainingPlan.arithmeticVersion
     ) {
@@ -29,6 +31,7 @@ package struct MemberDescription: Hashable, Sendable {
         self.host = host
         self.processID = processID
         self.threads = threads
+        self.cores = cores
         self.dataEndpoint = dataEndpoint
         self.datasetSHA256 = datasetSHA256
         self.arithmeticVersion = arithmeticVersion

@@ -38,6 +38,7 @@ extension ByteWriter {
         write(member.host)
         write(member.processID)
         write(member.threads)
+        write(member.cores)
         write(member.dataEndpoint) { $0.write($1) }
         write(member.datasetSHA256) { $0.write($1) }
     }
@@ -128,7 +129,7 @@ extension ByteReader {
         return MemberDescription(
             role: role, nonce: nonce,
             host: try readText(maximumByteCount: Limits.maximumHostByteCount),
-            processID: try read(), threads: try readInt(),
+            processID: try read(), threads: try readInt(), cores: try readInt(),
             dataEndpoint: try readOptional { (reader) throws(Failure) in
                 try reader.readEndpoint()
             },

@@ -13,7 +13,7 @@ package struct SessionPlan: Hashable, Sendable {
     /// With fewer a run that has started waits.
     package var minimumWorkers: Int
     package var maximumWorkers: Int
-    package var servers: Int
+    package var servers: ServerPlacement
     package var waitTimeoutMilliseconds: Int
     /// The step of the checkpoint that each run goes on from, by run; 0 to begin anew.
     package var firstSteps: [Step]
@@ -24,7 +24,8 @@ package struct SessionPlan: Hashable, Sendable {
     package init(
         session: SessionID, dataset: DatasetDescription, dataEndpoint: String,
         runs: [RunConfiguration], startingWorkers: Int, minimumWorkers: Int = 1,
-        maximumWorkers: Int = Limits.maximumWorkers, servers: Int, waitTimeoutMilliseconds: Int,
+        maximumWorkers: Int = Limits.maximumWorkers, servers: ServerPlacement,
+        waitTimeoutMilliseconds: Int,
         firstSteps: [Step]? = nil, checkpointMilliseconds: Int = 0, audits: AuditRate = .none
     ) {
         self.audits = audits
@@ -39,6 +40,22 @@ package struct SessionPlan: Hashable, Sendable {
         self.maximumWorkers = maximumWorkers
         self.servers = servers
         self.waitTimeoutMilliseconds = waitTimeoutMilliseconds
+    }
+}
+
+/// How many servers a run has, and where. It moves no bit.
+package enum ServerPlacement: Hashable, Sendable {
+    /// So many, which the coordinator hosts or which are started apart.
+    case count(Int)
+    /// In the processes of workers: one on each host, or on a single host as many as measure best.
+    case onWorkers
+
+    /// How many there are before anybody has joined.
+    package var knownCount: Int {
+        switch self {
+        case .count(let count): count
+        case .onWorkers: 0
+        }
     }
 }
 
@@ -96,6 +113,8 @@ package enum CoordinatorNotice: Hashable, Sendable {
     case entered(MemberName, Step)
     /// A server is lost: the run goes on from this step, that of the newest checkpoint.
     case fallsBack(RunIndex, to: Step)
+    /// Others are to serve it, from this checkpoint on.
+    case movesShards(RunIndex, at: Step)
     /// So many workers are there, fewer than a run needs to go on.
     case tooFewWorkers(RunIndex, count: Int)
     /// Computed wrongly, as others have shown.

@@ -283,7 +283,8 @@ extension CoordinatorMachine {
 
     private var session: Session {
         Session(
-            dataset: plan.dataset, runCount: plan.runs.count, dataEndpoint: plan.dataEndpoint)
+            dataset: plan.dataset, runCount: plan.runs.count, dataEndpoint: plan.dataEndpoint,
+            workersServe: plan.servers == .onWorkers)
     }
 
     /// By shard.

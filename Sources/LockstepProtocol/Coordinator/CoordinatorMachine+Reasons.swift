@@ -9,9 +9,15 @@ extension CoordinatorMachine {
         return StopReason(
             .unavailable,
             "after \(seconds(milliseconds)) s, \(membership.readyWorkerCount) of "
-                + "\(plan.startingWorkers) workers are ready\(preparing) and "
-                + "\(membership.serverCount) of \(plan.servers) servers have joined: start the "
+                + "\(plan.startingWorkers) workers are ready\(preparing) and \(servers): start the "
                 + "rest, check their --coordinator address, or wait longer with --wait-timeout")
+    }
+
+    private var servers: String {
+        switch plan.servers {
+        case .count(let count): "\(membership.serverCount) of \(count) servers have joined"
+        case .onWorkers: "\(membership.serverCount) of them serve a shard"
+        }
     }
 
     func notPrepared(_ run: CoordinatorRun) -> StopReason {

@@ -11,8 +11,8 @@ extension CoordinatorMachine {
                 let reason = StopReason(.success, "all runs are done")
                 return endSession(.completed, reason, now: now, into: &actions)
             }
-            if membership.serverCount >= plan.servers,
-                hasWorkersToStart(since: gathering.since, now: now)
+            if hasWorkersToStart(since: gathering.since, now: now),
+                hasServersToStart(lastNewsAt: gathering.progressAt, now: now)
             {
                 prepareRun(now: now, into: &actions)
             }
@@ -30,7 +30,9 @@ extension CoordinatorMachine {
             let unacknowledged = run.takeUnacknowledged()
             let checkpoint = run.advanceCheckpoint(
                 interval: plan.checkpointMilliseconds, now: now, into: &actions)
-            state = .running(run)
+            let moves = moveServers(&run, now: now, into: &actions)
+            state = moves ? .bereft(run, since: now) : .running(run)
+            if moves { return advance(now: now, into: &actions) }
             var silentShard = stuck
             switch checkpoint {
             case .nothing: break
@@ -125,7 +127,7 @@ extension CoordinatorMachine {
     private mutating func prepareRun(now: Instant, into actions: inout [CoordinatorAction]) {
         let configuration = plan.runs[runIndex.index]
         let members = membership.members
-        let servers = members.filter { $0.name.role == .server }.prefix(plan.servers)
+        let servers = chosenServers(for: configuration, now: now)
         let workers = members.filter { $0.name.role == .worker && $0.phase == .ready }
         let shards: ShardPlan
         do throws(ShardPlan.PlanError) {
@@ -139,7 +141,7 @@ extension CoordinatorMachine {
                 run: runIndex, configuration: configuration,
                 firstStep: plan.firstSteps[runIndex.index]), shards,
             trainingExampleCount: plan.dataset.trainingExampleCount,
-            servers: servers.map(\.name.incarnation), workers: workers.map(\.name.incarnation),
+            servers: servers, workers: workers.map(\.name.incarnation),
             now: now)
         state = .preparing(run, since: now)
         let idle = workers.count - run.schedule.leafCounts.full

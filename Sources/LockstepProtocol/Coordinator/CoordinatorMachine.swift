@@ -120,6 +120,7 @@ package struct CoordinatorMachine: RoleMachine {
             remove(member, "has been silent for \(silence) s", now: now, into: &actions)
         }
         watchGathering(now: now, into: &actions)
+        replaceSilentServer(now: now, into: &actions)
         if run?.hasProbations == true { rebalance(now: now, into: &actions) }
         settleConflicts(now: now, into: &actions)
         advance(now: now, into: &actions)

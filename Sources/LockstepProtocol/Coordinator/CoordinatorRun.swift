@@ -32,6 +32,15 @@ struct CoordinatorRun: Sendable {
     private var target: Step?
     var lastProgress: Instant
     private(set) var checkpoints: CheckpointPlan
+    /// Where shards are to move, if they are.
+    var move: Move?
+
+    /// Shards that would lie elsewhere if the run began now.
+    struct Move: Sendable {
+        var since: Instant
+        /// The checkpoint before the one that the move waits for, once it waits for one.
+        var held: Step?
+    }
 
     /// A worker that was late gets leaves again once it is heard with the weights of that step, and
     /// not at once.

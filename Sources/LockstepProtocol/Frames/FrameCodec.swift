@@ -73,6 +73,13 @@ package enum FrameCodec {
         }
     }
 
+    /// Whether a frame's type, unchecked, is one that transports keep to themselves.
+    package static func mayBeOfChannel(_ frame: UnsafeRawBufferPointer) -> Bool {
+        guard frame.count >= FrameHeader.byteCount else { return false }
+        let type = unsafe frame[6]
+        return type == FrameType.channelOffer.rawValue || type == FrameType.channelWake.rawValue
+    }
+
     /// The bytes behind the header, where they lie.
     ///
     /// - Precondition: the frame has a header.

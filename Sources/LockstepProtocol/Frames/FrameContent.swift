@@ -45,6 +45,13 @@ package enum FrameContent: Hashable, Sendable {
     case snapshotRequest(SnapshotPart)
     /// Server → coordinator.
     case snapshotPart(SnapshotPart)
+
+    // MARK: Between the transports of one host
+
+    /// Worker → server: memory that both may share, by the name that is the payload.
+    case channelOffer
+    /// Something lies in that memory. No payload.
+    case channelWake
 }
 
 /// One shard at one step of a run.
@@ -103,14 +110,17 @@ public enum FrameType: UInt8, CaseIterable, Sendable {
     case overview = 77
     case scaleRequest = 78
     case scaleReply = 79
+    case channelOffer = 80
+    case channelWake = 81
 
     /// The longest payload that any configuration allows, in bytes. Where a configuration is known
     /// the exact length follows from it, and is checked by whoever reads the payload.
     package var maximumPayloadByteCount: Int {
         switch self {
         case .inquiry, .weightsRequest, .datasetRequest, .snapshotRequest, .overviewRequest,
-            .scaleRequest:
+            .scaleRequest, .channelWake:
             0
+        case .channelOffer: Limits.maximumChannelNameByteCount
         case .push, .weights: Limits.maximumDataPayloadByteCount
         case .stepReport: Limits.maximumReportByteCount
         case .held: SettingLimits.maximumBatchSize / 8
@@ -139,6 +149,8 @@ extension FrameContent {
         case .datasetPart: .datasetPart
         case .snapshotRequest: .snapshotRequest
         case .snapshotPart: .snapshotPart
+        case .channelOffer: .channelOffer
+        case .channelWake: .channelWake
         }
     }
 }

@@ -53,4 +53,4 @@ public struct FrameHeader: Hashable, Sendable {
 /// The version of the frames and of what they mean: it changes when either does, and processes of
 /// different versions never train together. 1 to 3 had other frame layouts, 4 a fixed membership, 5
 /// no audits.
-package let protocolVersion: UInt16 = 7
+package let protocolVersion: UInt16 = 8

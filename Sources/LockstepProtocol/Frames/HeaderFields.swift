@@ -20,7 +20,7 @@ import TrainingPlan
         switch content {
         case .status(let number), .assignment(let number):
             unsafe store(number.rawValue, at: 20)
-        case .overviewRequest, .overview, .scaleReply: break
+        case .overviewRequest, .overview, .scaleReply, .channelOffer, .channelWake: break
         case .scaleRequest(let workers): unsafe store(workers, at: 20)
         case .weights(let address): unsafe store(address)
         case .stepReport(let address, let elapsed):
@@ -77,6 +77,8 @@ import TrainingPlan
         case .overview: return .overview
         case .scaleRequest: return .scaleRequest(workers: unsafe load(UInt32.self, at: 20))
         case .scaleReply: return .scaleReply
+        case .channelOffer: return .channelOffer
+        case .channelWake: return .channelWake
         case .weightsRequest:
             guard let address = unsafe address else { return nil }
             let wanted = unsafe load(UInt64.self, at: 40)

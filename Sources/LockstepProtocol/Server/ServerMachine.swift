@@ -63,6 +63,7 @@ package struct ServerMachine: MemberMachine {
     /// Tells the coordinator at once of leaves that are late.
     private mutating func watch(now: Instant, into actions: inout [ServerAction]) {
         guard var run = takeRun() else { return }
+        run.sendDueReports(now: now, into: &actions)
         let isNews = run.watch(now: now)
         state = .serving(consume run)
         if isNews { report(now: now, into: &actions) }

@@ -275,8 +275,8 @@ struct ServerRun: Sendable {
         isApplying = false
         step = step.next
         for worker in ties.indices { send(to: worker, now: now, into: &actions) }
-        reports.append(now: now)
-        actions.append(.sendReport(address(appliedStep)))
+        let isUrgent = isFinished || step == checkpoint || isSnapshotWanted(after: appliedStep)
+        send(reports.append(isUrgent: isUrgent, now: now), into: &actions)
         if step == checkpoint { actions.append(.keepState(step)) }
         if isSnapshotWanted(after: appliedStep) {
             snapshots.append(step)
@@ -286,6 +286,15 @@ struct ServerRun: Sendable {
         gatheringSince = now
         keptAt = now
         confirmationPatience = 0
+    }
+
+    private func send(_ reports: Range<Int>, into actions: inout [ServerAction]) {
+        for step in reports { actions.append(.sendReport(address(Step(step)))) }
+    }
+
+    /// Time passes: what has waited for more to go with it goes alone.
+    mutating func sendDueReports(now: Instant, into actions: inout [ServerAction]) {
+        send(reports.takeDue(now: now), into: &actions)
     }
 
     mutating func diverged(_ divergedStep: Step, _ finding: DivergenceFinding) {
@@ -310,9 +319,7 @@ struct ServerRun: Sendable {
         }
         promise(duty.checkpoint, into: &actions)
         let receipts = duty.receipts
-        for step in reports.acknowledge(receipts, now: now) {
-            actions.append(.sendReport(address(Step(step))))
-        }
+        send(reports.acknowledge(receipts, now: now), into: &actions)
         while let first = snapshots.first, first <= receipts.snapshots {
             snapshots.removeFirst()
             actions.append(.forgetSnapshot(first))

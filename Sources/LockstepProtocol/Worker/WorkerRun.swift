@@ -283,8 +283,8 @@ struct WorkerRun: Sendable {
         StopReason(
             .unavailable,
             "the server of shard \(shard) at \(placeText(duty.servers[shard].endpoint)) has not "
-                + "answered for \(seconds(silence)) s, and the coordinator hears it: open its port "
-                + "for this host")
+                + "answered for \(seconds(silence)) s, though the coordinator still hears from it: "
+                + "open that port for this host")
     }
 
     private func isNews(_ candidate: Step) -> Bool { !hasWeights || candidate > step }

@@ -13,7 +13,7 @@ extension CoordinatorNotice {
         case .fallsBack: .serverLost
         case .refused, .expelled, .arbitrates, .undecided, .unaudited, .tooFewWorkers, .malformed,
             .idleWorkers,
-            .withoutGoodbye, .dropped:
+            .withoutGoodbye, .dropped, .movesShards:
             nil
         }
     }

@@ -17,6 +17,7 @@ extension CoordinatorNotice: CustomStringConvertible {
                 + " late with step \(step): others compute instead"
         case .entered(let member, let step): "\(member) takes its share from step \(step) on"
         case .fallsBack(_, let step): "a server is lost: going on from step \(step)"
+        case .movesShards(_, let step): "shards move to the hosts that are there: from step \(step)"
         case .tooFewWorkers(_, let count):
             "\(count) workers are there, too few to go on: waiting for more"
         case .expelled(_, let reason): "a worker is expelled: \(reason)"

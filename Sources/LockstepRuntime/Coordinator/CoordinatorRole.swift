@@ -28,12 +28,17 @@ final class CoordinatorRole {
     }
 
     func run() throws -> SessionResult {
-        let memberCount = request.placement.workers + request.placement.servers
+        let placement = request.placement
+        // A worker may host a server, and is two members then.
+        let serverCount = max(
+            placement.servers.knownCount,
+            min(placement.workers, SettingLimits.maximumServers))
+        let memberCount = placement.workers + serverCount
         try FileDescriptorLimit.reserve(
             FileDescriptorLimit.needed(
-                sockets: 3 + 3 * request.placement.servers,
-                connections: 2 * memberCount + request.placement.workers * request.placement.servers
-            ))
+                sockets: 3 + 3 * serverCount,
+                connections: 2 * memberCount
+                    + placement.workers * placement.servers.knownCount))
         // I/O for many workers and servers goes through one thread until a core is to spare for
         // more.
         let context = try Context()
@@ -92,7 +97,7 @@ final class CoordinatorRole {
         let maximumFrameByteCount =
             request.runs.map { ShardPlan(whole: $0.configuration).largestPushFrameByteCount }.max()
             ?? FrameHeader.byteCount
-        for index in 0..<(options.hostsServers ? request.placement.servers : 0) {
+        for index in 0..<(options.hostsServers ? request.placement.servers.knownCount : 0) {
             let place = ServerRole.Place(
                 coordinator: inproc,
                 candidates: try options.address.dataEndpoints(1 + index, beside: bound),
@@ -109,7 +114,19 @@ final class CoordinatorRole {
     }
 
     private func workerCommand(_ bound: Endpoint) -> [String] {
-        options.workerCommand + ["--coordinator", bound.fromThisHost.text]
+        let address = options.address
+        var arguments = ["--coordinator", bound.fromThisHost.text]
+        if bound.transport == .tcp, !bound.isLoopback || address.advertised != nil {
+            // The shards of its workers are reached as its own ports are.
+            arguments += ["--beside", bound.text]
+            if let advertised = address.advertised {
+                arguments += ["--advertise", advertised.authority]
+            }
+            if let ports = address.dataPorts {
+                arguments += ["--data-ports", "\(ports.lowerBound)-\(ports.upperBound)"]
+            }
+        }
+        return options.workerCommand + arguments
     }
 
     /// What the loss of a child means for the session: another takes its place, where one may.

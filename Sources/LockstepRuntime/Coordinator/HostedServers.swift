@@ -49,13 +49,16 @@ final class HostedServers {
         let opening = OpeningError()
         let thread = Thread { [interruption, failure] in
             defer { ended.signal() }
-            let serve: () throws -> StopReason
+            let server: OpenServer
             do {
                 // The sockets belong to the thread that makes them.
-                serve = try ServerRole.open(
-                    place, kernels: request.kernels,
-                    waitTimeoutMilliseconds: request.waitTimeoutMilliseconds, context: context,
-                    gatekeeper: gatekeeper, interruption: interruption, notice: notice,
+                let wakeUp = try WakeUp()
+                server = try OpenServer(
+                    place,
+                    SocketTransport(
+                        context, wakeUp: wakeUp, gatekeeper: gatekeeper, notice: notice),
+                    wakeUp: wakeUp, kernels: request.kernels,
+                    waitTimeoutMilliseconds: request.waitTimeoutMilliseconds, notice: notice,
                     dropped: dropped)
             } catch {
                 opening.error.withLock { $0 = error }
@@ -64,7 +67,7 @@ final class HostedServers {
             }
             ready.signal()
             do {
-                let reason = try serve()
+                let reason = try server.run(interruption)
                 if reason.exitCode != .success { failure.note(reason) }
             } catch {
                 failure.note(StopReason(.internalError, "a parameter server stopped: \(error)"))

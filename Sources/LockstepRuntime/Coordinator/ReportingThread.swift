@@ -140,8 +140,7 @@ package final class ReportingThread: Reporting, Sendable {
         switch event {
         case .begin(let index, let workers, let servers):
             let run = request.runs[index.index]
-            let placement = Placement(
-                workers: workers, threads: request.placement.threads, servers: servers)
+            let placement = request.placement.recorded(workers: workers, servers: servers)
             recording = Recording(
                 run: index, start: nanoseconds, rows: GradientRows(run.configuration.layout),
                 recorder: try RunRecorder(

@@ -45,6 +45,16 @@ package struct ListeningAddress: Sendable {
     /// Where a server that is started by itself may be bound.
     var serverEndpoints: [Endpoint] { dataPorts.map { $0.map(bind.with(port:)) } ?? [bind] }
 
+    /// Where a worker's server may be bound, to be tried in this order: at the ports that were named,
+    /// or behind those of a coordinator that listens at `control`, which may be on the same host.
+    func workerEndpoints(beside control: Endpoint) -> [Endpoint] {
+        if let dataPorts { return dataPorts.map(control.with(port:)) }
+        return (1...Self.workerPorts).compactMap { control.port(above: $0) }
+    }
+
+    /// More workers on one host than this have to be given ports.
+    private static let workerPorts = 64
+
     /// What others connect to in place of `bound`; with `*` for the host it is the coordinator's, by
     /// which address they reach it.
     ///
@@ -64,7 +74,7 @@ package struct ListeningAddress: Sendable {
             throw RoleError(
                 .usage,
                 "--advertise \(advertised.text): the data ports keep their distance from "
-                    + "\(outer), and \(Int(outer) + Int(port) - Int(inner)) is no port; name them "
+                    + "\(outer), and \(Int(outer) + Int(port) - Int(inner)) is not a valid port; name them "
                     + "with --data-ports")
         }
         return endpoint

@@ -18,6 +18,12 @@
     /// Bytes that one data peer may leave unread, here or of what is sent to it; then its
     /// connection waits, or what is sent is dropped.
     static let unreadByteCount = 16 << 20
+    /// Memory that one connection may share: large networks go through the socket, whose copies
+    /// their arithmetic hides.
+    static let sharedByteCount = 64 << 20
+    /// How often a thread that is awake looks at its channels before it looks at its sockets, where
+    /// nothing comes that is in a hurry: some microseconds.
+    static let looksAtChannels = 16
     /// The last statements leave within the time that a session's end may take.
     static let controlLingerMilliseconds = 300
     /// A connection whose bytes are not acknowledged for so long is dead, and is made anew: a link

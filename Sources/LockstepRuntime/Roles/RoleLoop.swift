@@ -152,26 +152,36 @@ extension RoleLoop {
     /// - Parameters:
     ///   - sockets: the transport, to wait at.
     ///   - isAwake: whether to look again at once, though there is nothing to do.
+    ///   - neighbour: does what another role of this thread has to do, with the reason where both
+    ///     are asked to leave.
     mutating func run(
         _ interruption: Interruption, waitingAt sockets: SocketTransport,
-        isAwake: () -> Bool = { false }
+        isAwake: () -> Bool = { false }, beside neighbour: (StopReason?) throws -> Void = { _ in }
     ) throws -> StopReason {
         try start()
         var interruptions = 0
         while true {
             // Once for each request: a machine takes another one for impatience.
+            var request: StopReason?
             if let reason = interruption.reason, case let count = interruption.count,
                 count > interruptions
             {
                 interruptions = count
+                request = reason
                 try interrupt(reason)
             }
             let wasBusy = engine.isBusy
             if let end = try turn() { return end }
+            try neighbour(request)
             // What has come in this turn is worked on at once.
             if engine.isBusy, !wasBusy { continue }
-            let isIdle = !engine.isBusy && !isAwake()
-            try sockets.wait(milliseconds: isIdle ? RoleLimits.tickMilliseconds : 0)
+            if engine.isBusy {
+                try sockets.wait(milliseconds: 0)
+            } else if isAwake() {
+                try sockets.lookAgain(isAwake)
+            } else {
+                try sockets.wait(milliseconds: RoleLimits.tickMilliseconds)
+            }
         }
     }
 }

@@ -43,8 +43,12 @@ package struct MemberOptions: Sendable {
     /// The data set that a worker was told to train on, if it was told one.
     package var dataset: Dataset?
     package var cache: DatasetCache
-    /// Of a server.
+    /// Of a server; of a worker beside a coordinator, where that listens.
     package var address: ListeningAddress?
+    /// Of a worker that serves a shard: how others reach this host, where that is not the address by
+    /// which it reaches the coordinator, and which ports it may bind.
+    package var advertised: Endpoint?
+    package var dataPorts: ClosedRange<UInt16>?
     /// A sentence for the log.
     package var notice: @Sendable (String) -> Void
     /// A sentence on each frame that is not used; nil where nobody wants to know.

@@ -7,17 +7,21 @@ package import ZeroMQ
 ///
 /// One frame a message. ROUTER (bound) and DEALER (connected), control and data apart.
 package final class SocketTransport: Transport {
-    private let context: Context
-    private var poller = Poller()
+    let context: Context
+    private let watch: SocketWatch
     private var sockets: [PortSocket] = []
+    /// Ways to peers of this host beside the sockets, by port.
+    private var channels: [(port: Port, channel: any DirectChannel)] = []
     /// Where to look first, so that every socket has its turn.
     private var nextSocket = 0
     /// Of the cluster; nil where anyone may come.
-    private let key: ClusterKey?
+    let key: ClusterKey?
     private let gatekeeper: Gatekeeper?
     private let handshakes: HandshakeWatch
     /// What each port was connected to last.
-    private var places: [Port: Endpoint] = [:]
+    private(set) var places: [Port: Endpoint] = [:]
+    /// Another role of this thread, which waits as this one does, and where it is bound.
+    private var neighbour: (transport: SocketTransport, endpoint: String)?
 
     /// A socket, what it stands for, and whether it may have something.
     private final class PortSocket {
@@ -29,13 +33,21 @@ package final class SocketTransport: Transport {
         let kind: Kind
         let socket: Socket
         let member: Poller.Member
+        /// Whether it lies in a folder that only this user can enter.
+        let isPath: Bool
         var isReadable = false
 
-        init(_ kind: Kind, _ socket: consuming Socket, _ poller: inout Poller) {
+        init(_ kind: Kind, _ socket: consuming Socket, isPath: Bool, _ watch: SocketWatch) {
+            self.isPath = isPath
             self.kind = kind
             self.socket = socket
-            member = poller.add(self.socket)
+            member = watch.poller.add(self.socket)
         }
+    }
+
+    /// What one thread waits for: the sockets of its roles.
+    final class SocketWatch {
+        var poller = Poller()
     }
 
     /// For a role that only connects.
@@ -45,6 +57,18 @@ package final class SocketTransport: Transport {
     ///   - key: of the cluster.
     package convenience init(_ context: Context, wakeUp: WakeUp, key: ClusterKey? = nil) {
         self.init(context, wakeUp: wakeUp, key: key, gatekeeper: nil) { _ in }
+    }
+
+    /// For a second role in the thread of another, which it waits together with.
+    ///
+    /// - Parameter gatekeeper: of the context; nil where anyone may come.
+    convenience init(
+        beside other: SocketTransport, wakeUp: WakeUp, gatekeeper: Gatekeeper?,
+        notice: @escaping (String) -> Void
+    ) {
+        self.init(
+            other.context, wakeUp: wakeUp, key: gatekeeper?.key, gatekeeper: gatekeeper,
+            watch: other.watch, notice: notice)
     }
 
     /// For a role that binds.
@@ -62,13 +86,19 @@ package final class SocketTransport: Transport {
 
     private init(
         _ context: Context, wakeUp: WakeUp, key: ClusterKey?, gatekeeper: Gatekeeper?,
-        notice: @escaping (String) -> Void
+        watch: SocketWatch? = nil, notice: @escaping (String) -> Void
     ) {
+        self.watch = watch ?? SocketWatch()
         self.context = context
         self.key = key
         self.gatekeeper = gatekeeper
         handshakes = HandshakeWatch(key, wakeUp: wakeUp, notice: notice)
-        _ = poller.add(wakeUp)
+        if watch == nil { _ = self.watch.poller.add(wakeUp) }
+    }
+
+    deinit {
+        // The watch may be another role's as well.
+        for socket in sockets { watch.poller.remove(socket.member) }
     }
 
     // MARK: Ports
@@ -90,7 +120,7 @@ package final class SocketTransport: Transport {
         try gatekeeper?.prove(bound, in: context)
         try handshakes.watch(socket, in: context)
         try socket.bind(to: inproc)
-        sockets.append(PortSocket(.control, socket, &poller))
+        sockets.append(PortSocket(.control, socket, isPath: bound.transport == .ipc, watch))
         return bound
     }
 
@@ -107,14 +137,19 @@ package final class SocketTransport: Transport {
             receiveMessages: messages, lingerMilliseconds: 0)
         let bound = try bindNaming(socket, toFirstFreeOf: endpoints)
         try gatekeeper?.prove(bound, in: context)
-        sockets.append(PortSocket(.data, socket, &poller))
+        sockets.append(PortSocket(.data, socket, isPath: bound.transport == .ipc, watch))
         return bound
     }
 
     package func connect(
-        _ port: Port, to endpoint: String, maximumFrameByteCount: Int
+        _ port: Port, to endpoint: String, maximumFrameByteCount: Int, channel: ChannelSize?
     ) throws {
         disconnect(port)
+        if let neighbour, endpoint == neighbour.endpoint {
+            let (here, there) = LocalChannel.pair()
+            channels.append((port, here))
+            return neighbour.transport.open(there, for: .dataPeer(.sameThread))
+        }
         let isControl = port == .coordinator
         let socket = try makeSocket(
             .dealer, maximumFrameByteCount: maximumFrameByteCount,
@@ -134,81 +169,46 @@ package final class SocketTransport: Transport {
             try handshakes.watch(socket, connectingTo: place, in: context)
         }
         try socket.connect(to: place)
-        sockets.append(PortSocket(.connection(port), socket, &poller))
+        if place.transport == .ipc, let channel {
+            try offerMemory(channel, for: port, over: socket)
+        }
+        sockets.append(
+            PortSocket(.connection(port), socket, isPath: place.transport == .ipc, watch))
     }
 
+    /// Frames of this connection go through memory as soon as the other side has opened it.
+    private func offerMemory(
+        _ size: ChannelSize, for port: Port, over socket: borrowing Socket
+    ) throws {
+        guard let channel = SharedMemoryChannel(size) else { return }
+        channels.append((port, channel))
+        _ = try socket.send(ChannelFrame.offer(channel.name))
+    }
+
+    private func open(_ channel: any DirectChannel, for port: Port) {
+        channels.removeAll { other in
+            // Those of processes that are gone are found out here, where there are new ones.
+            other.port == port || (other.channel as? SharedMemoryChannel)?.isAbandoned == true
+        }
+        channels.append((port, channel))
+    }
+
+    /// Another role of this thread: what is sent to where it is bound is handed over.
+    func share(thread other: SocketTransport, boundAs endpoint: String) {
+        neighbour = (other, endpoint)
+    }
+
+    /// That role is gone.
+    func shareNoMore() { neighbour = nil }
+
     package func disconnect(_ port: Port) {
+        channels.removeAll { $0.port == port }
         guard let index = sockets.firstIndex(where: { $0.kind == .connection(port) }) else {
             return
         }
-        poller.remove(sockets[index].member)
+        watch.poller.remove(sockets[index].member)
         sockets.remove(at: index)
         nextSocket = 0
-    }
-
-    /// Says of a member that ends for want of a peer which port it does not reach, and from where.
-    func explained(_ reason: StopReason) -> StopReason {
-        guard reason.exitCode == .unavailable || reason.exitCode == .lostPeer else { return reason }
-        for place in places.values where place.transport == .tcp {
-            let found: String
-            switch NameLookup(place).answer(withinMilliseconds: RoleLimits.reachMilliseconds) {
-            case .success(let addresses):
-                let way = Reachability.of(
-                    addresses[0], timeoutMilliseconds: RoleLimits.reachMilliseconds)
-                if way.isConnected { continue }
-                found = "\(way)"
-            case .failure(let problem): found = "\(problem)"
-            case nil: found = "the resolver does not answer about \(place.host ?? place.text)"
-            }
-            // The coordinator's name has been named already where it does not resolve.
-            return reason.text.contains(found)
-                ? reason : StopReason(reason.exitCode, "\(reason.text) (\(found))")
-        }
-        return reason
-    }
-
-    private func makeSocket(
-        _ kind: Socket.Kind, maximumFrameByteCount: Int, sendMessages: Int, receiveMessages: Int,
-        lingerMilliseconds: Int
-    ) throws(ZMQError) -> Socket {
-        let socket = try Socket(kind, in: context)
-        try socket.set(
-            .maximumMessageByteCount,
-            to: maximumFrameByteCount + (key == nil ? 0 : ClusterKey.frameOverheadByteCount))
-        try socket.set(.sendHighWaterMark, to: sendMessages)
-        try socket.set(.receiveHighWaterMark, to: receiveMessages)
-        try socket.set(.lingerMilliseconds, to: lingerMilliseconds)
-        try socket.set(.handshakeMilliseconds, to: RoleLimits.handshakeMilliseconds)
-        try socket.set(.tcpUserTimeoutMilliseconds, to: RoleLimits.unacknowledgedMilliseconds)
-        try socket.set(.tcpKeepAlive, to: true)
-        try socket.set(.tcpKeepAliveIdleSeconds, to: RoleLimits.keepAliveIdleSeconds)
-        try socket.set(.tcpKeepAliveIntervalSeconds, to: RoleLimits.keepAliveIntervalSeconds)
-        if kind == .router {
-            try socket.set(.routerMandatory, to: true)
-            // Of two peers that announce the same routing id libzmq (4.3.4) ignores the second, and
-            // never frees what came from it: 30 to 40 KB. So the second takes the place of the
-            // first. Ours announce none.
-            try socket.set(.routerHandover, to: true)
-            // What does not begin as ZMTP 3, a browser, a scanner or a TLS client, is taken for a
-            // peer of version 1, whose first bytes are its routing id. With a domain such peers are
-            // refused; about the others nobody is asked, since there is no handler.
-            try socket.set(.zapDomain, to: Gatekeeper.domain)
-            if let key {
-                try socket.set(.enforcesZAPDomain, to: true)
-                try socket.useCurve(asServerWith: key.listener)
-            }
-        } else {
-            if let key {
-                try socket.useCurve(
-                    asClientWith: key.member, serverKey: key.listener.publicKey)
-            }
-            try socket.set(
-                .connectTimeoutMilliseconds, to: RoleLimits.connectTimeoutMilliseconds)
-            try socket.set(.reconnectMilliseconds, to: RoleLimits.reconnectMilliseconds)
-            try socket.set(
-                .maximumReconnectMilliseconds, to: RoleLimits.maximumReconnectMilliseconds)
-        }
-        return socket
     }
 
     // MARK: Messages
@@ -218,19 +218,64 @@ package final class SocketTransport: Transport {
     /// - Throws: ``RoleError`` with `refusedByKey` where the coordinator takes another key, or
     ///   none.
     func wait(milliseconds: Int) throws {
-        try poller.wait(timeoutMilliseconds: milliseconds)
+        let sleeps = milliseconds > 0 && !hasMessage
+        if sleeps { fallAsleep(true) }
+        // What came before the other side could know of it needs no waking.
+        try watch.poller.wait(timeoutMilliseconds: sleeps && !hasMessage ? milliseconds : 0)
+        if sleeps { fallAsleep(false) }
+        try look()
+        try neighbour?.transport.look()
+    }
+
+    /// Looks at what may have come without waiting for it: at the channels for a moment, because
+    /// that takes no system call, then once at the sockets.
+    func lookAgain(_ isAwake: () -> Bool) throws {
+        if hasChannels {
+            for _ in 0..<RoleLimits.looksAtChannels {
+                if hasMessage { return }
+                guard isAwake() else { break }
+            }
+        }
+        try wait(milliseconds: 0)
+    }
+
+    /// Takes note of what the last wait found.
+    private func look() throws {
         try handshakes.check()
         for socket in sockets {
-            socket.isReadable = poller.events(of: socket.member).contains(.readable)
+            socket.isReadable = watch.poller.events(of: socket.member).contains(.readable)
         }
     }
 
+    private func fallAsleep(_ isAsleep: Bool) {
+        for (_, channel) in channels { channel.sleeps(isAsleep) }
+        neighbour?.transport.fallAsleep(isAsleep)
+    }
+
+    /// Whether something has come that no socket tells of.
+    var hasMessage: Bool {
+        channels.contains { $0.channel.hasMessage } || neighbour?.transport.hasMessage == true
+    }
+
+    /// Whether there are ways that a thread which is awake may look at without a system call.
+    var hasChannels: Bool {
+        !channels.isEmpty || neighbour?.transport.channels.isEmpty == false
+    }
+
     package func receive(into message: inout Message) throws -> Arrival? {
+        for (port, channel) in channels where channel.receive(into: &message) {
+            return .frame(port)
+        }
         for _ in sockets.indices {
             let socket = sockets[nextSocket]
             nextSocket = nextSocket + 1 < sockets.count ? nextSocket + 1 : 0
             guard socket.isReadable else { continue }
-            if let arrival = try receive(into: &message, from: socket) { return arrival }
+            while let arrival = try receive(into: &message, from: socket) {
+                guard case .frame(let port) = arrival, let frame = ChannelFrame(message) else {
+                    return arrival
+                }
+                take(frame, from: port, ofPath: socket.isPath)
+            }
             socket.isReadable = false
         }
         return nil
@@ -260,7 +305,30 @@ package final class SocketTransport: Transport {
         }
     }
 
+    /// A frame about a channel: it is for this transport, and for no role.
+    private func take(_ frame: ChannelFrame, from port: Port, ofPath isPath: Bool) {
+        // Only who can enter the folder of the socket may share memory.
+        guard case .offer(let name) = frame, isPath, case .dataPeer = port,
+            let channel = SharedMemoryChannel(opening: name)
+        else { return }
+        open(channel, for: port)
+    }
+
     package func send(_ message: consuming Message, to port: Port) throws -> Delivery {
+        if let channel = channels.first(where: { $0.port == port })?.channel {
+            var message = message
+            switch channel.send(&message) {
+            case .sent: return .queued
+            case .sentToSleeper: return try sendOverSocket(ChannelFrame.wake(), to: port)
+            case .refused: return try sendOverSocket(message, to: port)
+            }
+        }
+        return try sendOverSocket(message, to: port)
+    }
+
+    private func sendOverSocket(
+        _ message: consuming Message, to port: Port
+    ) throws -> Delivery {
         switch port {
         case .controlPeer(let peer): try send(message, to: peer, of: .control)
         case .dataPeer(let peer): try send(message, to: peer, of: .data)
@@ -285,45 +353,5 @@ package final class SocketTransport: Transport {
         case .wouldBlock: return .dropped
         case .unreachable: return .unreachable
         }
-    }
-}
-
-/// Binds, and names the endpoint, and where it can be known its holder, if that does not work.
-func bindNaming(_ socket: borrowing Socket, to endpoint: Endpoint) throws -> Endpoint {
-    do {
-        return try socket.bind(to: endpoint)
-    } catch let error {
-        guard error.code == EADDRINUSE else {
-            throw RoleError(.unavailable, "cannot bind \(endpoint.text): \(error)")
-        }
-        let holder = PortHolder.find(port: endpoint.port ?? 0).map { " by \($0)" } ?? ""
-        throw RoleError(
-            .unavailable,
-            "\(endpoint.text) is in use\(holder): stop it, or give another port with "
-                + "--bind (of launch: --port)")
-    }
-}
-
-/// The first of several that is free.
-private func bindNaming(
-    _ socket: borrowing Socket, toFirstFreeOf endpoints: [Endpoint]
-) throws -> Endpoint {
-    for endpoint in endpoints.dropLast() {
-        do throws(ZMQError) {
-            return try socket.bind(to: endpoint)
-        } catch {
-            guard error.code == EADDRINUSE else { throw error }
-        }
-    }
-    guard let first = endpoints.first, let last = endpoints.last else {
-        preconditionFailure("there is nowhere to bind")
-    }
-    do {
-        return try bindNaming(socket, to: last)
-    } catch let error as RoleError where endpoints.count > 1 {
-        throw RoleError(
-            error.reason.exitCode,
-            "no data port from \(first.text) to \(last.text) is free; give others with "
-                + "--data-ports")
     }
 }

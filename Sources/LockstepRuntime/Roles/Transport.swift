@@ -50,8 +50,37 @@ public protocol Transport: AnyObject {
 
     /// Connects to the port of another process, anew if there is a connection already.
     ///
-    /// - Parameter maximumFrameByteCount: of what comes from there.
-    func connect(_ port: Port, to endpoint: String, maximumFrameByteCount: Int) throws
+    /// - Parameters:
+    ///   - maximumFrameByteCount: of what comes from there.
+    ///   - channel: what goes both ways at every step, and may lie in memory that both share; nil
+    ///     where nothing does.
+    func connect(
+        _ port: Port, to endpoint: String, maximumFrameByteCount: Int, channel: ChannelSize?
+    ) throws
 
     func disconnect(_ port: Port)
+}
+
+extension Transport {
+    func connect(_ port: Port, to endpoint: String, maximumFrameByteCount: Int) throws {
+        try connect(
+            port, to: endpoint, maximumFrameByteCount: maximumFrameByteCount,
+            channel: nil)
+    }
+}
+
+/// The largest frames that go through a channel at every step, in bytes.
+public struct ChannelSize: Hashable, Sendable {
+    package var sentByteCount: Int
+    package var receivedByteCount: Int
+
+    package init(sentByteCount: Int, receivedByteCount: Int) {
+        self.sentByteCount = sentByteCount
+        self.receivedByteCount = receivedByteCount
+    }
+}
+
+extension PeerHandle {
+    /// The other role of a thread, which the transport does not number.
+    static let sameThread = PeerHandle(rawValue: .max)
 }

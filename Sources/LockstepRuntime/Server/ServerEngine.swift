@@ -42,7 +42,7 @@ package final class ServerEngine: RoleEngine {
             return (.assignment(number, assignment), header)
         case (.push(let address, let node), .dataPeer):
             if header.session == machine.link.session, let shard,
-                address.run == shard.duty.order.run, address.shard == shard.duty.shard
+                shard.duty.order.covers(address), address.shard == shard.duty.shard
             {
                 try shard.check(message, header)
             }

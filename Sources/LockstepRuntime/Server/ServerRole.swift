@@ -29,47 +29,66 @@ enum ServerRole {
             coordinator: options.coordinator, candidates: address.serverEndpoints,
             forOthers: { try address.endpointForOthers($0, control: nil) },
             maximumFrameByteCount: Limits.maximumFrameByteCount)
-        return try open(
-            place, kernels: options.kernels,
-            waitTimeoutMilliseconds: options.waitTimeoutMilliseconds, context: context,
-            gatekeeper: gatekeeper, interruption: interruption, notice: options.notice,
-            dropped: options.dropped)()
-    }
-
-    /// Opens the server's ports, in the thread that is to run it.
-    ///
-    /// - Returns: what serves until the session ends.
-    static func open(
-        _ place: Place, kernels: KernelVariant, waitTimeoutMilliseconds: Int, context: Context,
-        gatekeeper: Gatekeeper?, interruption: Interruption,
-        notice: @escaping @Sendable (String) -> Void,
-        dropped: (@Sendable (String) -> Void)?
-    ) throws -> () throws -> StopReason {
         let wakeUp = try WakeUp()
-        interruption.register(wakeUp)
-        let lookup = NameLookup(place.coordinator, wakeUp: wakeUp)
         let network = SocketTransport(
-            context, wakeUp: wakeUp, gatekeeper: gatekeeper, notice: notice)
+            context, wakeUp: wakeUp, gatekeeper: gatekeeper, notice: options.notice)
+        return try OpenServer(
+            place, network, wakeUp: wakeUp, kernels: options.kernels,
+            waitTimeoutMilliseconds: options.waitTimeoutMilliseconds, notice: options.notice,
+            dropped: options.dropped
+        ).run(interruption)
+    }
+}
+
+/// A server whose ports are open, in the thread that opened them.
+final class OpenServer {
+    /// Where workers reach it.
+    let endpoint: String
+    let network: SocketTransport
+    private let wakeUp: WakeUp
+    private var loop: RoleLoop<ServerEngine, SystemClock>
+
+    init(
+        _ place: ServerRole.Place, _ network: SocketTransport, wakeUp: WakeUp,
+        kernels: KernelVariant, waitTimeoutMilliseconds: Int,
+        notice: @escaping @Sendable (String) -> Void, dropped: (@Sendable (String) -> Void)?
+    ) throws {
+        self.network = network
+        self.wakeUp = wakeUp
+        let lookup = NameLookup(place.coordinator, wakeUp: wakeUp)
         let bound = try network.bindData(
             to: place.candidates, maximumFrameByteCount: place.maximumFrameByteCount)
         try network.connect(
             .coordinator, to: place.coordinator.text,
             maximumFrameByteCount: Limits.maximumPartFrameByteCount)
+        endpoint = try place.forOthers(bound).text
         let member = MemberDescription(
             role: .server, nonce: UInt64.random(in: .min ... .max), host: hostName,
-            processID: getpid(), dataEndpoint: try place.forOthers(bound).text)
+            processID: getpid(), cores: HostResources.cores, dataEndpoint: endpoint)
         let machine = ServerMachine(
             link: MemberLink(
                 member: member, coordinatorAddress: place.coordinator.text,
                 waitTimeoutMilliseconds: waitTimeoutMilliseconds))
         let engine = ServerEngine(
             wire: Wire(kernels: KernelSet(kernels)), wakeUp: wakeUp, lookup: lookup, notice: notice)
+        loop = RoleLoop(machine, engine, network, clock: SystemClock(), dropped: dropped)
         CrashPoint.serverOpened.pass()
-        return {
-            var loop = RoleLoop(machine, engine, network, clock: SystemClock(), dropped: dropped)
-            let reason = try loop.run(interruption, waitingAt: network)
-            CrashPoint.serverLeaving.pass()
-            return network.explained(reason)
-        }
     }
+
+    /// Serves until the session ends, in a thread of its own.
+    func run(_ interruption: Interruption) throws -> StopReason {
+        interruption.register(wakeUp)
+        let reason = try loop.run(interruption, waitingAt: network)
+        CrashPoint.serverLeaving.pass()
+        return network.explained(reason)
+    }
+
+    // MARK: In the thread of another role, which waits for both
+
+    func start() throws { try loop.start() }
+
+    /// - Returns: why it has ended, once it has.
+    func turn() throws -> StopReason? { try loop.turn() }
+
+    func interrupt(_ reason: StopReason) throws { try loop.interrupt(reason) }
 }

@@ -43,14 +43,14 @@ package struct Sweep: Sendable {
 
     /// A way to train the runs of one session.
     package struct Cluster: Sendable {
-        package var placement: Placement
+        package var placement: SessionPlacement
         package var waitTimeoutMilliseconds: Int
         package var audits: AuditRate
         package var train:
             @Sendable (SessionRequest, any SessionObserver, Interruption) throws -> SessionResult
 
         package init(
-            placement: Placement, waitTimeoutMilliseconds: Int, audits: AuditRate = .none,
+            placement: SessionPlacement, waitTimeoutMilliseconds: Int, audits: AuditRate = .none,
             train:
                 @escaping @Sendable (SessionRequest, any SessionObserver, Interruption) throws ->
                 SessionResult

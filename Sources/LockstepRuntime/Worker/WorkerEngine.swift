@@ -25,6 +25,8 @@ package final class WorkerEngine: RoleEngine {
     private var events: [WorkerEvent] = []
     /// The node that is computed next.
     private var computing: (step: Step, node: LeafRange)?
+    /// Whether the session wants a server in this process.
+    private(set) var hostsServer = false
     /// When the last node was done, in nanoseconds.
     private var waitingSince: UInt64 = 0
 
@@ -50,12 +52,13 @@ package final class WorkerEngine: RoleEngine {
         switch (header.content, port) {
         case (.assignment(let number), .coordinator):
             let assignment: Assignment = try wire.statement(message, header)
+            note(assignment)
             CrashPoint.workerAssigned.pass()
             return (.assignment(number, assignment), header)
         case (.weights(let address), .shard(let shard)) where address.shard == shard:
-            if isOurs {
-                try wire.verify(
-                    message, header, byteCount: run?.plan.weightsByteCount(of: shard))
+            // Another generation may have cut the vector otherwise; the machine drops what is of it.
+            if isOurs, let run, run.duty.order.covers(address) {
+                try wire.verify(message, header, byteCount: run.plan.weightsByteCount(of: shard))
             }
             return (.weights(address), header)
         case (.held(let address, let leaves), .shard(let shard)) where address.shard == shard:
@@ -67,6 +70,13 @@ package final class WorkerEngine: RoleEngine {
             }
             return (.datasetPart(part), header)
         default: throw .wrongDirection(header.type)
+        }
+    }
+
+    private func note(_ assignment: Assignment) {
+        switch assignment.duty {
+        case .wait(let session), .work(let session, _): hostsServer = session.workersServe
+        case .serve, .leave, .refused, .rejoin: break
         }
     }
 
@@ -259,7 +269,10 @@ package final class WorkerEngine: RoleEngine {
     ) throws {
         try network.connect(
             .shard(shard), to: run.duty.servers[shard.index].endpoint,
-            maximumFrameByteCount: run.maximumFrameByteCount)
+            maximumFrameByteCount: run.maximumFrameByteCount,
+            channel: ChannelSize(
+                sentByteCount: FrameHeader.byteCount + run.plan.maximumPushByteCount(of: shard),
+                receivedByteCount: FrameHeader.byteCount + run.plan.weightsByteCount(of: shard)))
     }
 
     private func endRun(_ network: any Transport) {
