@@ -6,7 +6,7 @@ typealias CoordinatorStage = Stage<CoordinatorMachine>
 
 /// A member, as the coordinator sees it.
 struct Peer {
-    let description: MemberDescription
+    var description: MemberDescription
     var handle: PeerHandle
     var incarnation: Incarnation = .none
     /// Of its last status.

@@ -11,9 +11,9 @@ struct ServerRun: Sendable {
     private(set) var isApplying = false
     private var reports: ReportOutbox
     /// Steps whose weights are kept for the coordinator, ascending.
-    private var snapshots: [Step] = []
+    private(set) var snapshots: [Step] = []
     /// The step whose whole state is kept, or will be.
-    private var checkpoint: Step?
+    private(set) var checkpoint: Step?
     private var ties: [WorkerTie]
     /// Where in `ties` a worker is.
     private(set) var places: [Incarnation: Int]
@@ -96,7 +96,7 @@ struct ServerRun: Sendable {
     }
 
     /// Nil for an address within this run and shard.
-    private func judge(_ address: StepAddress) -> DropReason? {
+    func judge(_ address: StepAddress) -> DropReason? {
         if address.run != duty.order.run { return .staleRun }
         if address.generation != duty.order.generation { return .staleGeneration }
         return address.shard == duty.shard ? nil : .wrongShard
@@ -333,20 +333,5 @@ struct ServerRun: Sendable {
         if checkpoint != nil { actions.append(.forgetState) }
         checkpoint = wanted.flatMap { $0 > step || ($0 == step && !isApplying) ? $0 : nil }
         if checkpoint == step { actions.append(.keepState(step)) }
-    }
-
-    mutating func snapshotRequest(
-        _ request: SnapshotPart, from peer: PeerHandle, into actions: inout [ServerAction]
-    ) -> DropReason? {
-        if let reason = judge(request.address) { return reason }
-        guard keepsWeights(of: request.address.step) else { return .outOfRange }
-        actions.append(.sendPart(to: peer, request))
-        return nil
-    }
-
-    /// The engine keeps the weights of the current step and of the one before, and snapshots.
-    private func keepsWeights(of wanted: Step) -> Bool {
-        wanted == step || wanted.next == step || snapshots.contains(wanted)
-            || wanted == checkpoint && wanted <= step
     }
 }

@@ -21,6 +21,7 @@ package final class SocketFolder {
         let runtime = environment["XDG_RUNTIME_DIR"] ?? ""
         let place = Self.isUsable(runtime) ? runtime : "/tmp"
         Self.removeAbandoned(in: place)
+        SharedMemory.removeAbandoned()
         var made: (path: String, lock: FolderLock)?
         // One that is not locked yet looks abandoned to a process that starts at the same moment.
         for _ in 0..<Self.attempts where made == nil {

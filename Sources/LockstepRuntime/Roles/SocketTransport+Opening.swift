@@ -82,7 +82,7 @@ func bindNaming(_ socket: borrowing Socket, to endpoint: Endpoint) throws -> End
         throw RoleError(
             .unavailable,
             "\(endpoint.text) is in use\(holder): stop it, or give another port with "
-                + "--bind (of launch: --port)")
+                + "--bind (of launch: --port; for a shard: --data-ports)")
     }
 }
 

@@ -11,7 +11,7 @@ package final class SocketTransport: Transport {
     private let watch: SocketWatch
     private var sockets: [PortSocket] = []
     /// Ways to peers of this host beside the sockets, by port.
-    private var channels: [(port: Port, channel: any DirectChannel)] = []
+    var channels: [(port: Port, channel: any DirectChannel)] = []
     /// Where to look first, so that every socket has its turn.
     private var nextSocket = 0
     /// Of the cluster; nil where anyone may come.
@@ -21,7 +21,7 @@ package final class SocketTransport: Transport {
     /// What each port was connected to last.
     private(set) var places: [Port: Endpoint] = [:]
     /// Another role of this thread, which waits as this one does, and where it is bound.
-    private var neighbour: (transport: SocketTransport, endpoint: String)?
+    var neighbour: (transport: SocketTransport, endpoint: String)?
 
     /// A socket, what it stands for, and whether it may have something.
     private final class PortSocket {
@@ -176,31 +176,6 @@ package final class SocketTransport: Transport {
             PortSocket(.connection(port), socket, isPath: place.transport == .ipc, watch))
     }
 
-    /// Frames of this connection go through memory as soon as the other side has opened it.
-    private func offerMemory(
-        _ size: ChannelSize, for port: Port, over socket: borrowing Socket
-    ) throws {
-        guard let channel = SharedMemoryChannel(size) else { return }
-        channels.append((port, channel))
-        _ = try socket.send(ChannelFrame.offer(channel.name))
-    }
-
-    private func open(_ channel: any DirectChannel, for port: Port) {
-        channels.removeAll { other in
-            // Those of processes that are gone are found out here, where there are new ones.
-            other.port == port || (other.channel as? SharedMemoryChannel)?.isAbandoned == true
-        }
-        channels.append((port, channel))
-    }
-
-    /// Another role of this thread: what is sent to where it is bound is handed over.
-    func share(thread other: SocketTransport, boundAs endpoint: String) {
-        neighbour = (other, endpoint)
-    }
-
-    /// That role is gone.
-    func shareNoMore() { neighbour = nil }
-
     package func disconnect(_ port: Port) {
         channels.removeAll { $0.port == port }
         guard let index = sockets.firstIndex(where: { $0.kind == .connection(port) }) else {
@@ -247,19 +222,9 @@ package final class SocketTransport: Transport {
         }
     }
 
-    private func fallAsleep(_ isAsleep: Bool) {
+    func fallAsleep(_ isAsleep: Bool) {
         for (_, channel) in channels { channel.sleeps(isAsleep) }
         neighbour?.transport.fallAsleep(isAsleep)
-    }
-
-    /// Whether something has come that no socket tells of.
-    var hasMessage: Bool {
-        channels.contains { $0.channel.hasMessage } || neighbour?.transport.hasMessage == true
-    }
-
-    /// Whether there are ways that a thread which is awake may look at without a system call.
-    var hasChannels: Bool {
-        !channels.isEmpty || neighbour?.transport.channels.isEmpty == false
     }
 
     package func receive(into message: inout Message) throws -> Arrival? {
@@ -303,15 +268,6 @@ package final class SocketTransport: Transport {
                 return .frame(socket.kind == .control ? .controlPeer(peer) : .dataPeer(peer))
             }
         }
-    }
-
-    /// A frame about a channel: it is for this transport, and for no role.
-    private func take(_ frame: ChannelFrame, from port: Port, ofPath isPath: Bool) {
-        // Only who can enter the folder of the socket may share memory.
-        guard case .offer(let name) = frame, isPath, case .dataPeer = port,
-            let channel = SharedMemoryChannel(opening: name)
-        else { return }
-        open(channel, for: port)
     }
 
     package func send(_ message: consuming Message, to port: Port) throws -> Delivery {

@@ -40,8 +40,9 @@ package final class ServerEngine: RoleEngine {
             note(assignment)
             CrashPoint.serverAssigned.pass()
             return (.assignment(number, assignment), header)
-        case (.push(let address, let node), .dataPeer):
-            if header.session == machine.link.session, let shard,
+        case (.push(let address, let node), .dataPeer(let peer)):
+            // What the worker of this thread hands over was nowhere where it could be damaged.
+            if peer != .sameThread, header.session == machine.link.session, let shard,
                 shard.duty.order.covers(address), address.shard == shard.duty.shard
             {
                 try shard.check(message, header)

@@ -25,6 +25,8 @@ package final class WorkerEngine: RoleEngine {
     private var events: [WorkerEvent] = []
     /// The node that is computed next.
     private var computing: (step: Step, node: LeafRange)?
+    /// Where the server in this process is reached by others, while there is one.
+    var hostedEndpoint: String?
     /// Whether the session wants a server in this process.
     private(set) var hostsServer = false
     /// When the last node was done, in nanoseconds.
@@ -57,7 +59,10 @@ package final class WorkerEngine: RoleEngine {
             return (.assignment(number, assignment), header)
         case (.weights(let address), .shard(let shard)) where address.shard == shard:
             // Another generation may have cut the vector otherwise; the machine drops what is of it.
-            if isOurs, let run, run.duty.order.covers(address) {
+            // What the server of this thread hands over was nowhere where it could be damaged.
+            if isOurs, let run, run.duty.order.covers(address),
+                run.duty.servers[shard.index].endpoint != hostedEndpoint
+            {
                 try wire.verify(message, header, byteCount: run.plan.weightsByteCount(of: shard))
             }
             return (.weights(address), header)

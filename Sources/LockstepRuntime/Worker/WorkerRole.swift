@@ -102,6 +102,7 @@ final class WorkerRole {
                 dropped: options.dropped)
             try server.start()
             network.share(thread: server.network, boundAs: server.endpoint)
+            engine.hostedEndpoint = server.endpoint
             self.server = server
         } catch {
             hostsNone = true
@@ -149,6 +150,7 @@ final class WorkerRole {
 
     private func close(_ server: OpenServer, _ end: StopReason) {
         network.shareNoMore()
+        engine.hostedEndpoint = nil
         self.server = nil
         hostsNone = true
         if end.exitCode != .success {

@@ -5,7 +5,7 @@ import Glibc
 /// have it.
 ///
 /// Its bytes stay mapped as long as anyone here holds a message that lies in them.
-@safe final class SharedMemory: @unchecked Sendable {
+@safe package final class SharedMemory: @unchecked Sendable {
     let name: String
     let bytes: UnsafeMutableRawBufferPointer
     private let hasName: Bool
@@ -66,7 +66,7 @@ import Glibc
     var maker: pid_t { Self.maker(of: name.dropFirst()) ?? 0 }
 
     /// Removes what killed processes of this user have left.
-    static func removeAbandoned() {
+    package static func removeAbandoned() {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
             guard let maker = maker(of: name[...]), kill(maker, 0) != 0, errno == ESRCH else {
                 continue

@@ -1,6 +1,6 @@
 import Glibc
 import Synchronization
-import ZeroMQ
+package import ZeroMQ
 
 /// A way between two processes of one host through memory that they share: a sender copies a frame
 /// into a free slot, and the receiver reads it where it lies, until it lets go of the message.
@@ -8,7 +8,7 @@ import ZeroMQ
 /// Whoever sleeps says so in the memory, and is then woken by a frame over a socket. So while both
 /// sides are awake no system call is made. The maker's connection offers the memory by its name;
 /// until the other side has opened it, frames go through the socket.
-@safe final class SharedMemoryChannel: DirectChannel {
+@safe package final class SharedMemoryChannel: DirectChannel {
     private let memory: SharedMemory
     private let outgoing: Lane
     private let incoming: Lane
@@ -49,7 +49,7 @@ import ZeroMQ
     }
 
     /// The nodes of a step, or the weights of two: more go through the socket.
-    private static let slotCount: UInt32 = 4
+    package static let slotCount: UInt32 = 4
     /// Whether the other side has opened it; then what tells how the memory is cut.
     private static let headByteCount = 64
     private static let pageByteCount = 4_096
@@ -57,7 +57,7 @@ import ZeroMQ
     /// Makes the memory.
     ///
     /// - Returns: nil where there is no room for it.
-    convenience init?(_ size: ChannelSize) {
+    package convenience init?(_ size: ChannelSize) {
         let slots = (Self.rounded(size.sentByteCount), Self.rounded(size.receivedByteCount))
         let byteCount =
             Self.pageByteCount + Int(Self.slotCount) * (slots.0 + slots.1)
@@ -72,7 +72,7 @@ import ZeroMQ
     /// Opens memory that another process has made, and says so in it.
     ///
     /// - Returns: nil where there is none of this name, or it is not cut as ours is.
-    convenience init?(opening name: String) {
+    package convenience init?(opening name: String) {
         guard let memory = SharedMemory(opening: name), memory.byteCount >= Self.pageByteCount
         else { return nil }
         let slots = unsafe (
@@ -113,10 +113,10 @@ import ZeroMQ
     }
 
     /// What the other side opens.
-    var name: String { memory.name }
+    package var name: String { memory.name }
 
     /// Whether this side has it from a process that is gone.
-    var isAbandoned: Bool { !isMaker && kill(memory.maker, 0) != 0 && errno == ESRCH }
+    package var isAbandoned: Bool { !isMaker && kill(memory.maker, 0) != 0 && errno == ESRCH }
 
     private var isOpened: UnsafeMutablePointer<Word> {
         unsafe (memory.bytes.baseAddress! + 4).assumingMemoryBound(to: Word.self)
