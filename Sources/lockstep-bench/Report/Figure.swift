@@ -1,27 +1,8 @@
-import Foundation
-
-/// What a ratio should be.
-enum Goal: Sendable {
-    case atLeast(Double)
-    case atMost(Double)
-
-    func isReached(by ratio: Double) -> Bool {
-        switch self {
-        case .atLeast(let bound): ratio >= bound
-        case .atMost(let bound): ratio <= bound
-        }
-    }
-
-    var text: String {
-        switch self {
-        case .atLeast(let bound): "≥ \(Self.shortest(bound))×"
-        case .atMost(let bound): "≤ \(Self.shortest(bound))×"
-        }
-    }
-
-    private static func shortest(_ value: Double) -> String {
-        value == value.rounded() ? String(Int(value)) : String(value)
-    }
+/// The best ratio that this machine leaves, whatever the program does, and what sets it.
+struct Floor: Sendable {
+    let ratio: Double
+    /// What the floor is made of, with its figures.
+    let text: String
 }
 
 /// One thing measured, beside another of the same unit where there is one.
@@ -33,18 +14,32 @@ struct Figure: Sendable {
     var unit: String
     /// What it is measured against: a name and its value.
     var against: (name: String, value: Double)?
-    var goal: Goal?
+    /// Lowest and highest ratio of the rounds, each round's two sides one after the other.
+    var spread: ClosedRange<Double>?
+    /// How many rounds the spread is over.
+    var roundCount: Int?
+    /// The goal that this figure is measured for.
+    var entry: GoalEntry?
+    var floor: Floor?
 
-    init(
-        _ what: String, seconds: Double? = nil, _ value: Double, _ unit: String,
-        against: (name: String, value: Double)? = nil, goal: Goal? = nil
-    ) {
+    init(_ what: String, seconds: Double? = nil, _ value: Double, _ unit: String) {
         self.what = what
         self.seconds = seconds
         self.value = value
         self.unit = unit
-        self.against = against
-        self.goal = goal
+    }
+
+    /// The best rounds of both sides, with the spread of their ratios.
+    init(
+        _ what: String, _ own: Rounds, _ unit: String, against: (name: String, rounds: Rounds)?,
+        entry: GoalEntry? = nil
+    ) {
+        self.init(what, own.best ?? .nan, unit)
+        self.entry = entry
+        guard let against, let best = against.rounds.best else { return }
+        self.against = (against.name, best)
+        spread = Rounds.spread(own, against.rounds)
+        roundCount = min(own.values.count, against.rounds.values.count)
     }
 
     /// The value over what it is measured against, whichever of them should be larger.
@@ -52,8 +47,14 @@ struct Figure: Sendable {
 
     /// Whether the goal is reached; nil where nothing can tell.
     var isGoalReached: Bool? {
-        guard let ratio, let goal else { return nil }
-        return goal.isReached(by: ratio)
+        guard let ratio, let entry else { return nil }
+        return entry.goal.isReached(by: ratio)
+    }
+
+    /// Whether the goal cannot be reached on this machine: it lies beyond the floor.
+    var isGoalBeyondFloor: Bool {
+        guard let floor, let entry else { return false }
+        return !entry.goal.isReached(by: floor.ratio)
     }
 }
 
