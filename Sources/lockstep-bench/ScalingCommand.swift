@@ -30,7 +30,7 @@ struct ScalingCommand: ParsableCommand {
     var counts = NumberList([1, 2, 4])
 
     @Option(help: ArgumentHelp("The global batch of strong scaling.", valueName: "n"))
-    var batchSize = 1024
+    var batchSize = 2048
 
     @Option(help: ArgumentHelp("The batch of each in weak scaling.", valueName: "n"))
     var batchEach = 512

@@ -1,9 +1,9 @@
 /// What a ratio should be.
-enum Goal: Hashable, Sendable {
+package enum Goal: Hashable, Sendable {
     case atLeast(Double)
     case atMost(Double)
 
-    func isReached(by ratio: Double) -> Bool {
+    package func isReached(by ratio: Double) -> Bool {
         switch self {
         case .atLeast(let bound): ratio >= bound
         case .atMost(let bound): ratio <= bound
@@ -11,14 +11,14 @@ enum Goal: Hashable, Sendable {
     }
 
     /// How far a ratio is beyond the goal: 1 just reaches it, more is better.
-    func attainment(of ratio: Double) -> Double {
+    package func attainment(of ratio: Double) -> Double {
         switch self {
         case .atLeast(let bound): ratio / bound
         case .atMost(let bound): bound / ratio
         }
     }
 
-    var text: String {
+    package var text: String {
         switch self {
         case .atLeast(let bound): "≥ \(Self.shortest(bound))×"
         case .atMost(let bound): "≤ \(Self.shortest(bound))×"
@@ -31,7 +31,7 @@ enum Goal: Hashable, Sendable {
 }
 
 /// A row of the table of goals: one thing that is measured against one other.
-enum GoalRow: String, CaseIterable, Sendable {
+package enum GoalRow: String, CaseIterable, Sendable {
     case oneThreadJAX = "one-thread-jax"
     case oneThreadPyTorch = "one-thread-pytorch"
     case invertedJAX = "inverted-jax"
@@ -50,7 +50,7 @@ enum GoalRow: String, CaseIterable, Sendable {
     case tree = "tree"
 
     /// What is measured, in words.
-    var what: String {
+    package var what: String {
         switch self {
         case .oneThreadJAX, .oneThreadPyTorch: "one thread, MNIST"
         case .invertedJAX, .invertedPyTorch: "one thread, inverted MNIST"
@@ -68,7 +68,7 @@ enum GoalRow: String, CaseIterable, Sendable {
     }
 
     /// What it is measured against.
-    var beat: String {
+    package var beat: String {
         switch self {
         case .oneThreadJAX, .invertedJAX: "JAX, one thread"
         case .oneThreadPyTorch, .invertedPyTorch, .widePyTorch: "PyTorch, one thread"
@@ -88,9 +88,13 @@ enum GoalRow: String, CaseIterable, Sendable {
 }
 
 /// One goal of a row: at a batch size, or for a number of hosts.
-struct GoalEntry: Hashable, Sendable {
-    let row: GoalRow
+package struct GoalEntry: Hashable, Sendable {
+    package let row: GoalRow
     /// Which of the row's goals: "batch 32", "4 hosts".
-    let place: String
-    let goal: Goal
+    package let place: String
+    package let goal: Goal
+
+    package init(row: GoalRow, place: String, goal: Goal) {
+        (self.row, self.place, self.goal) = (row, place, goal)
+    }
 }

@@ -1,7 +1,7 @@
 /// The speeds to reach, each written here and nowhere else.
-enum Goals {
+package enum Goals {
     /// Every goal, row by row, in the order of the summary.
-    static let table: [GoalEntry] =
+    package static let table: [GoalEntry] =
         atBatches(.oneThreadJAX, [32: 2.5, 128: 2.5, 512: 2.5, 2048: 2.5])
         + atBatches(.oneThreadPyTorch, [32: 5, 128: 4, 512: 4, 2048: 4])
         + atBatches(.invertedJAX, [32: 1.2, 128: 1.2, 512: 1.2, 2048: 1.2])
@@ -35,7 +35,7 @@ enum Goals {
         }
 
     /// The goal of a row at a place; nil where there is none.
-    static func find(_ row: GoalRow, _ place: String) -> GoalEntry? {
+    package static func find(_ row: GoalRow, _ place: String) -> GoalEntry? {
         table.first { $0.row == row && $0.place == place }
     }
 

@@ -23,7 +23,7 @@ struct HostLockstep {
                 hosts.command(
                     host,
                     [program, "worker", "--coordinator", address, "--threads", "\(shape.threads)"]
-                        + files + key + ["--log-level", "warning"]),
+                        + files + key + ["--log-level", "warning", "--exit-with-standard-input"]),
                 environment: environment, folder: folder)
         }
         let coordinator = hosts.command(

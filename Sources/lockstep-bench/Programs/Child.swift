@@ -163,6 +163,12 @@ final class Children: Sendable {
 
     func forget(_ name: String) { state.withLock { _ = $0.endings.removeValue(forKey: name) } }
 
+    /// Waits for the end of this process if a signal is about to bring it: what fails then is no
+    /// result.
+    func waitIfEnding() {
+        while state.withLock({ $0.isEnding }) { usleep(10_000) }
+    }
+
     /// Ends a program, with all that it started where it leads a group of its own.
     static func kill(_ processID: Int32) {
         let isLeader = getpgid(processID) == processID

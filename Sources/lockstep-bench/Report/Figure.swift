@@ -1,13 +1,17 @@
 /// The best ratio that this machine leaves, whatever the program does, and what sets it.
-struct Floor: Sendable {
-    let ratio: Double
+package struct Floor: Sendable {
+    package let ratio: Double
     /// What the floor is made of, with its figures.
-    let text: String
+    package let text: String
+
+    package init(ratio: Double, text: String) {
+        (self.ratio, self.text) = (ratio, text)
+    }
 }
 
 /// One thing measured, beside another of the same unit where there is one.
-struct Figure: Sendable {
-    var what: String
+package struct Figure: Sendable {
+    package var what: String
     /// Of one call or step, where `value` is not a time itself.
     var seconds: Double?
     var value: Double
@@ -15,12 +19,12 @@ struct Figure: Sendable {
     /// What it is measured against: a name and its value.
     var against: (name: String, value: Double)?
     /// Lowest and highest ratio of the rounds, each round's two sides one after the other.
-    var spread: ClosedRange<Double>?
+    package var spread: ClosedRange<Double>?
     /// How many rounds the spread is over.
     var roundCount: Int?
     /// The goal that this figure is measured for.
-    var entry: GoalEntry?
-    var floor: Floor?
+    package var entry: GoalEntry?
+    package var floor: Floor?
 
     init(_ what: String, seconds: Double? = nil, _ value: Double, _ unit: String) {
         self.what = what
@@ -30,7 +34,7 @@ struct Figure: Sendable {
     }
 
     /// The best rounds of both sides, with the spread of their ratios.
-    init(
+    package init(
         _ what: String, _ own: Rounds, _ unit: String, against: (name: String, rounds: Rounds)?,
         entry: GoalEntry? = nil
     ) {
@@ -43,23 +47,23 @@ struct Figure: Sendable {
     }
 
     /// The value over what it is measured against, whichever of them should be larger.
-    var ratio: Double? { against.map { value / $0.value } }
+    package var ratio: Double? { against.map { value / $0.value } }
 
     /// Whether the goal is reached; nil where nothing can tell.
-    var isGoalReached: Bool? {
+    package var isGoalReached: Bool? {
         guard let ratio, let entry else { return nil }
         return entry.goal.isReached(by: ratio)
     }
 
     /// Whether the goal cannot be reached on this machine: it lies beyond the floor.
-    var isGoalBeyondFloor: Bool {
+    package var isGoalBeyondFloor: Bool {
         guard let floor, let entry else { return false }
         return !entry.goal.isReached(by: floor.ratio)
     }
 }
 
 /// Figures that stand in one table.
-struct Section: Sendable {
+package struct Section: Sendable {
     var title: String
     /// The subcommand that measured them.
     var command: String
@@ -67,7 +71,11 @@ struct Section: Sendable {
     var subject: String
     /// Who is measured: the head of the values.
     var side = "Lockstep"
-    var figures: [Figure] = []
+    package var figures: [Figure] = []
     /// How it was measured and what was left out.
-    var notes: [String] = []
+    package var notes: [String] = []
+
+    package init(title: String, command: String, subject: String) {
+        (self.title, self.command, self.subject) = (title, command, subject)
+    }
 }

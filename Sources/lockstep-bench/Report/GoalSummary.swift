@@ -1,8 +1,8 @@
-import Convergence
+package import Convergence
 import Foundation
 
 /// Every goal, with the figure measured for it: the table at the end of `all`.
-struct GoalSummary {
+package struct GoalSummary {
     /// One goal. Where several figures were measured for it, the one furthest from it counts.
     private struct Row {
         let entry: GoalEntry
@@ -20,7 +20,7 @@ struct GoalSummary {
 
     private let rows: [Row]
 
-    init(_ entries: [GoalEntry], _ figures: [Figure]) {
+    package init(_ entries: [GoalEntry], _ figures: [Figure]) {
         rows = entries.map { entry in
             let measured = figures.filter { $0.entry == entry }
             let compared = measured.filter { $0.ratio != nil }
@@ -33,7 +33,7 @@ struct GoalSummary {
         }
     }
 
-    func text(_ style: TextStyle) -> String {
+    package func text(_ style: TextStyle) -> String {
         var table = TextTable()
         table.addRule()
         table.add(["what, against", "at", "goal", "ratio", "rounds", ""])
@@ -66,7 +66,7 @@ struct GoalSummary {
     }
 
     /// One object a goal.
-    func jsonLines() throws -> [String] {
+    package func jsonLines() throws -> [String] {
         try rows.map { row in
             try Section.json(
                 Line(

@@ -1,24 +1,24 @@
 /// What the rounds of one side gave, in their order.
-struct Rounds: Sendable {
-    enum Better: Sendable { case higher, lower }
+package struct Rounds: Sendable {
+    package enum Better: Sendable { case higher, lower }
 
-    var values: [Double]
-    let better: Better
+    package var values: [Double]
+    package let better: Better
 
-    init(_ values: [Double], _ better: Better) {
+    package init(_ values: [Double], _ better: Better) {
         self.values = values
         self.better = better
     }
 
     /// That of the round that was disturbed least.
-    var best: Double? {
+    package var best: Double? {
         switch better {
         case .higher: values.max()
         case .lower: values.min()
         }
     }
 
-    func map(_ better: Better, _ body: (Double) -> Double) -> Rounds {
+    package func map(_ better: Better, _ body: (Double) -> Double) -> Rounds {
         Rounds(values.map(body), better)
     }
 
@@ -26,7 +26,7 @@ struct Rounds: Sendable {
     ///
     /// The ratio of the best rounds lies within: the best round of one side met at most the best of
     /// the other.
-    static func spread(_ own: Rounds, _ other: Rounds) -> ClosedRange<Double>? {
+    package static func spread(_ own: Rounds, _ other: Rounds) -> ClosedRange<Double>? {
         let ratios = zip(own.values, other.values).map { $0 / $1 }
         guard let lowest = ratios.min(), let highest = ratios.max() else { return nil }
         return lowest...highest

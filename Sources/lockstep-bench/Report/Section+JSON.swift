@@ -2,7 +2,7 @@ import Foundation
 
 extension Section {
     /// One JSON object a figure.
-    func jsonLines() throws -> [String] {
+    package func jsonLines() throws -> [String] {
         try figures.map { try Self.json(Line(self, $0)) }
     }
 

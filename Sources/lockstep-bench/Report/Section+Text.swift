@@ -1,9 +1,9 @@
-import Convergence
+package import Convergence
 import Foundation
 
 extension Section {
     /// The table for a person, with its notes below.
-    func text(_ style: TextStyle) -> String {
+    package func text(_ style: TextStyle) -> String {
         var lines = [style.bold(style.adapted(title))]
         if !figures.isEmpty { lines.append(table.text(style)) }
         lines += (floorNotes + notes).map { style.wrapped($0, indent: 2) }
@@ -85,13 +85,13 @@ extension Section {
 
 extension Figure {
     /// Lowest and highest ratio of the rounds: "2.31..2.58".
-    var spreadText: String {
+    package var spreadText: String {
         guard let spread else { return "" }
         return Figures.fixed(spread.lowerBound, 2) + ".." + Figures.fixed(spread.upperBound, 2)
     }
 
     /// In a word, whether the goal is reached.
-    var verdict: String {
+    package var verdict: String {
         guard let isGoalReached else { return "" }
         if isGoalReached { return "reached" }
         return isGoalBeyondFloor ? "beyond floor" : "missed"
