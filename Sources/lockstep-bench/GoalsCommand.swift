@@ -28,17 +28,9 @@ struct GoalsCommand: ParsableCommand {
         }
         var table = TextTable()
         table.addRule()
-        table.add(["what", "against", "at", "goal", "measured by"])
+        table.add(["what, and against what", "at", "goal", "measured by"])
         table.addRule()
-        var last: GoalRow?
-        for entry in Goals.table {
-            let isNew = entry.row != last
-            last = entry.row
-            table.add([
-                isNew ? entry.row.what : "", isNew ? entry.row.beat : "", entry.place,
-                entry.goal.text, command(entry) ?? "—",
-            ])
-        }
+        table.addGoals(Goals.table) { [command(Goals.table[$0]) ?? "—"] }
         print(table.text(.of(1)))
     }
 

@@ -85,7 +85,7 @@ struct GoalTests {
             if let row = line.row, let place = line.place { measured.insert(key(row, place)) }
         }
         #expect(measured == Set(wanted.map { key($0.row, $0.place) }))
-        // The summary has every goal, once.
+        // The summary has every goal of the plan, once.
         struct Verdict: Decodable {
             let section: String
             let row: String

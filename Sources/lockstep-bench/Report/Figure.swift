@@ -1,4 +1,5 @@
-/// The best ratio that this machine leaves, whatever the program does, and what sets it.
+/// The best ratio that this machine is known to leave: what the parts of the work take by themselves,
+/// measured without the program.
 package struct Floor: Sendable {
     package let ratio: Double
     /// What the floor is made of, with its figures.
@@ -55,7 +56,7 @@ package struct Figure: Sendable {
         return entry.goal.isReached(by: ratio)
     }
 
-    /// Whether the goal cannot be reached on this machine: it lies beyond the floor.
+    /// Whether the goal asks for more than the floor leaves.
     package var isGoalBeyondFloor: Bool {
         guard let floor, let entry else { return false }
         return !entry.goal.isReached(by: floor.ratio)

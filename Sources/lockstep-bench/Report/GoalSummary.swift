@@ -36,17 +36,14 @@ package struct GoalSummary {
     package func text(_ style: TextStyle) -> String {
         var table = TextTable()
         table.addRule()
-        table.add(["what, against", "at", "goal", "ratio", "rounds", ""])
+        table.add(["what, and against what", "at", "goal", "ratio", "rounds", ""])
         table.addRule()
-        var last: GoalRow?
-        for row in rows {
-            let name = row.entry.row == last ? "" : "\(row.entry.row.what), \(row.entry.row.beat)"
-            last = row.entry.row
-            let ratio = row.worst?.ratio.map { Figures.fixed($0, 2) + "×" } ?? "—"
-            table.add([
-                name, row.entry.place, row.entry.goal.text, ratio, row.worst?.spreadText ?? "",
-                row.verdict,
-            ])
+        table.addGoals(rows.map(\.entry)) { index in
+            let row = rows[index]
+            return [
+                row.worst?.ratio.map { Figures.fixed($0, 2) + "×" } ?? "—",
+                row.worst?.spreadText ?? "", row.verdict,
+            ]
         }
         var lines = [style.bold("Goals"), table.text(style)]
         for row in rows where row.worst?.isGoalReached == false {
@@ -98,6 +95,21 @@ package struct GoalSummary {
             case command, section, row, place, what, against, goal, ratio, verdict, figures, floor
             case ratioLowest = "ratio_lowest"
             case ratioHighest = "ratio_highest"
+        }
+    }
+}
+
+extension TextTable {
+    /// Rows of goals: what is measured and, on the next line, against what; then place, goal and the
+    /// cells for each.
+    mutating func addGoals(_ entries: [GoalEntry], cells: (Int) -> [String]) {
+        for (index, entry) in entries.enumerated() {
+            let isFirst = index == 0 || entries[index - 1].row != entry.row
+            let isSecond = !isFirst && (index == 1 || entries[index - 2].row != entry.row)
+            let name = isFirst ? entry.row.what : isSecond ? "  \(entry.row.beat)" : ""
+            add([name, entry.place, entry.goal.text] + cells(index))
+            let isLast = index + 1 == entries.count || entries[index + 1].row != entry.row
+            if isFirst && isLast { add(["  \(entry.row.beat)"]) }
         }
     }
 }

@@ -10,7 +10,7 @@ extension Section {
         return lines.joined(separator: "\n")
     }
 
-    /// Of the goals that no program could reach on this machine.
+    /// Of the goals that ask for more than the floor of this machine leaves.
     private var floorNotes: [String] {
         figures.compactMap { figure in
             guard figure.isGoalBeyondFloor, let entry = figure.entry, let floor = figure.floor

@@ -1,7 +1,7 @@
 import Convergence
 import NeuralNetwork
 
-/// What no program can be faster than on this machine.
+/// What the parts of a step take at least on this machine, measured by themselves.
 struct StepFloors {
     /// Operations a second of one core; nil where they could not be measured.
     let peak: Double?
