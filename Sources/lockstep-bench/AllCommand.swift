@@ -1,4 +1,5 @@
 import ArgumentParser
+import LockstepProtocol
 
 /// `lockstep-bench all`
 struct AllCommand: ParsableCommand {
@@ -37,13 +38,27 @@ struct AllCommand: ParsableCommand {
         try reporter.show(try plan.transport.sections(bare, folder))
         try reporter.show(try plan.step.sections(data, peers, bare, folder))
         try reporter.show([try plan.keras.section(data, peers, folder)])
-        if let obstacle = NetworkHosts.obstacle() {
-            Notes.say("hosts is left out: \(obstacle).")
-        } else {
-            try reporter.show(try plan.hosts.sections(data, peers, folder))
-        }
+        let failure = try hosts(plan, data, peers, folder, reporter)
         let promised = Set(plan.entries.map(\.entry))
         try reporter.showSummary(of: Goals.table.filter(promised.contains))
+        if let failure { throw failure }
+    }
+
+    /// Hosts come last, and what goes wrong there takes no other figure away.
+    ///
+    /// - Returns: what went wrong, but for a machine that has no namespaces for us.
+    private func hosts(
+        _ plan: AllPlan, _ data: BenchData, _ peers: Peers, _ folder: TemporaryFolder,
+        _ reporter: Reporter
+    ) throws -> BenchError? {
+        do {
+            try reporter.show(try plan.hosts.sections(data, peers, folder))
+            return nil
+        } catch let error as BenchError {
+            Notes.endProgress()
+            Notes.say("hosts is left out: \(error).")
+            return error.exitCode == .unavailable ? nil : error
+        }
     }
 }
 

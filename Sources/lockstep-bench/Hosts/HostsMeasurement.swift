@@ -113,6 +113,8 @@ struct HostsMeasurement {
             figure.seconds = milliseconds.best.map { $0 * 1e-3 }
             let (least, text) = leastSeconds(floor, shape, alone)
             if let best = peer?.best {
+                let theirs = Figures.fixed(Double(shape.batchSize) / best * 1e3, 1)
+                steps.notes.append("\(count) hosts: a step of \(Self.peer) takes \(theirs) ms.")
                 figure.floor = Floor(ratio: Double(shape.batchSize) / least / best, text: text)
             }
             steps.figures.append(figure)
