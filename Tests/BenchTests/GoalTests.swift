@@ -97,7 +97,7 @@ struct GoalTests {
         }
         #expect(
             verdicts.map { key($0.row, $0.place) }
-                == (try Self.goals()).map { key($0.row, $0.place) })
+                == promised.map { key($0.row, $0.place) })
         for verdict in verdicts {
             let isMeasured = measured.contains(key(verdict.row, verdict.place))
             #expect((verdict.verdict == "not measured") == !isMeasured, "\(verdict)")

@@ -18,6 +18,7 @@ final class Child {
     init(
         _ command: [String], environment: [String: String?] = [:], folder: TemporaryFolder
     ) throws {
+        Children.shared.waitIfEnding()
         name = ([(command[0] as NSString).lastPathComponent] + command.dropFirst())
             .joined(separator: " ")
         errors = folder.freshPath("errors")
@@ -182,7 +183,12 @@ final class Children: Sendable {
             return (state.folders, state.endings)
         }
         for ending in endings.values { ending() }
-        for folder in folders { try? FileManager.default.removeItem(atPath: folder) }
+        // What the main thread was writing just now may come in between once.
+        for folder in folders {
+            for _ in 0..<10 where FileManager.default.fileExists(atPath: folder) {
+                try? FileManager.default.removeItem(atPath: folder)
+            }
+        }
     }
 }
 
