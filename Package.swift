@@ -87,13 +87,15 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
             ], swiftSettings: strict),
+        // Times what one core can do at all: a part of the bench, in its folder.
+        .systemLibrary(name: "CPeak", path: "Sources/lockstep-bench/Kernels/CPeak"),
         .executableTarget(
             name: "lockstep-bench",
             dependencies: [
-                "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets", "ZeroMQ",
-                "Convergence",
+                "CPeak", "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets", "ZeroMQ",
+                "Convergence", "RandomNumbers",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ], swiftSettings: strict),
+            ], exclude: ["Kernels/CPeak"], swiftSettings: strict),
         .target(
             name: "TestSupport", dependencies: ["Datasets", "NeuralNetwork", "TrainingPlan"],
             path: "Tests/TestSupport",

@@ -13,6 +13,7 @@ struct BenchError: Error, CustomStringConvertible {
 
     /// Ends this process, with the reason as its last line.
     func exit() -> Never {
+        Children.shared.waitIfEnding()
         Notes.endProgress()
         Notes.say("Error: \(description)")
         Foundation.exit(exitCode.rawValue)

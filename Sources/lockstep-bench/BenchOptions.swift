@@ -15,7 +15,8 @@ struct BenchOptions: ParsableArguments {
 struct PeerOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "A folder with torch_ddp.py, keras_seed.py and zmq_floor.c.", valueName: "dir"))
+            "A folder with torch_ddp.py, jax_scan.py, keras_seed.py, zmq_floor.c and zmq_colocated.c.",
+            valueName: "dir"))
     var peers: String?
 }
 

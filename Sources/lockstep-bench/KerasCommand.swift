@@ -42,17 +42,26 @@ struct KerasCommand: ParsableCommand {
     }
 }
 
-/// Both of the seed's configurations, trained by both sides.
+/// The seed's configurations, trained by both sides.
 struct KerasMeasurement {
+    var configurations = ["mse-tanh", "ce-softmax"]
     let epochs: Int
     let rounds: Int
 
     private static let own = "Lockstep"
     private static let peer = "Keras"
 
+    /// What `lockstep-bench all` measures.
+    static func standard(_ isQuick: Bool) -> KerasMeasurement {
+        isQuick
+            ? KerasMeasurement(configurations: ["ce-softmax"], epochs: 1, rounds: 1)
+            : KerasMeasurement(epochs: 10, rounds: 2)
+    }
+
+    var entries: [GoalEntry] { configurations.compactMap { Goals.find(.keras, $0) } }
+
     func section(_ data: BenchData, _ peers: Peers, _ folder: TemporaryFolder) throws -> Section {
-        let (path, unfit) = try data.write()
-        let trainer = try LockstepTrainer(data: path, folder)
+        let trainer = try LockstepTrainer(data, folder)
         var sides: [String: Contest.Run] = [Self.own: trainer.run]
         var section = Section(
             title: "The seed's scripts: two worker processes; Keras", command: "keras",
@@ -60,50 +69,52 @@ struct KerasMeasurement {
         section.notes = ["\(epochs) \(epochs == 1 ? "epoch" : "epochs"), batch 32, Adam."]
         switch peers.script("keras_seed.py", needs: "tensorflow", folder) {
         case .available(let command):
-            if let unfit { section.notes.append(unfit) }
-            if unfit == nil {
-                let peer = KerasTrainer(command: command, data: path, folder: folder)
+            if let unfit = try data.files().unfitForPeers {
+                section.notes.append(unfit)
+            } else {
+                let peer = KerasTrainer(command: command, data: data, folder: folder)
                 sides[Self.peer] = peer.run
             }
         case .missing(let reason): section.notes.append(reason)
         }
-        let shapes = ["mse-tanh", "ce-softmax"].map {
+        let shapes = configurations.map {
             TrainingShape(configuration: $0, workers: 2, threads: 1, batchSize: 32, epochs: epochs)
         }
         var contest = Contest()
-        let entries = shapes.flatMap { shape in
+        let contenders = shapes.flatMap { shape in
             [Self.own, Self.peer].map { Contest.Entry(side: $0, shape: shape) }
         }
-        try contest.run(entries, rounds: rounds, own: Self.own, sides: sides)
+        try contest.run(contenders, rounds: rounds, own: Self.own, sides: sides)
         section.notes += contest.failures
         for shape in shapes {
-            section.figures += figures(
-                shape, contest.best[.init(side: Self.own, shape: shape)],
-                contest.best[.init(side: Self.peer, shape: shape)],
-                exampleCount: data.dataset.train.count)
+            section.figures += figures(shape, contest, exampleCount: data.dataset.train.count)
         }
         return section
     }
 
     private func figures(
-        _ shape: TrainingShape, _ own: TrainingResult?, _ peer: TrainingResult?, exampleCount: Int
+        _ shape: TrainingShape, _ contest: Contest, exampleCount: Int
     ) -> [Figure] {
-        guard let own else { return [] }
         // Keras tells no rate of an epoch, so that of the whole training counts on both sides.
         func rate(_ result: TrainingResult) -> Double {
             result.seconds.map { Double(exampleCount * epochs) / $0 } ?? result.examplesPerSecond
         }
-        let name = shape.configuration
+        func figure(
+            _ what: String, _ unit: String, _ better: Rounds.Better, entry: GoalEntry? = nil,
+            _ value: (TrainingResult) -> Double
+        ) -> Figure? {
+            guard let own = contest.rounds(Self.own, shape, better, value) else { return nil }
+            let peer = contest.rounds(Self.peer, shape, better, value)
+            return Figure(
+                "\(shape.configuration), \(what)", own, unit,
+                against: peer.map { (Self.peer, $0) }, entry: entry)
+        }
         return [
-            Figure(
-                "\(name), training", rate(own), "examples/s",
-                against: peer.map { (Self.peer, rate($0)) }, goal: .atLeast(15)),
-            Figure(
-                "\(name), start to end", own.wallSeconds, "s",
-                against: peer.map { (Self.peer, $0.wallSeconds) }),
-            Figure(
-                "\(name), test accuracy", own.testAccuracy * 100, "%",
-                against: peer.map { (Self.peer, $0.testAccuracy * 100) }),
-        ]
+            figure(
+                "training", "examples/s", .higher, entry: Goals.find(.keras, shape.configuration),
+                rate),
+            figure("start to end", "s", .lower) { $0.wallSeconds },
+            figure("test accuracy", "%", .higher) { ($0.testAccuracy ?? .nan) * 100 },
+        ].compactMap { $0 }
     }
 }

@@ -6,13 +6,15 @@ struct TransportCommand: ParsableCommand {
         commandName: "transport", abstract: "The exchange alone, beside bare ZeroMQ.",
         discussion: """
             Every worker pushes its floats to the servers, which add them up and send the sum \
-            back, over TCP between processes of this host; nothing is trained. Beside it \
-            zmq_floor.c of the peers, which does the same with libzmq alone, without headers and \
-            checksums, and knows one server.
+            back, between processes of this host; nothing is trained. The servers are processes \
+            of their own, or colocated: each worker's process serves a part. Beside it \
+            zmq_floor.c (one server) and zmq_colocated.c of the peers, which do the same with \
+            libzmq alone, without headers and checksums.
 
             Examples:
               lockstep-bench transport --peers DIR
-              lockstep-bench transport --workers 2,4,8 --servers 2 --floats 1000000
+              lockstep-bench transport --workers 2,4,8 --servers 2,colocated --floats 1000000
+              lockstep-bench transport --transport tcp --peers DIR
             """)
 
     @OptionGroup var options: BenchOptions
@@ -21,11 +23,16 @@ struct TransportCommand: ParsableCommand {
     @Option(help: ArgumentHelp("How many workers; default 2,8.", valueName: "list"))
     var workers = NumberList([2, 8])
 
-    @Option(help: ArgumentHelp("How many servers; default 1.", valueName: "list"))
-    var servers = NumberList([1])
+    @Option(
+        help: ArgumentHelp(
+            "How many servers, or colocated; default 1,colocated.", valueName: "list"))
+    var servers = ServerPlacementList([.apart(1), .colocated])
 
     @Option(help: ArgumentHelp("Of a push; default the model's and few.", valueName: "list"))
     var floats = NumberList([BareExchange.modelFloats, 256])
+
+    @Option(help: "ipc, as on one host by default, or tcp.")
+    var transport = ExchangeTransport.ipc
 
     @Option(help: ArgumentHelp("Rounds, of which the best counts; default 5.", valueName: "n"))
     var rounds: Int?
@@ -34,91 +41,124 @@ struct TransportCommand: ParsableCommand {
         if let rounds, rounds < 1 {
             throw ValidationError("--rounds is \(rounds); give 1 or more.")
         }
-        guard workers.values.allSatisfy({ $0 <= 64 }) else {
-            throw ValidationError("--workers: give at most 64, processes of this host.")
+        guard workers.values.allSatisfy({ $0 <= 63 }) else {
+            throw ValidationError("--workers: give at most 63, processes of this host.")
         }
-        guard let most = servers.values.max(), let least = floats.values.min(), most <= least else {
+        let most = servers.values.map { $0.count(workers: workers.values.max() ?? 1) }.max()
+        guard let most, let least = floats.values.min(), most <= least else {
             throw ValidationError("--servers: every server needs a float; give fewer servers.")
+        }
+        if servers.values.contains(.colocated), workers.values.contains(1) {
+            throw ValidationError("--servers: colocated needs two workers or more.")
         }
     }
 
     func run() throws {
         let folder = try TemporaryFolder()
         let reporter = try Reporter(options)
-        let shapes = servers.values.flatMap { servers in
-            floats.values.flatMap { floats in
-                workers.values.map { workers in
-                    ExchangeShape(
-                        workers: workers, servers: servers, floats: floats,
-                        steps: TransportMeasurement.steps(workers: workers, options.quick))
-                }
-            }
-        }
         let measurement = TransportMeasurement(
-            shapes: shapes, rounds: rounds ?? (options.quick ? 1 : 5))
-        try reporter.show([try measurement.section(Peers(peers), folder)])
+            workers: workers.values, servers: servers.values, floats: floats.values,
+            transport: transport, isQuick: options.quick,
+            rounds: rounds ?? (options.quick ? 1 : 5))
+        let bare = BareExchange(try Peers(peers), folder)
+        try reporter.show(try measurement.sections(bare, folder))
     }
 }
 
 /// Exchanges of several shapes, both sides in turn.
 struct TransportMeasurement {
-    let shapes: [ExchangeShape]
-    let rounds: Int
-
-    /// Some half a second on two cores.
-    static func steps(workers: Int, _ isQuick: Bool) -> Int {
-        max(20, (isQuick ? 200 : 4_000) / workers)
-    }
+    var workers = [2, 8]
+    var servers = [ServerPlacement.apart(1), .colocated]
+    var floats = [BareExchange.modelFloats, 256]
+    var transport = ExchangeTransport.ipc
+    var isQuick: Bool
+    var rounds: Int
 
     /// What `lockstep-bench all` measures.
     static func standard(_ isQuick: Bool) -> TransportMeasurement {
-        let shapes = [BareExchange.modelFloats, 256].flatMap { floats in
-            [2, 8].map { workers in
-                ExchangeShape(
-                    workers: workers, servers: 1, floats: floats,
-                    steps: steps(workers: workers, isQuick))
-            }
-        }
-        return TransportMeasurement(shapes: shapes, rounds: isQuick ? 1 : 5)
+        TransportMeasurement(
+            workers: isQuick ? [2] : [2, 8], floats: [BareExchange.modelFloats],
+            isQuick: isQuick, rounds: isQuick ? 1 : 5)
     }
 
-    func section(_ peers: Peers, _ folder: TemporaryFolder) throws -> Section {
-        var section = Section(
-            title: "The exchange alone, a step over TCP", command: "transport", subject: "shape")
-        section.notes = [
-            "Best of \(rounds) \(rounds == 1 ? "round" : "rounds"), the sides in turn."
-        ]
-        var bare: String?
-        switch peers.bareExchange(folder) {
-        case .available(let program): bare = program
-        case .missing(let reason): section.notes.append(reason)
+    var entries: [GoalEntry] {
+        guard floats.contains(BareExchange.modelFloats) else { return [] }
+        return workers.compactMap { Goals.find(.exchange, Goals.place(workers: $0)) }
+    }
+
+    private var shapes: [ExchangeShape] {
+        floats.flatMap { floats in
+            workers.flatMap { workers in
+                servers.map { servers in
+                    // Some half a second on two cores.
+                    ExchangeShape(
+                        workers: workers, servers: servers, floats: floats,
+                        steps: max(20, (isQuick ? 200 : 4_000) / workers), transport: transport)
+                }
+            }
         }
-        var best: [ExchangeShape: Double] = [:]
-        var bestBare: [ExchangeShape: Double] = [:]
+    }
+
+    private static func best(_ rounds: [Rounds]) -> Rounds? {
+        let count = rounds.map(\.values.count).min() ?? 0
+        guard count > 0 else { return nil }
+        return Rounds(
+            (0..<count).map { round in rounds.map { $0.values[round] }.min() ?? .nan }, .lower)
+    }
+
+    func sections(_ bare: BareExchange, _ folder: TemporaryFolder) throws -> [Section] {
+        var own: [ExchangeShape: Rounds] = [:]
+        var other: [ExchangeShape: Rounds] = [:]
         for round in 1...rounds {
             for shape in shapes {
                 Notes.progress("round \(round) of \(rounds): \(shape.words)")
                 let time = try Exchange(folder: folder).measure(shape)
-                best[shape] = min(best[shape] ?? .infinity, time)
-                guard let bare, shape.servers == 1 else { continue }
-                let bareTime = try BareExchange.run(bare, shape, folder)
-                bestBare[shape] = min(bestBare[shape] ?? .infinity, bareTime)
+                own[shape, default: Rounds([], .lower)].values.append(time)
+                guard let bareTime = try bare.measure(shape) else { continue }
+                other[shape, default: Rounds([], .lower)].values.append(bareTime)
             }
         }
+        var section = Section(
+            title: "The exchange alone, a step over \(transport.rawValue)", command: "transport",
+            subject: "shape")
         section.figures = shapes.compactMap { shape in
-            best[shape].map { time in
+            own[shape].map { times in
                 Figure(
-                    shape.words, time, "µs", against: bestBare[shape].map { ("zmq_floor", $0) },
-                    goal: shape.servers == 1 ? .atMost(1.15) : nil)
+                    shape.words, times, "µs",
+                    against: other[shape].map {
+                        (BareProgram(shape.servers)?.rawValue ?? "", $0)
+                    })
+            }
+        }
+        section.notes = [
+            "Best of \(rounds) \(rounds == 1 ? "round" : "rounds"), the sides in turn."
+        ]
+        section.notes += bare.notes
+        let better = betterPlacement(own, other)
+        return better.figures.isEmpty ? [section] : [section, better]
+    }
+
+    /// A run may choose where its servers are, and so may whoever writes a bare program.
+    private func betterPlacement(
+        _ own: [ExchangeShape: Rounds], _ other: [ExchangeShape: Rounds]
+    ) -> Section {
+        var section = Section(
+            title: "The exchange alone, each side at its better placement", command: "transport",
+            subject: "shape")
+        for floats in floats {
+            for workers in workers {
+                let alike = shapes.filter { $0.floats == floats && $0.workers == workers }
+                guard alike.count > 1, let best = Self.best(alike.compactMap { own[$0] })
+                else { continue }
+                let bare = Self.best(alike.compactMap { other[$0] })
+                section.figures.append(
+                    Figure(
+                        "\(workers) workers, \(floats) floats", best, "µs",
+                        against: bare.map { ("bare", $0) },
+                        entry: floats == BareExchange.modelFloats
+                            ? Goals.find(.exchange, Goals.place(workers: workers)) : nil))
             }
         }
         return section
-    }
-}
-
-extension ExchangeShape {
-    var words: String {
-        let servers = servers == 1 ? "1 server" : "\(servers) servers"
-        return "\(workers) workers, \(servers), \(floats) floats"
     }
 }

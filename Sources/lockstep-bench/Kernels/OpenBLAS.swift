@@ -17,6 +17,7 @@ import NeuralNetwork
     private static let names = ["libopenblas.so.0", "libopenblas.so"]
     private static let rowMajor: CInt = 101
     private static let notTransposed: CInt = 111
+    private static let transposed: CInt = 112
 
     /// - Returns: nil where there is none.
     init?() {
@@ -37,9 +38,26 @@ import NeuralNetwork
 
     func multiply(_ operands: ProductOperands) {
         let product = operands.product
-        let (m, n, k) = (CInt(product.examples), CInt(product.outputs), CInt(product.inputs))
-        unsafe multiply(
-            Self.rowMajor, Self.notTransposed, Self.notTransposed, m, n, k, 1,
-            operands.activations.pointer, k, operands.weights.pointer, n, 0, operands.z.pointer, n)
+        let (examples, inputs) = (CInt(product.examples), CInt(product.inputs))
+        let outputs = CInt(product.outputs)
+        let (plain, transposed) = (Self.notTransposed, Self.transposed)
+        let result = unsafe operands.result.pointer
+        switch product.kind {
+        case .forward:
+            unsafe multiply(
+                Self.rowMajor, plain, plain, examples, outputs, inputs, 1,
+                operands.activations.pointer, inputs, operands.weights.pointer, outputs, 0,
+                result, outputs)
+        case .inputGradient:
+            unsafe multiply(
+                Self.rowMajor, plain, transposed, examples, inputs, outputs, 1,
+                operands.deltas.pointer, outputs, operands.weights.pointer, outputs, 0, result,
+                inputs)
+        case .weightGradient:
+            unsafe multiply(
+                Self.rowMajor, transposed, plain, inputs, outputs, examples, 1,
+                operands.activations.pointer, inputs, operands.deltas.pointer, outputs, 0,
+                result, outputs)
+        }
     }
 }

@@ -1,7 +1,19 @@
-import NeuralNetwork
+import Foundation
 
-/// z = a · w: `[examples, inputs]` times `[inputs, outputs]`, row-major without gaps.
+/// Which of a dense layer's three products: of `[examples, inputs]` activations, `[inputs, outputs]`
+/// weights and `[examples, outputs]` values behind it.
+enum ProductKind: String, CaseIterable, Sendable {
+    /// z = a · w
+    case forward = "forward product"
+    /// da = δ · wᵀ
+    case inputGradient = "input gradient"
+    /// dw = aᵀ · δ
+    case weightGradient = "weight gradient"
+}
+
+/// A product of a dense layer, matrices row-major without gaps.
 struct Product: Hashable, Sendable {
+    var kind: ProductKind
     var examples: Int
     var inputs: Int
     var outputs: Int
@@ -13,9 +25,10 @@ struct Product: Hashable, Sendable {
     var callsPerSample: Int { max(1, Int(25e6 / operations)) }
 
     /// The product on one line, for the process that runs the library.
-    var request: String { "\(examples) \(inputs) \(outputs)" }
+    var request: String { "\(kind.index) \(examples) \(inputs) \(outputs)" }
 
-    init(examples: Int, inputs: Int, outputs: Int) {
+    init(_ kind: ProductKind = .forward, examples: Int, inputs: Int, outputs: Int) {
+        self.kind = kind
         self.examples = examples
         self.inputs = inputs
         self.outputs = outputs
@@ -23,34 +36,15 @@ struct Product: Hashable, Sendable {
 
     init?(request: String) {
         let numbers = request.split(separator: " ").compactMap { Int($0) }
-        guard numbers.count == 3, numbers.allSatisfy({ $0 > 0 }) else { return nil }
-        self.init(examples: numbers[0], inputs: numbers[1], outputs: numbers[2])
+        guard numbers.count == 4, ProductKind.allCases.indices.contains(numbers[0]),
+            numbers.dropFirst().allSatisfy({ $0 > 0 })
+        else { return nil }
+        self.init(
+            ProductKind.allCases[numbers[0]], examples: numbers[1], inputs: numbers[2],
+            outputs: numbers[3])
     }
 }
 
-/// The matrices of a product, with numbers that stay normal.
-struct ProductOperands {
-    let product: Product
-    let activations: FloatBuffer
-    let weights: FloatBuffer
-    let z: FloatBuffer
-
-    init(_ product: Product) {
-        self.product = product
-        activations = FloatBuffer(count: product.examples * product.inputs)
-        weights = FloatBuffer(count: product.inputs * product.outputs)
-        z = FloatBuffer(count: product.examples * product.outputs)
-        for (buffer, period) in [(activations, 7), (weights, 11)] {
-            for index in 0..<buffer.count {
-                unsafe buffer.pointer[index] = Float(index % period + 1) / Float(period)
-            }
-        }
-    }
-
-    /// Lockstep's, without a bias.
-    func multiply(_ kernels: KernelSet) {
-        unsafe kernels.denseForward(
-            activations.pointer, product.inputs, product.examples, product.inputs,
-            weights.pointer, product.outputs, nil, product.outputs, z.pointer, product.outputs)
-    }
+extension ProductKind {
+    fileprivate var index: Int { Self.allCases.firstIndex(of: self) ?? 0 }
 }

@@ -18,6 +18,7 @@ final class Child {
     init(
         _ command: [String], environment: [String: String?] = [:], folder: TemporaryFolder
     ) throws {
+        Children.shared.waitIfEnding()
         name = ([(command[0] as NSString).lastPathComponent] + command.dropFirst())
             .joined(separator: " ")
         errors = folder.freshPath("errors")
@@ -116,6 +117,10 @@ final class Children: Sendable {
     private struct State {
         var processIDs: Set<Int32> = []
         var folders: Set<String> = []
+        /// What else is to be taken away, by a name of its own.
+        var endings: [String: @Sendable () -> Void] = [:]
+        /// Nothing is started any more.
+        var isEnding = false
     }
 
     private let state = Mutex(State())
@@ -139,10 +144,31 @@ final class Children: Sendable {
         }
     }
 
-    func add(_ processID: Int32) { state.withLock { _ = $0.processIDs.insert(processID) } }
+    /// One that a signal came before is ended at once.
+    func add(_ processID: Int32) {
+        let isEnding = state.withLock { state in
+            state.processIDs.insert(processID)
+            return state.isEnding
+        }
+        if isEnding { Self.kill(processID) }
+    }
+
     func remove(_ processID: Int32) { state.withLock { _ = $0.processIDs.remove(processID) } }
     func add(folder: String) { state.withLock { _ = $0.folders.insert(folder) } }
     func remove(folder: String) { state.withLock { _ = $0.folders.remove(folder) } }
+
+    /// Has something done when a signal ends the bench, after its programs are gone.
+    func atEnd(_ name: String, _ ending: @escaping @Sendable () -> Void) {
+        state.withLock { $0.endings[name] = ending }
+    }
+
+    func forget(_ name: String) { state.withLock { _ = $0.endings.removeValue(forKey: name) } }
+
+    /// Waits for the end of this process if a signal is about to bring it: what fails then is no
+    /// result.
+    func waitIfEnding() {
+        while state.withLock({ $0.isEnding }) { usleep(10_000) }
+    }
 
     /// Ends a program, with all that it started where it leads a group of its own.
     static func kill(_ processID: Int32) {
@@ -151,9 +177,17 @@ final class Children: Sendable {
     }
 
     private func endAll() {
-        state.withLock { state in
+        let (folders, endings) = state.withLock { state in
+            state.isEnding = true
             for processID in state.processIDs { Self.kill(processID) }
-            for folder in state.folders { try? FileManager.default.removeItem(atPath: folder) }
+            return (state.folders, state.endings)
+        }
+        for ending in endings.values { ending() }
+        // What the main thread was writing just now may come in between once.
+        for folder in folders {
+            for _ in 0..<10 where FileManager.default.fileExists(atPath: folder) {
+                try? FileManager.default.removeItem(atPath: folder)
+            }
         }
     }
 }

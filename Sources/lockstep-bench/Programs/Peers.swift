@@ -15,7 +15,7 @@ struct Peers {
             throw BenchError(
                 .usage,
                 "--peers \(folder): there is no such folder; give one with torch_ddp.py, "
-                    + "keras_seed.py and zmq_floor.c")
+                    + "jax_scan.py, keras_seed.py, zmq_floor.c and zmq_colocated.c")
         }
     }
 
@@ -45,21 +45,21 @@ struct Peers {
         return .available([python, path])
     }
 
-    /// The bare exchange, compiled.
-    func bareExchange(_ folder: TemporaryFolder) -> Availability<String> {
-        let name = "zmq_floor.c"
+    /// A program in C of the peers, compiled.
+    func bareExchange(_ program: BareProgram, _ folder: TemporaryFolder) -> Availability<String> {
+        let name = "\(program.rawValue).c"
         guard let path = path(name) else { return .missing(missing(name)) }
         guard let compiler = Tools.find("cc") else {
             return .missing("\(name) is left out: there is no cc.")
         }
-        let program = folder.freshPath("zmq_floor")
-        let command = [compiler, "-O3", "-march=native", path, "-lzmq", "-o", program]
+        let output = folder.freshPath(program.rawValue)
+        let command = [compiler, "-O3", "-march=native", path, "-lzmq", "-o", output]
         do {
             _ = try Child(command, folder: folder).waitForOutput(seconds: 60)
         } catch {
             return .missing("\(name) is left out: \(error).")
         }
-        return .available(program)
+        return .available(output)
     }
 
     private func path(_ name: String) -> String? {

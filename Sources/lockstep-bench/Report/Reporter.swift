@@ -3,8 +3,10 @@ import Foundation
 import NeuralNetwork
 
 /// Prints sections as they are measured, on standard output.
-struct Reporter {
+final class Reporter {
     let isJSON: Bool
+    /// Those shown so far that are measured for a goal.
+    private(set) var figuresWithGoal: [Figure] = []
     private let style = TextStyle.of(STDOUT_FILENO)
 
     /// - Parameter data: what is trained on, in words, where something is.
@@ -23,6 +25,7 @@ struct Reporter {
     func show(_ sections: [Section]) throws {
         Notes.endProgress()
         for section in sections {
+            figuresWithGoal += section.figures.filter { $0.entry != nil }
             if isJSON {
                 for line in try section.jsonLines() { print(line) }
                 // Notes go another way, and must not cut a line in two where both ways are one.
@@ -31,6 +34,17 @@ struct Reporter {
             } else {
                 print("\n" + section.text(style))
             }
+        }
+        fflush(nil)
+    }
+
+    /// Every goal with what was measured for it: the end of `all`.
+    func showSummary(of entries: [GoalEntry]) throws {
+        let summary = GoalSummary(entries, figuresWithGoal)
+        if isJSON {
+            for line in try summary.jsonLines() { print(line) }
+        } else {
+            print("\n" + summary.text(style))
         }
         fflush(nil)
     }

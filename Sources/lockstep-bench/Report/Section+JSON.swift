@@ -2,12 +2,15 @@ import Foundation
 
 extension Section {
     /// One JSON object a figure.
-    func jsonLines() throws -> [String] {
+    package func jsonLines() throws -> [String] {
+        try figures.map { try Self.json(Line(self, $0)) }
+    }
+
+    /// An object on one line, with its keys in a fixed order.
+    static func json(_ line: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return try figures.map { figure in
-            String(decoding: try encoder.encode(Line(self, figure)), as: UTF8.self)
-        }
+        return String(decoding: try encoder.encode(line), as: UTF8.self)
     }
 
     private struct Line: Encodable {
@@ -21,13 +24,24 @@ extension Section {
         let against: String?
         let againstValue: Double?
         let ratio: Double?
+        let ratioLowest: Double?
+        let ratioHighest: Double?
+        let rounds: Int?
+        let row: String?
+        let place: String?
         let goal: String?
         let isGoalReached: Bool?
+        let floorRatio: Double?
+        let floor: String?
 
         enum CodingKeys: String, CodingKey {
-            case command, section, what, side, value, unit, microseconds, against, ratio, goal
+            case command, section, what, side, value, unit, microseconds, against, ratio, rounds
+            case row, place, goal, floor
             case againstValue = "against_value"
+            case ratioLowest = "ratio_lowest"
+            case ratioHighest = "ratio_highest"
             case isGoalReached = "reached"
+            case floorRatio = "floor_ratio"
         }
 
         init(_ section: Section, _ figure: Figure) {
@@ -41,8 +55,15 @@ extension Section {
             against = figure.against?.name
             againstValue = figure.against?.value
             ratio = figure.ratio
-            goal = figure.goal?.text
+            ratioLowest = figure.spread?.lowerBound
+            ratioHighest = figure.spread?.upperBound
+            rounds = figure.roundCount
+            row = figure.entry?.row.rawValue
+            place = figure.entry?.place
+            goal = figure.entry?.goal.text
             isGoalReached = figure.isGoalReached
+            floorRatio = figure.floor?.ratio
+            floor = figure.floor?.text
         }
     }
 }

@@ -1,13 +1,23 @@
-import Convergence
+package import Convergence
 import Foundation
 
 extension Section {
     /// The table for a person, with its notes below.
-    func text(_ style: TextStyle) -> String {
+    package func text(_ style: TextStyle) -> String {
         var lines = [style.bold(style.adapted(title))]
         if !figures.isEmpty { lines.append(table.text(style)) }
-        lines += notes.map { style.wrapped($0, indent: 2) }
+        lines += (floorNotes + notes).map { style.wrapped($0, indent: 2) }
         return lines.joined(separator: "\n")
+    }
+
+    /// Of the goals that ask for more than the floor of this machine leaves.
+    private var floorNotes: [String] {
+        figures.compactMap { figure in
+            guard figure.isGoalBeyondFloor, let entry = figure.entry, let floor = figure.floor
+            else { return nil }
+            return "\(figure.what): the goal of \(entry.goal.text) lies beyond the measured floor, "
+                + "\(Figures.fixed(floor.ratio, 2))×: \(floor.text)."
+        }
     }
 
     private var table: TextTable {
@@ -30,7 +40,9 @@ extension Section {
         let unit = units.count == 1 ? units.first : nil
         var columns: [Column] = [(subject, \.what)]
         if figures.contains(where: { $0.seconds != nil }) {
-            columns.append(("µs", { $0.seconds.map { Self.text($0 * 1e6) } ?? "" }))
+            let isLong = figures.allSatisfy { ($0.seconds ?? 1) >= 1e-3 }
+            let (unit, factor) = isLong ? ("ms", 1e3) : ("µs", 1e6)
+            columns.append((unit, { $0.seconds.map { Self.text($0 * factor) } ?? "" }))
         }
         columns.append(
             (
@@ -50,20 +62,38 @@ extension Section {
                 ))
             columns.append(("ratio", { $0.ratio.map { Figures.fixed($0, 2) + "×" } ?? "—" }))
         }
-        if figures.contains(where: { $0.goal != nil }) {
-            columns.append(("goal", { $0.goal?.text ?? "" }))
-            columns.append(("", { $0.isGoalReached.map { $0 ? "reached" : "missed" } ?? "" }))
+        if figures.contains(where: { $0.spread != nil }) {
+            columns.append(("rounds", \.spreadText))
+        }
+        if figures.contains(where: { $0.entry != nil }) {
+            columns.append(("goal", { $0.entry?.goal.text ?? "" }))
+            columns.append(("", \.verdict))
         }
         return columns
     }
 
     /// Three digits, or all of a whole number.
-    private static func text(_ value: Double) -> String {
+    static func text(_ value: Double) -> String {
         switch abs(value) {
         case 100...: Figures.fixed(value, 0)
         case 10..<100: Figures.fixed(value, 1)
         case 1..<10: Figures.fixed(value, 2)
         default: Figures.fixed(value, 3)
         }
+    }
+}
+
+extension Figure {
+    /// Lowest and highest ratio of the rounds: "2.31..2.58".
+    package var spreadText: String {
+        guard let spread else { return "" }
+        return Figures.fixed(spread.lowerBound, 2) + ".." + Figures.fixed(spread.upperBound, 2)
+    }
+
+    /// In a word, whether the goal is reached.
+    package var verdict: String {
+        guard let isGoalReached else { return "" }
+        if isGoalReached { return "reached" }
+        return isGoalBeyondFloor ? "beyond floor" : "missed"
     }
 }

@@ -24,16 +24,28 @@ struct Timed {
     }
 }
 
-/// Times all in turn, one sample each, until `seconds` have gone by for each of them, and takes the
-/// best sample: what the machine can do, undisturbed.
+/// Times all in turn, one sample each, round by round, until `seconds` have gone by for each of
+/// them, and takes each round's best sample: what the machine can do, undisturbed.
 ///
-/// - Returns: seconds a call, in the order of `sides`.
-func bestTimes(_ sides: [Timed], seconds: Double) -> [Double] {
+/// - Parameter samples: each gives seconds a call, in one sample.
+/// - Returns: seconds a call, in the order of `samples`.
+func roundTimes<Failure>(
+    _ samples: [() throws(Failure) -> Double], seconds: Double, rounds: Int
+) throws(Failure) -> [Rounds] {
     // The first samples find cold caches and a sleeping processor.
-    var best = sides.map { $0.sample() }
-    let end = secondsNow() + seconds * Double(sides.count)
-    repeat {
-        for index in sides.indices { best[index] = min(best[index], sides[index].sample()) }
-    } while secondsNow() < end
-    return best
+    for sample in samples { _ = try sample() }
+    var all = samples.map { _ in Rounds([], .lower) }
+    for _ in 0..<rounds {
+        var best = samples.map { _ in Double.infinity }
+        let end = secondsNow() + seconds * Double(samples.count) / Double(rounds)
+        repeat {
+            for index in samples.indices { best[index] = min(best[index], try samples[index]()) }
+        } while secondsNow() < end
+        for index in samples.indices { all[index].values.append(best[index]) }
+    }
+    return all
+}
+
+func roundTimes(_ sides: [Timed], seconds: Double, rounds: Int = 5) -> [Rounds] {
+    roundTimes(sides.map { $0.sample }, seconds: seconds, rounds: rounds)
 }

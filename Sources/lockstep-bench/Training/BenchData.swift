@@ -4,9 +4,19 @@ import Foundation
 import LockstepProtocol
 
 /// The data set that both sides train on, from the same four files.
-struct BenchData {
+final class BenchData {
+    /// A folder with the four files, raw for Lockstep and as mirrors have them for the peers.
+    struct Files {
+        let folder: String
+        /// The share of the training pixels that is not zero.
+        let density: Double
+        /// Why peers cannot train on it.
+        let unfitForPeers: String?
+    }
+
     let dataset: Dataset
     private let temporary: TemporaryFolder
+    private var written: [StepInput: Files] = [:]
 
     /// The peers have this number in their source.
     private static let peerExampleCount = 60_000
@@ -28,40 +38,64 @@ struct BenchData {
     /// Name and hash, for a person.
     var description: String { "\(dataset.name) \(Figures.shortHash("\(dataset.sha256)"))" }
 
-    /// A new folder with the four files, raw for Lockstep and as mirrors have them for the peers.
-    ///
-    /// - Returns: its path, and why peers cannot train on it.
-    func write() throws -> (folder: String, unfitForPeers: String?) {
+    /// The files of an input, written at the first need.
+    func files(_ input: StepInput = .mnist) throws -> Files {
+        if let files = written[input.pixels] { return files }
+        let files = try write(input)
+        written[input.pixels] = files
+        return files
+    }
+
+    private func write(_ input: StepInput) throws -> Files {
         let folder = temporary.freshPath("data")
         var offset = 0
+        var density = 0.0
         do {
             try FileManager.default.createDirectory(
                 atPath: folder, withIntermediateDirectories: true)
             for part in DatasetPart.allCases {
                 let byteCount = byteCount(of: part)
-                let bytes = dataset.payloadChunk(offset: offset, byteCount: byteCount)
+                var bytes = dataset.payloadChunk(offset: offset, byteCount: byteCount)
+                if part.holdsImages {
+                    input.change(&bytes[Self.imageHeaderByteCount...], of: part)
+                }
+                if part == .trainImages {
+                    let pixels = bytes[Self.imageHeaderByteCount...]
+                    density = Double(pixels.count { $0 != 0 }) / Double(max(1, pixels.count))
+                }
                 try Data(bytes).write(to: URL(fileURLWithPath: "\(folder)/\(part.fileName)"))
                 offset += byteCount
             }
         } catch {
             throw BenchError(.cannotWrite, "cannot write \(folder): \(error.localizedDescription)")
         }
+        return Files(
+            folder: folder, density: density, unfitForPeers: try compress(folder))
+    }
+
+    /// Writes the files again as the peers read them.
+    ///
+    /// - Returns: why they cannot.
+    private func compress(_ folder: String) throws -> String? {
         guard dataset.train.count == Self.peerExampleCount else {
             let count = Figures.count(dataset.train.count)
-            return (folder, "Peers are left out: they train on 60,000 examples, here are \(count).")
+            return "Peers are left out: they train on 60,000 examples, here are \(count)."
         }
         guard let gzip = Tools.find("gzip") else {
-            return (folder, "Peers are left out: they read gzip files, and there is no gzip.")
+            return "Peers are left out: they read gzip files, and there is no gzip."
         }
         let paths = DatasetPart.allCases.map { "\(folder)/\($0.fileName)" }
         _ = try Child([gzip, "-1", "-k"] + paths, folder: temporary).waitForOutput(seconds: 120)
-        return (folder, nil)
+        return nil
     }
+
+    private static let imageHeaderByteCount = 16
 
     /// An IDX header is four bytes and four for each dimension.
     private func byteCount(of part: DatasetPart) -> Int {
         let isTraining = part == .trainImages || part == .trainLabels
         let count = isTraining ? dataset.train.count : dataset.test.count
-        return part.holdsImages ? 16 + count * LabelledImages.pixelCount : 8 + count
+        return part.holdsImages
+            ? Self.imageHeaderByteCount + count * LabelledImages.pixelCount : 8 + count
     }
 }

@@ -1,7 +1,8 @@
 /// Training runs of several sides in turn, round by round.
 ///
-/// A round runs every contender once, both sides of a ratio one after the other, so that a slow
-/// minute of the machine meets both. Each keeps its best rate.
+/// A round runs every contender once, the sides of a ratio one after the other, so that a slow
+/// minute of the machine meets all of them; every second round goes the other way. The best round
+/// of each side counts, and every round's ratio is kept for the spread.
 struct Contest {
     struct Entry: Hashable {
         let side: String
@@ -10,7 +11,8 @@ struct Contest {
 
     typealias Run = (TrainingShape) throws -> TrainingResult
 
-    private(set) var best: [Entry: TrainingResult] = [:]
+    /// By round, from the first to the one in which a side dropped out.
+    private(set) var results: [Entry: [TrainingResult]] = [:]
     /// Why a side dropped out.
     private(set) var failures: [String] = []
 
@@ -22,14 +24,12 @@ struct Contest {
     ) throws {
         var lost: Set<Entry> = []
         for round in 1...rounds {
-            for entry in entries where !lost.contains(entry) {
+            let order = round.isMultiple(of: 2) ? entries.reversed() : entries
+            for entry in order where !lost.contains(entry) {
                 guard let run = sides[entry.side] else { continue }
                 Notes.progress("round \(round) of \(rounds): \(entry.side), \(entry.shape.words)")
                 do {
-                    let result = try run(entry.shape)
-                    let isBetter =
-                        best[entry].map { $0.examplesPerSecond < result.examplesPerSecond } ?? true
-                    if isBetter { best[entry] = result }
+                    results[entry, default: []].append(try run(entry.shape))
                 } catch let error as BenchError where entry.side != own {
                     lost.insert(entry)
                     failures.append("\(entry.side), \(entry.shape.words), is left out: \(error)")
@@ -39,14 +39,15 @@ struct Contest {
         Notes.endProgress()
     }
 
-    func rate(_ side: String, _ shape: TrainingShape) -> Double? {
-        best[Entry(side: side, shape: shape)]?.examplesPerSecond
+    /// Examples a second, round by round; nil for what was not run.
+    func rates(_ side: String, _ shape: TrainingShape) -> Rounds? {
+        rounds(side, shape, .higher, \.examplesPerSecond)
     }
-}
 
-extension TrainingShape {
-    var words: String {
-        let place = workers == 0 ? "one process" : "\(workers) workers"
-        return "\(place), threads \(threads), batch \(batchSize)"
+    func rounds(
+        _ side: String, _ shape: TrainingShape, _ better: Rounds.Better,
+        _ value: (TrainingResult) -> Double
+    ) -> Rounds? {
+        results[Entry(side: side, shape: shape)].map { Rounds($0.map(value), better) }
     }
 }

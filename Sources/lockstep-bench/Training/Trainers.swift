@@ -8,7 +8,8 @@ struct TrainingResult: Decodable, Sendable {
     let examplesPerSecond: Double
     /// All epochs, where the program tells it.
     let seconds: Double?
-    let testAccuracy: Double
+    /// nil where the program does not tell it.
+    let testAccuracy: Double?
     /// From the program's start to its end; set by who ran it.
     var wallSeconds = 0.0
 
@@ -38,74 +39,100 @@ struct TrainingResult: Decodable, Sendable {
     }
 }
 
-/// A run's shape, the same for both sides.
-struct TrainingShape: Hashable, Sendable {
-    var configuration: String
-    /// 0 workers: in one process, without a socket.
-    var workers: Int
-    var threads: Int
-    var batchSize: Int
-    var epochs: Int
-}
-
 /// `lockstep train`, the program beside this one.
 struct LockstepTrainer {
     private let program: String
-    private let data: String
+    private let data: BenchData
     private let folder: TemporaryFolder
 
-    init(data: String, _ folder: TemporaryFolder) throws {
+    init(_ data: BenchData, _ folder: TemporaryFolder) throws {
         program = try Tools.lockstep()
         self.data = data
         self.folder = folder
     }
 
     func run(_ shape: TrainingShape) throws -> TrainingResult {
-        // Settings of the person's environment would change what is measured; the cache stays
-        // clean.
+        var command = [program, "train", "--workers", "\(shape.workers)", "--threads"]
+        command += ["\(shape.threads)", "--data", try data.files(shape.input).folder]
+        command += Self.arguments(shape, runFolder: folder.freshPath("run"))
+        return try TrainingResult(
+            of: command, environment: Self.environment(folder), folder: folder)
+    }
+
+    /// What is trained, the same for every command that trains.
+    static func arguments(_ shape: TrainingShape, runFolder: String) -> [String] {
+        var arguments = ["--configuration", shape.configuration]
+        if shape.layers != StepInput.seedLayers { arguments += ["--layers", shape.layersText] }
+        if let microBatch = shape.microBatch { arguments += ["--micro-batch", "\(microBatch)"] }
+        return arguments + [
+            "--batch-size", "\(shape.batchSize)", "--epochs", "\(shape.epochs)", "--run-dir",
+            runFolder, "--log-level", "warning", "--json",
+        ]
+    }
+
+    /// Settings of the person's environment would change what is measured; the cache stays clean.
+    static func environment(_ folder: TemporaryFolder) -> [String: String?] {
         var environment: [String: String?] = ["XDG_CACHE_HOME": folder.path]
         for key in ProcessInfo.processInfo.environment.keys
         where key.hasPrefix("LOCKSTEP_") && key != "LOCKSTEP_KERNELS" {
             environment.updateValue(nil, forKey: key)
         }
-        let result = try TrainingResult(
-            of: [
-                program, "train", "--configuration", shape.configuration, "--workers",
-                "\(shape.workers)", "--threads", "\(shape.threads)", "--batch-size",
-                "\(shape.batchSize)", "--epochs", "\(shape.epochs)", "--data", data, "--run-dir",
-                folder.freshPath("run"), "--log-level", "warning", "--json",
-            ], environment: environment, folder: folder)
-        return result
+        return environment
     }
 }
 
 /// `torch_ddp.py`: PyTorch in one process, or DistributedDataParallel on gloo in several.
 struct PyTorchTrainer {
     let command: [String]
-    let data: String
+    let data: BenchData
     let folder: TemporaryFolder
 
     func run(_ shape: TrainingShape) throws -> TrainingResult {
         try TrainingResult(
+            of: command + Self.arguments(shape),
+            environment: [
+                "MNIST_DIR": try data.files(shape.input).folder, "LAYERS": shape.layersText,
+                "MASTER_PORT": "\(try freePort())",
+            ], folder: folder)
+    }
+
+    static func arguments(_ shape: TrainingShape) -> [String] {
+        [
+            "\(shape.batchSize)", "\(shape.epochs)", shape.configuration,
+            "\(max(1, shape.workers))", "\(shape.threads)",
+        ]
+    }
+}
+
+/// `jax_scan.py`: an epoch as one jitted scan, in one process, the seed's layers.
+struct JAXTrainer {
+    let command: [String]
+    let data: BenchData
+    let folder: TemporaryFolder
+
+    /// Its first epoch compiles, so that one alone says nothing.
+    private static let fewestEpochs = 2
+
+    func run(_ shape: TrainingShape) throws -> TrainingResult {
+        try TrainingResult(
             of: command + [
-                "\(shape.batchSize)", "\(shape.epochs)", shape.configuration,
-                "\(max(1, shape.workers))", "\(shape.threads)",
-            ], environment: ["MNIST_DIR": data, "MASTER_PORT": "\(try freePort())"],
-            folder: folder)
+                "\(shape.batchSize)", "\(max(Self.fewestEpochs, shape.epochs))",
+                shape.configuration, "\(shape.threads)",
+            ], environment: ["MNIST_DIR": try data.files(shape.input).folder], folder: folder)
     }
 }
 
 /// `keras_seed.py`: the seed's script.
 struct KerasTrainer {
     let command: [String]
-    let data: String
+    let data: BenchData
     let folder: TemporaryFolder
 
     func run(_ shape: TrainingShape) throws -> TrainingResult {
         try TrainingResult(
             of: command + [
                 shape.configuration, "\(shape.epochs)", "1", "\(shape.batchSize)",
-            ], environment: ["MNIST_DIR": data], folder: folder)
+            ], environment: ["MNIST_DIR": try data.files().folder], folder: folder)
     }
 }
 

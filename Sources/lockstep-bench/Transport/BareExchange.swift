@@ -1,47 +1,53 @@
 import Foundation
 import LockstepProtocol
+import ZeroMQ
 
-/// The time that the model takes to go around between two workers and a server: that of the bare
-/// program of the peers, or where it cannot be had that of Lockstep's own frames.
-struct BareExchange {
-    struct Result {
-        let name: String
-        let microseconds: Double
+/// The bare programs of the peers: libzmq alone, without headers and checksums.
+enum BareProgram: String, CaseIterable, Sendable {
+    /// One server process.
+    case central = "zmq_floor"
+    /// Every process serves a part.
+    case colocated = "zmq_colocated"
+
+    /// Which of them does what a shape asks for; nil where none does.
+    init?(_ servers: ServerPlacement) {
+        switch servers {
+        case .apart(1): self = .central
+        case .apart: return nil
+        case .colocated: self = .colocated
+        }
     }
+}
 
+/// The bare programs that can be run here.
+struct BareExchange {
     private let folder: TemporaryFolder
-    private let program: String?
+    private var programs: [BareProgram: String] = [:]
+    /// Why a program is left out.
+    private(set) var notes: [String] = []
 
     init(_ peers: Peers, _ folder: TemporaryFolder) {
         self.folder = folder
-        program =
-            switch peers.bareExchange(folder) {
-            case .available(let program): program
-            case .missing: nil
+        for program in BareProgram.allCases {
+            switch peers.bareExchange(program, folder) {
+            case .available(let path): programs[program] = path
+            case .missing(let reason): notes.append(reason)
             }
+        }
     }
 
     /// The parameters of 784-128-10.
     static let modelFloats = 101_770
 
-    func measure(steps: Int) throws -> Result {
-        let shape = ExchangeShape(workers: 2, servers: 1, floats: Self.modelFloats, steps: steps)
-        if let program {
-            let times = try (0..<3).map { _ in try Self.run(program, shape, folder) }
-            return Result(name: "the bare exchange (zmq_floor)", microseconds: times.min() ?? 0)
+    /// - Returns: microseconds a step; nil where no program does this.
+    func measure(_ shape: ExchangeShape) throws -> Double? {
+        guard let program = BareProgram(shape.servers), let path = programs[program] else {
+            return nil
         }
-        let times = try (0..<3).map { _ in try Exchange(folder: folder).measure(shape) }
-        return Result(name: "the exchange of Lockstep's frames", microseconds: times.min() ?? 0)
-    }
-
-    /// Runs the compiled `zmq_floor.c`.
-    static func run(
-        _ program: String, _ shape: ExchangeShape, _ folder: TemporaryFolder
-    ) throws -> Double {
         let child = try Child(
             [
-                program, "tcp://127.0.0.1:\(try freePort())", "\(shape.workers)",
-                "\(shape.floats)", "\(shape.steps)",
+                path, try endpoint(program, shape), "\(shape.workers)", "\(shape.floats)",
+                "\(shape.steps)",
             ], folder: folder)
         let output = try child.waitForOutput(seconds: 120)
         struct Answer: Decodable {
@@ -52,8 +58,64 @@ struct BareExchange {
             }
         }
         guard let answer = try? JSONDecoder().decode(Answer.self, from: Data(output.utf8)) else {
-            throw BenchError(.internalError, "zmq_floor printed no time: \(output)")
+            throw BenchError(.internalError, "\(program.rawValue) printed no time: \(output)")
         }
         return answer.microseconds
+    }
+
+    /// Where the program binds; of a colocated one, a format that takes the number of a process.
+    private func endpoint(_ program: BareProgram, _ shape: ExchangeShape) throws -> String {
+        switch (program, shape.transport) {
+        case (.central, .ipc): "ipc://\(folder.freshPath("bare"))"
+        case (.colocated, .ipc): "ipc://\(folder.freshPath("bare"))-%02d"
+        case (.central, .tcp): "tcp://127.0.0.1:\(try freePort())"
+        case (.colocated, .tcp): "tcp://127.0.0.1:\(try Self.freeHundred(shape.workers))%02d"
+        }
+    }
+
+    /// A hundred H below the ephemeral ports whose first `count` ports, 100 · H and up, are free.
+    private static func freeHundred(_ count: Int) throws -> Int {
+        for hundred in 271..<320 {
+            guard let context = try? Context() else { break }
+            let isFree = (0..<count).allSatisfy { offset in
+                guard let socket = try? Socket(.dealer, in: context),
+                    let endpoint = try? Endpoint("tcp://127.0.0.1:\(hundred * 100 + offset)")
+                else { return false }
+                return (try? socket.bind(to: endpoint)) != nil
+            }
+            if isFree { return hundred }
+        }
+        throw BenchError(
+            .unavailable, "there are no \(count) free ports in a row on 127.0.0.1, 27100 to 31999")
+    }
+}
+
+/// The fastest way that the model's gradient and weights are known to go around between two
+/// workers: that of the better bare program, or where there is none that of Lockstep's own frames.
+struct ExchangeFloor {
+    let name: String
+    let microseconds: Double
+
+    init(_ bare: BareExchange, _ folder: TemporaryFolder, steps: Int) throws {
+        var best: (name: String, microseconds: Double)?
+        for servers in [ServerPlacement.apart(1), .colocated] {
+            let shape = ExchangeShape(
+                workers: 2, servers: servers, floats: BareExchange.modelFloats, steps: steps)
+            for _ in 0..<3 {
+                let program = BareProgram(servers)
+                let (name, time) =
+                    if let program, let time = try bare.measure(shape) {
+                        ("the better bare exchange (\(program.rawValue))", time)
+                    } else {
+                        (
+                            "Lockstep's frames alone (\(servers.words))",
+                            try Exchange(folder: folder).measure(shape)
+                        )
+                    }
+                if time < best?.microseconds ?? .infinity { best = (name, time) }
+            }
+        }
+        name = (best?.name ?? "") + " over ipc"
+        microseconds = best?.microseconds ?? .nan
     }
 }

@@ -6,46 +6,86 @@ import ZeroMQ
 /// The shape of an exchange: what every worker sends and gets in a step.
 struct ExchangeShape: Hashable, Sendable {
     var workers: Int
-    var servers: Int
+    var servers: ServerPlacement
     var floats: Int
     var steps: Int
+    var transport = ExchangeTransport.ipc
 
     /// The part of each server, the first ones a float longer where it does not come out even.
-    func floatCount(ofServer server: Int) -> Int {
-        floats / servers + (server < floats % servers ? 1 : 0)
+    var floatCounts: [Int] {
+        let servers = servers.count(workers: workers)
+        return (0..<servers).map { floats / servers + ($0 < floats % servers ? 1 : 0) }
+    }
+
+    var words: String {
+        "\(workers) workers, \(servers.words), \(floats) floats"
     }
 }
 
-/// Lockstep's sockets and frames and nothing else: one process a server and a worker, over TCP.
+/// Lockstep's sockets and frames and nothing else, between processes of this host.
 ///
-/// Does what `zmq_floor.c` does, with what Lockstep adds to it: headers, checksums that are made
+/// Does what the bare programs do, with what Lockstep adds to it: headers, checksums that are made
 /// and verified, and waits that end.
 struct Exchange {
     let folder: TemporaryFolder
 
     /// - Returns: microseconds a step, as the first worker has them.
     func measure(_ shape: ExchangeShape) throws -> Double {
+        switch shape.servers {
+        case .apart: try measureApart(shape)
+        case .colocated: try measureColocated(shape)
+        }
+    }
+
+    private func endpoint(_ shape: ExchangeShape) -> String {
+        switch shape.transport {
+        case .tcp: "tcp://127.0.0.1:*"
+        case .ipc: "ipc://\(folder.freshPath("exchange"))"
+        }
+    }
+
+    private func measureApart(_ shape: ExchangeShape) throws -> Double {
         var servers: [Child] = []
         var endpoints: [String] = []
-        for server in 0..<shape.servers {
+        for count in shape.floatCounts {
             let child = try Child(
                 [
-                    Tools.own, "exchange-server", "--workers", "\(shape.workers)", "--floats",
-                    "\(shape.floatCount(ofServer: server))", "--steps", "\(shape.steps)",
+                    Tools.own, "exchange-server", "--bind", endpoint(shape), "--workers",
+                    "\(shape.workers)", "--floats", "\(count)", "--steps", "\(shape.steps)",
                 ], folder: folder)
             servers.append(child)
             endpoints.append(try child.readLine(seconds: 20))
         }
-        let counts = (0..<shape.servers).map { "\(shape.floatCount(ofServer: $0))" }
+        let counts = shape.floatCounts.map(String.init).joined(separator: ",")
         let workers = try (0..<shape.workers).map { _ in
             try Child(
                 [
                     Tools.own, "exchange-worker", "--endpoints", endpoints.joined(separator: ","),
-                    "--floats", counts.joined(separator: ","), "--steps", "\(shape.steps)",
+                    "--floats", counts, "--steps", "\(shape.steps)",
                 ], folder: folder)
         }
-        let texts = try workers.map { try $0.waitForOutput(seconds: 120) }
+        let time = try Self.time(workers)
         for server in servers { _ = try server.waitForOutput(seconds: 20) }
+        return time
+    }
+
+    private func measureColocated(_ shape: ExchangeShape) throws -> Double {
+        let counts = shape.floatCounts.map(String.init).joined(separator: ",")
+        let members = try (0..<shape.workers).map { index in
+            try Child(
+                [
+                    Tools.own, "exchange-member", "--bind", endpoint(shape), "--member",
+                    "\(index)", "--floats", counts, "--steps", "\(shape.steps)",
+                ], folder: folder)
+        }
+        let endpoints = try members.map { try $0.readLine(seconds: 20) }
+        for member in members { try member.write(line: endpoints.joined(separator: ",")) }
+        return try Self.time(members)
+    }
+
+    /// Waits for all, and takes what the first has measured.
+    private static func time(_ workers: [Child]) throws -> Double {
+        let texts = try workers.map { try $0.waitForOutput(seconds: 120) }
         guard let text = texts.first?.split(separator: "\n").last, let time = Double(text) else {
             throw BenchError(.internalError, "a worker of the exchange printed no time")
         }
