@@ -49,7 +49,7 @@ extension EndToEndTests {
         /// Its shard goes to the other one, from the newest checkpoint; another worker that comes
         /// gets its share of both again.
         @Test func aKilledWorkerTakesNoWeightsWithIt() throws {
-            let epochs = 400
+            let epochs = 160
             let coordinator = try start(epochs: epochs)
             let address = ["--coordinator", try coordinator.endpoint()]
             let kept = try lockstep.start(["worker"] + address)
@@ -74,7 +74,7 @@ extension EndToEndTests {
 
         /// A closed lid, or a cable that is unplugged: the others go on within seconds.
         @Test func aStoppedWorkerIsNotWaitedFor() throws {
-            let epochs = 400
+            let epochs = 120
             let coordinator = try start(epochs: epochs)
             let address = ["--coordinator", try coordinator.endpoint()]
             let workers = try (0..<2).map { _ in try lockstep.start(["worker"] + address) }
@@ -90,6 +90,26 @@ extension EndToEndTests {
             #expect(hasGoneOn && Date().timeIntervalSince(stopped) < 6)
             workers[1].send(SIGCONT)
             try expectSameBits(coordinator, epochs: epochs)
+            #expect(workers.allSatisfy { $0.end().status == 0 })
+        }
+
+        /// A worker beside the coordinator, which it knows by loopback, is reached from elsewhere.
+        @Test func aWorkerBesideTheCoordinatorServesOtherHosts() throws {
+            let coordinator = try lockstep.start(
+                [
+                    "coordinator", "--bind", "tcp://*:\(likelyFreePort(count: 6))", "--workers",
+                    "2",
+                    "--json", "--run-dir", lockstep.folder.path("run"),
+                ] + Self.training(epochs: 3))
+            let port = try #require(
+                coordinator.endpoint().split(separator: ":").last.map(String.init))
+            let hosts = ["127.0.0.1", try #require(ownAddress)]
+            let workers = try hosts.map {
+                try lockstep.start(["worker", "--coordinator", "\($0):\(port)"])
+            }
+            let run = coordinator.end()
+            #expect(run.status == 0, "\(run.standardError)")
+            #expect(try run.end().servers == 2)
             #expect(workers.allSatisfy { $0.end().status == 0 })
         }
 

@@ -29,6 +29,8 @@ package final class WorkerEngine: RoleEngine {
     var hostedEndpoint: String?
     /// Whether the session wants a server in this process.
     private(set) var hostsServer = false
+    /// The data port of the coordinator, as it tells its members.
+    private(set) var coordinatorData = ""
     /// When the last node was done, in nanoseconds.
     private var waitingSince: UInt64 = 0
 
@@ -80,7 +82,9 @@ package final class WorkerEngine: RoleEngine {
 
     private func note(_ assignment: Assignment) {
         switch assignment.duty {
-        case .wait(let session), .work(let session, _): hostsServer = session.workersServe
+        case .wait(let session), .work(let session, _):
+            hostsServer = session.workersServe
+            coordinatorData = session.dataEndpoint
         case .serve, .leave, .refused, .rejoin: break
         }
     }

@@ -123,13 +123,13 @@ final class WorkerRole {
             // As the coordinator of this host is reached.
             address = given
             candidates = given.workerEndpoints(beside: given.bind)
-        } else if coordinator.isLoopback {
+        } else if coordinator.isLoopback, try Endpoint(engine.coordinatorData).isLoopback {
             address = ListeningAddress(bind: coordinator)
             candidates = [coordinator.with(port: 0)]
         } else {
             let everywhere = coordinator.with(host: "*")
             address = ListeningAddress(
-                bind: everywhere, advertised: options.advertised ?? ownAddress,
+                bind: everywhere, advertised: try options.advertised ?? addressForOthers,
                 dataPorts: options.dataPorts)
             candidates = address.workerEndpoints(beside: everywhere)
         }
@@ -140,7 +140,16 @@ final class WorkerRole {
             maximumFrameByteCount: Limits.maximumFrameByteCount)
     }
 
-    /// The address of this host on the way to the coordinator: by it the others reach this one.
+    /// By which address others reach this host: by the one that it has on the way to the coordinator,
+    /// or on the coordinator's own host by the coordinator's, which it may leave open.
+    private var addressForOthers: Endpoint? {
+        get throws {
+            guard options.coordinator.isLoopback else { return ownAddress }
+            let data = try Endpoint(engine.coordinatorData)
+            return data.isEverywhere ? nil : data.host.flatMap { try? .tcp(host: $0, port: 0) }
+        }
+    }
+
     private var ownAddress: Endpoint? {
         let addresses = (try? options.coordinator.addresses()) ?? []
         return addresses.lazy.compactMap { Reachability.source(towards: $0) }.first.flatMap {
