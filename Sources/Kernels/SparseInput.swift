@@ -49,8 +49,10 @@ package func sparseForward(
                 if isWide { high = unsafe vector_fma64(x, vector_load64(row + 64), high) }
                 entry &+= 1
             }
-            unsafe vector_store64(z + j, low)
-            if isWide { unsafe vector_store64(z + j + 64, high) }
+            // + (+0): see `denseInputForward`.
+            let zero = vector_splat64(0)
+            unsafe vector_store64(z + j, vector_add64(low, zero))
+            if isWide { unsafe vector_store64(z + j + 64, vector_add64(high, zero)) }
             j &+= isWide ? 128 : 64
         }
         unsafe done[b] = entry
@@ -68,14 +70,6 @@ package func sparseScatter(
         unsafe block[Int(columns[entry]) &* stride] = bytes[entry]
     }
 }
-
-#if AVX512
-    private typealias Block = SIMD64<Float>
-#else
-    private typealias Block = SIMD16<Float>
-#endif
-/// Columns of a block.
-private let blockWidth = MemoryLayout<Block>.size / MemoryLayout<Float>.size
 
 /// Pairs of input rows that visit a leaf together, while its deltas are in the first cache.
 private let pairsAtATime = 32

@@ -87,6 +87,23 @@ package struct KernelVariantError: Error, CustomStringConvertible {
             Int, Int, Bytes, Int, Int, Int, Int, Floats, Floats, Int, Int, MutableFloats,
             MutableFloats, UnsafeMutableRawPointer
         ) -> Void
+    package let areFinite: @Sendable (Floats, Int) -> Bool
+    package let countNonzero: @Sendable (Bytes, Int) -> Int
+    package let denseInputForward:
+        @Sendable (
+            Bytes, Int, Int, Int, Int, Floats, Floats, Int, MutableFloats, Int, MutableFloats
+        ) -> Void
+    package let denseInputGradient:
+        @Sendable (
+            Int, Int, Bytes, Int, Int, Int, Int, Floats, Int, Int, MutableFloats, MutableFloats,
+            MutableFloats, MutableFloats
+        ) -> Void
+    package let transposePixels:
+        @Sendable (UnsafePointer<Bytes>, Int, UnsafeMutablePointer<UInt8>, Int) -> Void
+    package let listPixels:
+        @Sendable (
+            Bytes, Int, Int, UnsafeMutablePointer<UInt16>, UnsafeMutablePointer<UInt8>
+        ) -> Int
     package let denseForward:
         @Sendable (Floats, Int, Int, Int, Floats, Int, Floats?, Int, MutableFloats, Int) -> Void
     package let transpose: @Sendable (Floats, Int, Int, MutableFloats, Int) -> Void
@@ -147,6 +164,12 @@ extension KernelSet {
                 sparseForward: Kernels.sparseForward,
                 sparseScatter: Kernels.sparseScatter,
                 sparseWeightGradient: Kernels.sparseWeightGradient,
+                areFinite: Kernels.areFinite,
+                countNonzero: Kernels.countNonzero,
+                denseInputForward: Kernels.denseInputForward,
+                denseInputGradient: Kernels.denseInputGradient,
+                transposePixels: Kernels.transposePixels,
+                listPixels: Kernels.listPixels,
                 denseForward: Kernels.denseForward,
                 transpose: Kernels.transpose,
                 denseWeightGradient: Kernels.denseWeightGradient,
@@ -181,6 +204,12 @@ extension KernelSet {
                     sparseForward: KernelsAVX2.sparseForward,
                     sparseScatter: KernelsAVX2.sparseScatter,
                     sparseWeightGradient: KernelsAVX2.sparseWeightGradient,
+                    areFinite: KernelsAVX2.areFinite,
+                    countNonzero: KernelsAVX2.countNonzero,
+                    denseInputForward: KernelsAVX2.denseInputForward,
+                    denseInputGradient: KernelsAVX2.denseInputGradient,
+                    transposePixels: KernelsAVX2.transposePixels,
+                    listPixels: KernelsAVX2.listPixels,
                     denseForward: KernelsAVX2.denseForward,
                     transpose: KernelsAVX2.transpose,
                     denseWeightGradient: KernelsAVX2.denseWeightGradient,
@@ -214,6 +243,12 @@ extension KernelSet {
                     sparseForward: KernelsAVX512.sparseForward,
                     sparseScatter: KernelsAVX512.sparseScatter,
                     sparseWeightGradient: KernelsAVX512.sparseWeightGradient,
+                    areFinite: KernelsAVX512.areFinite,
+                    countNonzero: KernelsAVX512.countNonzero,
+                    denseInputForward: KernelsAVX512.denseInputForward,
+                    denseInputGradient: KernelsAVX512.denseInputGradient,
+                    transposePixels: KernelsAVX512.transposePixels,
+                    listPixels: KernelsAVX512.listPixels,
                     denseForward: KernelsAVX512.denseForward,
                     transpose: KernelsAVX512.transpose,
                     denseWeightGradient: KernelsAVX512.denseWeightGradient,
@@ -257,9 +292,10 @@ extension KernelSet {
         unsafe digest(weights, count, first)
     }
 
-    /// Asks for the entries of an example that are read soon.
-    func prefetch(_ row: SparseExamples.Row) {
-        unsafe vector_prefetch(row.columns, SparseExamples.bytesPerEntry * row.count)
+    /// Asks for bytes that are read soon.
+    func prefetch(_ bytes: UnsafeRawBufferPointer) {
+        guard let start = bytes.baseAddress else { return }
+        unsafe vector_prefetch(start, bytes.count)
     }
 
     /// Scratch for `sparseWeightGradient` of any set, with leaves of `leafStride` bytes an input.
@@ -267,6 +303,11 @@ extension KernelSet {
         // Room for the deepest tree, most of which a shallow one leaves alone.
         FloatBuffer(
             uninitializedCount: (Kernels.sparseScratchByteCount(leafStride: leafStride) + 3) / 4)
+    }
+
+    /// The stack of a fold in tree order, of any set.
+    package static func foldStack() -> FloatBuffer {
+        FloatBuffer(uninitializedCount: Kernels.foldStackByteCount() / 4)
     }
 
     /// sum ← left + right over `count` floats at any alignment: a parent of the reduction tree.
