@@ -117,8 +117,8 @@ VECTOR_INLINE void vector_transpose_bytes(const uint8_t *_Nonnull const *_Nonnul
     for (int i = 0; i < 16; i++) memcpy(to + i * stride, &x[i], sizeof x[i]);
 }
 
-// How many of 64 bytes are not zero.
-VECTOR_INLINE long vector_count_nonzero_bytes(const void *from) {
+// Bit b is set where byte b of 64 is not zero.
+VECTOR_INLINE uint64_t vector_nonzero_bytes64(const void *from) {
     typedef uint8_t uint8x64 __attribute__((ext_vector_type(64)));
     typedef _Bool boolx64 __attribute__((ext_vector_type(64)));
     uint8x64 bytes;
@@ -126,7 +126,7 @@ VECTOR_INLINE long vector_count_nonzero_bytes(const void *from) {
     boolx64 set = __builtin_convertvector(bytes != 0, boolx64);
     uint64_t mask;
     memcpy(&mask, &set, sizeof mask);
-    return __builtin_popcountll(mask);
+    return mask;
 }
 
 // Stores the first `count` lanes, 0 to 16, and touches nothing beyond them.

@@ -29,7 +29,7 @@ package func areFinite(_ values: UnsafePointer<Float>, _ count: Int) -> Bool {
 package func countNonzero(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Int {
     var (sum, i) = (0, 0)
     while i &+ 64 <= count {
-        sum &+= unsafe vector_count_nonzero_bytes(bytes + i)
+        sum &+= unsafe vector_nonzero_bytes64(bytes + i).nonzeroBitCount
         i &+= 64
     }
     while i < count {
@@ -113,22 +113,4 @@ package func transposePixels(
         for b in 0..<16 { unsafe pixels[p &* pixelStride &+ b] = rows[b][p] }
         p &+= 1
     }
-}
-
-/// Lists the columns and bytes of an example's pixels that are not zero, of the inputs `lower ..<
-/// upper`; returns how many. Both lists need room for all.
-@inline(never)
-package func listPixels(
-    _ row: UnsafePointer<UInt8>, _ lower: Int, _ upper: Int,
-    _ columns: UnsafeMutablePointer<UInt16>, _ bytes: UnsafeMutablePointer<UInt8>
-) -> Int {
-    // Written first, counted afterwards: no branch to guess wrong.
-    var count = 0
-    for p in lower..<upper {
-        let byte = unsafe row[p]
-        unsafe columns[count] = UInt16(truncatingIfNeeded: p)
-        unsafe bytes[count] = byte
-        count &+= byte == 0 ? 0 : 1
-    }
-    return count
 }

@@ -59,6 +59,48 @@ package func sparseForward(
     }
 }
 
+/// The same from rows that hold all pixels, zeros included.
+///
+/// - Parameters:
+///   - rows: the bytes of each example, readable for 64 beyond `upper`.
+///   - others: as in `sparseForward`.
+@inline(never)
+package func sparseForwardBytes(
+    _ rows: UnsafePointer<UnsafePointer<UInt8>>, _ examples: Int, _ lower: Int, _ upper: Int,
+    _ intensities: UnsafePointer<Float>, _ weights: UnsafePointer<Float>,
+    _ bias: UnsafePointer<Float>, _ outputs: Int, _ z: UnsafeMutablePointer<Float>, _ stride: Int
+) {
+    let zero = vector_splat64(0)
+    for b in 0..<examples {
+        let bytes = unsafe rows[b]
+        let z = unsafe z + b &* stride
+        let start = unsafe lower == 0 ? bias : UnsafePointer(z)
+        var j = 0
+        while j < outputs {
+            let isWide = hasWideRegisters && j &+ 64 < outputs
+            var low = unsafe vector_load64(start + j)
+            var high = unsafe isWide ? vector_load64(start + j + 64) : zero
+            var first = lower
+            while first < upper {
+                var mask = unsafe vector_nonzero_bytes64(bytes + first)
+                if upper &- first < 64 { mask &= (1 &<< UInt64(upper &- first)) &- 1 }
+                while mask != 0 {
+                    let column = first &+ mask.trailingZeroBitCount
+                    mask &= mask &- 1
+                    let x = unsafe vector_splat64(intensities[Int(bytes[column])])
+                    let row = unsafe weights + (column &* outputs &+ j)
+                    low = unsafe vector_fma64(x, vector_load64(row), low)
+                    if isWide { high = unsafe vector_fma64(x, vector_load64(row + 64), high) }
+                }
+                first &+= 64
+            }
+            unsafe vector_store64(z + j, vector_add64(low, zero))
+            if isWide { unsafe vector_store64(z + j + 64, vector_add64(high, zero)) }
+            j &+= isWide ? 128 : 64
+        }
+    }
+}
+
 /// Writes one example's bytes into the block of its leaf, `[inputs, stride]`, at its place in the
 /// leaf.
 @inline(never)

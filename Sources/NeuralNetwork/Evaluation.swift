@@ -22,7 +22,8 @@ package struct Evaluation: Sendable, Equatable {
     private let workspace: Workspace
     private let indices: UnsafeMutablePointer<UInt32>
     private let otherDecisions: UnsafeMutablePointer<UInt8>
-    private let scratch = InputScratch()
+    private let intensities = FloatBuffer(
+        count: Network.inputsAtATime * PixelBlocks.unitSize)
 
     private static let examplesPerPass = 128
 
@@ -67,7 +68,8 @@ package struct Evaluation: Sendable, Equatable {
             unsafe workspace.batch.fill(0..<count, from: examples, indices)
             let unitCount = workspace.pixels.unitCount(count)
             unsafe network.forward(
-                units: 0..<unitCount, count: count, weights: weights.pointer, workspace, scratch)
+                units: 0..<unitCount, count: count, weights: weights.pointer, workspace,
+                intensities)
             workspace.pixels.clear(0..<examples.width, leafCount: unitCount)
             network.output(0..<count, workspace)
             unsafe network.kernels.decide(

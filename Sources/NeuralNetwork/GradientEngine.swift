@@ -179,7 +179,7 @@ package import TrainingPlan
             let range = pixels.places(ofUnits: units, count: count)
             unsafe workspace.batch.fill(range, from: examples, indices)
             unsafe network.forward(
-                units: units, count: count, weights: weights, workspace, scratch[thread].input)
+                units: units, count: count, weights: weights, workspace, scratch[thread].intensities)
             network.output(range, workspace)
             network.backward(range, transposed: transposed, workspace)
             team.barrier()
@@ -336,14 +336,15 @@ package import TrainingPlan
     let stack = KernelSet.foldStack()
     /// What the input layer's weight gradient needs beside them.
     let sparse: FloatBuffer
-    /// x of a block of rows: `[leaf, row, example]`.
+    /// x of a block of rows, `[leaf, row, example]`, or of a unit's inputs.
     let intensities: FloatBuffer
-    let input = InputScratch()
 
     init(leafCapacity: Int, leafStride: Int, stride: Int, rows: Int) {
         unsafe squares = .allocate(capacity: leafCapacity * stride)
         sparse = KernelSet.sparseScratch(leafStride: leafStride)
-        intensities = FloatBuffer(uninitializedCount: leafCapacity * rows * leafStride)
+        intensities = FloatBuffer(
+            uninitializedCount: max(
+                leafCapacity * rows * leafStride, Network.inputsAtATime * PixelBlocks.unitSize))
     }
 
     deinit { unsafe squares.deallocate() }

@@ -80,6 +80,10 @@ package struct KernelVariantError: Error, CustomStringConvertible {
             UnsafeMutablePointer<Int>, Int, Int, Int, Floats, Floats, Floats, Int, MutableFloats,
             Int
         ) -> Void
+    package let sparseForwardBytes:
+        @Sendable (
+            UnsafePointer<Bytes>, Int, Int, Int, Floats, Floats, Floats, Int, MutableFloats, Int
+        ) -> Void
     package let sparseScatter:
         @Sendable (UnsafePointer<UInt16>, Bytes, Int, UnsafeMutablePointer<UInt8>, Int) -> Void
     package let sparseWeightGradient:
@@ -100,10 +104,6 @@ package struct KernelVariantError: Error, CustomStringConvertible {
         ) -> Void
     package let transposePixels:
         @Sendable (UnsafePointer<Bytes>, Int, UnsafeMutablePointer<UInt8>, Int) -> Void
-    package let listPixels:
-        @Sendable (
-            Bytes, Int, Int, UnsafeMutablePointer<UInt16>, UnsafeMutablePointer<UInt8>
-        ) -> Int
     package let denseForward:
         @Sendable (Floats, Int, Int, Int, Floats, Int, Floats?, Int, MutableFloats, Int) -> Void
     package let transpose: @Sendable (Floats, Int, Int, MutableFloats, Int) -> Void
@@ -162,6 +162,7 @@ extension KernelSet {
                 reluBackward: Kernels.reluBackward,
                 countOutside: Kernels.countOutside,
                 sparseForward: Kernels.sparseForward,
+                sparseForwardBytes: Kernels.sparseForwardBytes,
                 sparseScatter: Kernels.sparseScatter,
                 sparseWeightGradient: Kernels.sparseWeightGradient,
                 areFinite: Kernels.areFinite,
@@ -169,7 +170,6 @@ extension KernelSet {
                 denseInputForward: Kernels.denseInputForward,
                 denseInputGradient: Kernels.denseInputGradient,
                 transposePixels: Kernels.transposePixels,
-                listPixels: Kernels.listPixels,
                 denseForward: Kernels.denseForward,
                 transpose: Kernels.transpose,
                 denseWeightGradient: Kernels.denseWeightGradient,
@@ -202,6 +202,7 @@ extension KernelSet {
                     reluBackward: KernelsAVX2.reluBackward,
                     countOutside: KernelsAVX2.countOutside,
                     sparseForward: KernelsAVX2.sparseForward,
+                    sparseForwardBytes: KernelsAVX2.sparseForwardBytes,
                     sparseScatter: KernelsAVX2.sparseScatter,
                     sparseWeightGradient: KernelsAVX2.sparseWeightGradient,
                     areFinite: KernelsAVX2.areFinite,
@@ -209,7 +210,6 @@ extension KernelSet {
                     denseInputForward: KernelsAVX2.denseInputForward,
                     denseInputGradient: KernelsAVX2.denseInputGradient,
                     transposePixels: KernelsAVX2.transposePixels,
-                    listPixels: KernelsAVX2.listPixels,
                     denseForward: KernelsAVX2.denseForward,
                     transpose: KernelsAVX2.transpose,
                     denseWeightGradient: KernelsAVX2.denseWeightGradient,
@@ -241,6 +241,7 @@ extension KernelSet {
                     reluBackward: KernelsAVX512.reluBackward,
                     countOutside: KernelsAVX512.countOutside,
                     sparseForward: KernelsAVX512.sparseForward,
+                    sparseForwardBytes: KernelsAVX512.sparseForwardBytes,
                     sparseScatter: KernelsAVX512.sparseScatter,
                     sparseWeightGradient: KernelsAVX512.sparseWeightGradient,
                     areFinite: KernelsAVX512.areFinite,
@@ -248,7 +249,6 @@ extension KernelSet {
                     denseInputForward: KernelsAVX512.denseInputForward,
                     denseInputGradient: KernelsAVX512.denseInputGradient,
                     transposePixels: KernelsAVX512.transposePixels,
-                    listPixels: KernelsAVX512.listPixels,
                     denseForward: KernelsAVX512.denseForward,
                     transpose: KernelsAVX512.transpose,
                     denseWeightGradient: KernelsAVX512.denseWeightGradient,

@@ -22,7 +22,7 @@ struct Network: Sendable {
     /// logits, and the pixel blocks.
     func forward(
         units: Range<Int>, count: Int, weights: UnsafePointer<Float>, _ workspace: Workspace,
-        _ scratch: InputScratch
+        _ intensities: FloatBuffer
     ) {
         guard !units.isEmpty else { return }
         let range = workspace.pixels.places(ofUnits: units, count: count)
@@ -31,7 +31,7 @@ struct Network: Sendable {
             let z = unsafe workspace.activations[index].pointer + range.lowerBound * stride
             if index == 0 {
                 unsafe forwardInput(
-                    units: units, count: count, weights: weights, workspace, scratch)
+                    units: units, count: count, weights: weights, workspace, intensities)
             } else {
                 let inputStride = workspace.strides[index - 1]
                 let inputs = unsafe workspace.activations[index - 1].pointer

@@ -102,7 +102,8 @@ import Glibc
     /// ones.
     private static func allocate(_ unitCount: Int) -> UnsafeMutablePointer<UInt16> {
         let hugePage = 1 << 21
-        let byteCount = (max(unitCount, 1) * 2 + hugePage - 1) / hugePage * hugePage
+        // A row's last bytes may be looked at with 64 that follow.
+        let byteCount = (unitCount * 2 + 64 + hugePage - 1) / hugePage * hugePage
         guard let memory = unsafe aligned_alloc(hugePage, byteCount) else {
             preconditionFailure("no memory for the data set: \(byteCount) bytes")
         }
