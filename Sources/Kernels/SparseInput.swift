@@ -114,7 +114,7 @@ package func sparseScatter(
 }
 
 /// Pairs of input rows that visit a leaf together, while its deltas are in the first cache.
-private let pairsAtATime = 32
+private let pairsAtATime = 16
 /// Columns of a pair's sums on the stack.
 private let stackWidth = 128
 /// Floats of a level of the stack, `[pair, row, column]`, and a gap: levels must not share a
@@ -122,10 +122,8 @@ private let stackWidth = 128
 private let levelSize = pairsAtATime * 2 * stackWidth + 64
 private let stackByteCount = 32 * levelSize * 4
 
-/// Bytes of scratch that `sparseWeightGradient` needs, with leaves of `leafStride` bytes an input.
-package func sparseScratchByteCount(leafStride: Int) -> Int {
-    stackByteCount + 8 * (2 * pairsAtATime + leafStride + 1) + 4 * 2 * leafStride
-}
+/// Bytes of scratch that `sparseWeightGradient` needs.
+package func sparseScratchByteCount() -> Int { stackByteCount + 8 * 2 * pairsAtATime }
 
 /// The weight gradient of input rows `lower ..< upper`, each leaf summed and folded in tree order
 /// while its sum is in registers.
@@ -158,10 +156,6 @@ package func sparseWeightGradient(
     // The last leaf always counts; what it completes is the gradient.
     let nextLeaf = unsafe (scratch + stackByteCount).assumingMemoryBound(to: Int.self)
     let occupied = unsafe nextLeaf + pairsAtATime
-    // Of each example of a leaf where a pair contributes: where its deltas lie, and x of both rows.
-    let places = unsafe occupied + pairsAtATime
-    let x = unsafe UnsafeMutableRawPointer(places + leafStride + 1).assumingMemoryBound(
-        to: Float.self)
 
     // A gradient that cannot be stored a block and a pair at a time takes a detour over the stack.
     let hasWholeBlocks = outputs % blockWidth == 0
@@ -171,7 +165,8 @@ package func sparseWeightGradient(
         let pairs = (blockEnd &- block &+ 1) / 2
         var column = 0
         while column < outputs {
-            let end = min(column &+ stackWidth, outputs)
+            let end = min(column &+ 2 &* blockWidth, outputs)
+            let isWide = column &+ blockWidth < outputs
             for pair in 0..<pairs {
                 let row = block &+ 2 &* pair
                 unsafe occupied[pair] = 0
@@ -180,15 +175,15 @@ package func sparseWeightGradient(
                     row &+ 1 < upper ? leafStride : 0)
             }
             for leaf in 0..<leafCount {
-                let leafDeltas = unsafe deltas + leaf &* leafSize &* stride
-                let leafSquares = unsafe squares + leaf &* stride
+                let leafDeltas = unsafe deltas + (leaf &* leafSize &* stride &+ column)
+                let leafSquares = unsafe squares + (leaf &* stride &+ column)
+                var squares0 = unsafe block_load(leafSquares)
+                var squares1 = unsafe isWide ? block_load(leafSquares + blockWidth) : squares0
                 for pair in 0..<pairs where unsafe nextLeaf[pair] == leaf {
                     let row = block &+ 2 &* pair
                     let second = row &+ 1 < upper ? leafStride : 0
                     let rowBytes = unsafe pixels + row &* leafStride
-                    unsafe listExamples(
-                        rowBytes + leaf &* inputs &* leafStride, second, leafStride, intensities,
-                        stride, places, x)
+                    let leafBytes = unsafe rowBytes + leaf &* inputs &* leafStride
                     var (level, waiting) = unsafe (0, occupied[pair])
                     if leaf &+ 1 < leafCount {
                         let next = unsafe contributingLeaf(
@@ -205,23 +200,20 @@ package func sparseWeightGradient(
                     if leaf &+ 1 == leafCount && hasWholeBlocks && second != 0 {
                         unsafe (target, distance) = (gradient + (row &- lower) &* outputs, outputs)
                     }
-                    var j = column
-                    while j < end {
-                        let (deltas, squares) = unsafe (leafDeltas + j, leafSquares + j)
-                        // `isWide` is a constant in both calls, so nothing asks for it in a loop.
-                        if j &+ blockWidth < outputs {
-                            unsafe addLeaf(
-                                isWide: true, deltas, places, x, squares, waiting, sums + j,
-                                target + j, distance)
-                            j &+= 2 &* blockWidth
-                        } else {
-                            unsafe addLeaf(
-                                isWide: false, deltas, places, x, squares, waiting, sums + j,
-                                target + j, distance)
-                            j &+= blockWidth
-                        }
+                    if isWide {
+                        unsafe addLeaf(
+                            isWide: true, leafDeltas, stride, leafBytes, second, leafStride,
+                            intensities, &squares0, &squares1, waiting, sums + column,
+                            target + column, distance)
+                    } else {
+                        unsafe addLeaf(
+                            isWide: false, leafDeltas, stride, leafBytes, second, leafStride,
+                            intensities, &squares0, &squares1, waiting, sums + column,
+                            target + column, distance)
                     }
                 }
+                unsafe block_store(leafSquares, squares0)
+                if isWide { unsafe block_store(leafSquares + blockWidth, squares1) }
             }
             for row in (hasWholeBlocks ? blockEnd &- (blockEnd &- block) % 2 : block)..<blockEnd {
                 let sums = unsafe stack + ((row &- block) &* stackWidth &- column)
@@ -238,37 +230,48 @@ package func sparseWeightGradient(
     }
 }
 
-/// Sums the listed examples' products for two rows and one block of columns, or two blocks where it
-/// is wide, and stores them, folded with the siblings that wait on the stack, at `target` and
+/// Sums the examples' products for two rows and one block of columns, or two blocks where it is
+/// wide, and stores them, folded with the siblings that wait on the stack, at `target` and
 /// `distance` behind it.
 @inline(__always)
 private func addLeaf(
-    isWide: Bool, _ deltas: UnsafePointer<Float>, _ places: UnsafePointer<Int>,
-    _ x: UnsafePointer<Float>, _ squares: UnsafeMutablePointer<Float>, _ waiting: Int,
+    isWide: Bool, _ deltas: UnsafePointer<Float>, _ stride: Int, _ bytes: UnsafePointer<UInt8>,
+    _ second: Int, _ leafStride: Int, _ intensities: UnsafePointer<Float>,
+    _ squares0: inout Block, _ squares1: inout Block, _ waiting: Int,
     _ sums: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ distance: Int
 ) {
     // (row, half of the columns)
     var (s00, s01) = (block_splat(0), block_splat(0))
     var (s10, s11) = (s00, s00)
-    var example = 0
-    while true {
-        let place = unsafe places[example]
-        if place < 0 { break }
-        let x0 = unsafe block_splat(x[2 &* example])
-        let x1 = unsafe block_splat(x[2 &* example &+ 1])
-        let delta = unsafe deltas + place
-        let low = unsafe block_load(delta)
-        s00 = block_fma(x0, low, s00)
-        s10 = block_fma(x1, low, s10)
-        if isWide {
-            let high = unsafe block_load(delta + blockWidth)
-            s01 = block_fma(x0, high, s01)
-            s11 = block_fma(x1, high, s11)
+    var group = 0
+    while group < leafStride {
+        let (first, other) = unsafe (bytes + group, bytes + group + second)
+        let deltas = unsafe deltas + group &* stride
+        var mask = unsafe vector_nonzero_bytes(first) | vector_nonzero_bytes(other)
+        while mask != 0 {
+            let example = mask.trailingZeroBitCount
+            mask &= mask &- 1
+            let x0 = unsafe block_splat(intensities[Int(first[example])])
+            let x1 = unsafe block_splat(intensities[Int(other[example])])
+            let delta = unsafe deltas + example &* stride
+            let low = unsafe block_load(delta)
+            s00 = block_fma(x0, low, s00)
+            s10 = block_fma(x1, low, s10)
+            if isWide {
+                let high = unsafe block_load(delta + blockWidth)
+                s01 = block_fma(x0, high, s01)
+                s11 = block_fma(x1, high, s11)
+            }
         }
-        example &+= 1
+        group &+= 16
     }
-    unsafe addSquares(s00, s10, squares)
-    if isWide { unsafe addSquares(s01, s11, squares + blockWidth) }
+    squares0 = block_fma(s00, s00, squares0)
+    if isWide { squares1 = block_fma(s01, s01, squares1) }
+    // A row without a neighbour is its own, and counts once.
+    if second != 0 {
+        squares0 = block_fma(s10, s10, squares0)
+        if isWide { squares1 = block_fma(s11, s11, squares1) }
+    }
     var waiting = waiting
     while waiting != 0 {
         // The nearest first.
@@ -309,36 +312,4 @@ private func contributingLeaf(
         leaf &+= 1
     }
     return leaf
-}
-
-/// Lists a leaf's examples where one of two rows is not zero; a place of −1 ends the list.
-@inline(__always)
-private func listExamples(
-    _ bytes: UnsafePointer<UInt8>, _ second: Int, _ leafStride: Int,
-    _ intensities: UnsafePointer<Float>, _ stride: Int, _ places: UnsafeMutablePointer<Int>,
-    _ x: UnsafeMutablePointer<Float>
-) {
-    var (group, count) = (0, 0)
-    while group < leafStride {
-        let (first, other) = unsafe (bytes + group, bytes + group + second)
-        var mask = unsafe vector_nonzero_bytes(first) | vector_nonzero_bytes(other)
-        while mask != 0 {
-            let example = mask.trailingZeroBitCount
-            mask &= mask &- 1
-            unsafe places[count] = (group &+ example) &* stride
-            unsafe x[2 &* count] = intensities[Int(first[example])]
-            unsafe x[2 &* count &+ 1] = second == 0 ? 0 : intensities[Int(other[example])]
-            count &+= 1
-        }
-        group &+= 16
-    }
-    unsafe places[count] = -1
-}
-
-@inline(__always)
-private func addSquares(
-    _ first: Block, _ second: Block, _ squares: UnsafeMutablePointer<Float>
-) {
-    let sum = unsafe block_fma(first, first, block_load(squares))
-    unsafe block_store(squares, block_fma(second, second, sum))
 }

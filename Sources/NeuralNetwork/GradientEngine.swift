@@ -341,7 +341,7 @@ package import TrainingPlan
 
     init(leafCapacity: Int, leafStride: Int, stride: Int, rows: Int) {
         unsafe squares = .allocate(capacity: leafCapacity * stride)
-        sparse = KernelSet.sparseScratch(leafStride: leafStride)
+        sparse = KernelSet.sparseScratch()
         intensities = FloatBuffer(
             uninitializedCount: max(
                 leafCapacity * rows * leafStride, Network.inputsAtATime * PixelBlocks.unitSize))

@@ -125,7 +125,8 @@ package struct KernelVariantError: Error, CustomStringConvertible {
     package let foldPair:
         @Sendable (UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, Int) -> Void
     package let copyFloats: @Sendable (UnsafeRawPointer, UnsafeMutableRawPointer, Int) -> Void
-    package let squaredNorm: @Sendable (UnsafeRawPointer, Int) -> Float
+    package let squaredNorms:
+        @Sendable (UnsafeRawPointer, Int, Int, UnsafeMutableRawPointer) -> Void
     package let checksum: @Sendable (UnsafeRawPointer, Int) -> UInt64
     package let digest: @Sendable (UnsafeRawPointer, Int, Int) -> UInt64
     package let adam:
@@ -182,7 +183,7 @@ extension KernelSet {
                 decide: Kernels.decide,
                 foldPair: Kernels.foldPair,
                 copyFloats: Kernels.copyFloats,
-                squaredNorm: Kernels.squaredNorm,
+                squaredNorms: Kernels.squaredNorms,
                 checksum: Kernels.checksum,
                 digest: Kernels.digest,
                 adam: Kernels.adam,
@@ -222,7 +223,7 @@ extension KernelSet {
                     decide: KernelsAVX2.decide,
                     foldPair: KernelsAVX2.foldPair,
                     copyFloats: KernelsAVX2.copyFloats,
-                    squaredNorm: KernelsAVX2.squaredNorm,
+                    squaredNorms: KernelsAVX2.squaredNorms,
                     checksum: KernelsAVX2.checksum,
                     digest: KernelsAVX2.digest,
                     adam: KernelsAVX2.adam,
@@ -261,7 +262,7 @@ extension KernelSet {
                     decide: KernelsAVX512.decide,
                     foldPair: KernelsAVX512.foldPair,
                     copyFloats: KernelsAVX512.copyFloats,
-                    squaredNorm: KernelsAVX512.squaredNorm,
+                    squaredNorms: KernelsAVX512.squaredNorms,
                     checksum: KernelsAVX512.checksum,
                     digest: KernelsAVX512.digest,
                     adam: KernelsAVX512.adam,
@@ -298,11 +299,10 @@ extension KernelSet {
         unsafe vector_prefetch(start, bytes.count)
     }
 
-    /// Scratch for `sparseWeightGradient` of any set, with leaves of `leafStride` bytes an input.
-    package static func sparseScratch(leafStride: Int) -> FloatBuffer {
+    /// Scratch for `sparseWeightGradient` of any set.
+    package static func sparseScratch() -> FloatBuffer {
         // Room for the deepest tree, most of which a shallow one leaves alone.
-        FloatBuffer(
-            uninitializedCount: (Kernels.sparseScratchByteCount(leafStride: leafStride) + 3) / 4)
+        FloatBuffer(uninitializedCount: Kernels.sparseScratchByteCount() / 4)
     }
 
     /// The stack of a fold in tree order, of any set.

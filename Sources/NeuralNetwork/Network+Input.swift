@@ -4,9 +4,9 @@ import TrainingPlan
 /// that suits the pixels: over those that are not zero, or over all, several examples together.
 /// Both give the same bits.
 extension Network {
-    /// Weights of the input layer that a group of examples visits together: 48 KB. Little more than
-    /// a first cache holds, because many pixels are black in all.
-    private static let weightsAtATime = 12288
+    /// Weights of the input layer that a group of examples visits together: 64 KB. More than a first
+    /// cache holds, because many pixels are black in all.
+    private static let weightsAtATime = 16384
     /// The same for examples that are stored with all pixels, because few are black in all.
     private static let denseWeightsAtATime = 7168
     /// Units of a group: their pixels and activations stay in the second cache.
@@ -14,9 +14,9 @@ extension Network {
     /// A line from memory takes a tenth of a microsecond.
     private static let examplesReadAhead = 2
     /// Inputs for which a form is chosen.
-    static let inputsAtATime = 112
+    static let inputsAtATime = 392
     /// Of a hundred pixels, how many make the dense form faster.
-    private static let denseShare = 60
+    private static let denseShare = 50
 
     /// - Parameters:
     ///   - units: of the batch of `count` examples; see `PixelBlocks`.
