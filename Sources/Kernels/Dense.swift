@@ -105,13 +105,16 @@ package func biasGradient(
         var (leaf, first) = (0, 0)
         while first < examples {
             let end = min(first &+ leafSize, examples)
-            let target = unsafe end == examples
+            let target =
+                unsafe end == examples
                 ? gradient + j : stack + (~leaf).trailingZeroBitCount &* foldLevelSize
             let width = end == examples ? outputs &- j : foldLevelSize
             var waiting = siblings(leaf, isLast: end == examples)
             if isBlock {
                 var sum = block_splat(0)
-                for b in first..<end { sum = unsafe block_add(sum, block_load(deltas + b &* stride)) }
+                for b in first..<end {
+                    sum = unsafe block_add(sum, block_load(deltas + b &* stride))
+                }
                 let place = unsafe squares + leaf &* stride
                 unsafe block_store(place, block_fma(sum, sum, block_load(place)))
                 while waiting != 0 {

@@ -101,7 +101,8 @@ package func denseInputGradient(
 ///   - pixels: `[width, pixelStride]`.
 @inline(never)
 package func transposePixels(
-    _ rows: UnsafePointer<UnsafePointer<UInt8>>, _ width: Int, _ pixels: UnsafeMutablePointer<UInt8>,
+    _ rows: UnsafePointer<UnsafePointer<UInt8>>, _ width: Int,
+    _ pixels: UnsafeMutablePointer<UInt8>,
     _ pixelStride: Int
 ) {
     var p = 0

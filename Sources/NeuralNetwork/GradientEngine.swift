@@ -179,7 +179,8 @@ package import TrainingPlan
             let range = pixels.places(ofUnits: units, count: count)
             unsafe workspace.batch.fill(range, from: examples, indices)
             unsafe network.forward(
-                units: units, count: count, weights: weights, workspace, scratch[thread].intensities)
+                units: units, count: count, weights: weights, workspace, scratch[thread].intensities
+            )
             network.output(range, workspace)
             network.backward(range, transposed: transposed, workspace)
             team.barrier()

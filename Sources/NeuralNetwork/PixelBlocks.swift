@@ -85,7 +85,8 @@
             guard let rows = rows.baseAddress else { return }
             for index in 0..<Self.unitSize {
                 let place = places.lowerBound + index
-                unsafe rows[index] = place < places.upperBound
+                unsafe rows[index] =
+                    place < places.upperBound
                     ? batch.bytes[place] : UnsafePointer(blank)
             }
             unsafe kernels.transposePixels(rows, width, start, leafStride)
