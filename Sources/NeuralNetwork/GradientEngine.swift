@@ -328,25 +328,3 @@ package import TrainingPlan
                 network.layout.layers[layer].outputs, stride, lower, upper))
     }
 }
-
-/// What one thread needs for itself.
-@safe private final class ThreadScratch {
-    /// `[leaf, stride]`: squares of a block's gradient elements.
-    let squares: UnsafeMutablePointer<Float>
-    /// Subtrees that wait for their right sibling.
-    let stack = KernelSet.foldStack()
-    /// What the input layer's weight gradient needs beside them.
-    let sparse: FloatBuffer
-    /// x of a block of rows, `[leaf, row, example]`, or of a unit's inputs.
-    let intensities: FloatBuffer
-
-    init(leafCapacity: Int, leafStride: Int, stride: Int, rows: Int) {
-        unsafe squares = .allocate(capacity: leafCapacity * stride)
-        sparse = KernelSet.sparseScratch()
-        intensities = FloatBuffer(
-            uninitializedCount: max(
-                leafCapacity * rows * leafStride, Network.inputsAtATime * PixelBlocks.unitSize))
-    }
-
-    deinit { unsafe squares.deallocate() }
-}

@@ -26,13 +26,15 @@ extension Network {
         _ intensities: FloatBuffer
     ) {
         let (batch, pixels) = (workspace.batch, workspace.pixels)
+        // Other threads may still be filling what lies beyond.
+        let end = pixels.places(ofUnits: units, count: count).upperBound
         for first in stride(from: units.lowerBound, to: units.upperBound, by: Self.unitsAtATime) {
             let group = first..<min(first + Self.unitsAtATime, units.upperBound)
             let places = pixels.places(ofUnits: group, count: count)
             let readAhead = batch.isDense ? PixelBlocks.unitSize : Self.examplesReadAhead
             for unit in group {
                 for place in pixels.places(ofUnit: unit, count: count)
-                where place + readAhead < count {
+                where place + readAhead < end {
                     unsafe kernels.prefetch(batch.memory(of: place + readAhead))
                 }
                 pixels.add(unit: unit, batch, count: count, kernels)
