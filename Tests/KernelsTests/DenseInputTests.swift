@@ -33,8 +33,12 @@ struct DenseInputTests {
             let pixels = (0..<examples).map { _ in
                 random.pixels(inputs, density: Self.densities[outputs % 5])
             }
-            let weights = random.floatsWithSpecials(inputs * outputs).map { $0.isFinite ? $0 : 1 }
+            var weights = random.floatsWithSpecials(inputs * outputs).map { $0.isFinite ? $0 : 1 }
             let bias = random.floats(outputs).map { $0 < -0.8 ? -0.0 : $0 }
+            // Negative weights beside a −0: 0 · w is −0 too, and without the last addition so is z.
+            for index in weights.indices where bias[index % outputs] == 0 {
+                weights[index] = -weights[index].magnitude
+            }
             let (weightBuffer, biasBuffer) = (FloatBuffer(weights), FloatBuffer(bias))
             let stride = roundUp(outputs, to: 64)
             let z = FloatBuffer([Float](repeating: 5, count: examples * stride))
