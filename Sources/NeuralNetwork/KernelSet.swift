@@ -299,10 +299,11 @@ extension KernelSet {
         unsafe vector_prefetch(start, bytes.count)
     }
 
-    /// Scratch for `sparseWeightGradient` of any set.
-    package static func sparseScratch() -> FloatBuffer {
+    /// Scratch for `sparseWeightGradient` of any set, with leaves of `leafStride` bytes an input.
+    package static func sparseScratch(leafStride: Int) -> FloatBuffer {
         // Room for the deepest tree, most of which a shallow one leaves alone.
-        FloatBuffer(uninitializedCount: Kernels.sparseScratchByteCount() / 4)
+        FloatBuffer(
+            uninitializedCount: (Kernels.sparseScratchByteCount(leafStride: leafStride) + 3) / 4)
     }
 
     /// The stack of a fold in tree order, of any set.

@@ -11,7 +11,7 @@
 
     init(leafCapacity: Int, leafStride: Int, stride: Int, rows: Int) {
         unsafe squares = .allocate(capacity: leafCapacity * stride)
-        sparse = KernelSet.sparseScratch()
+        sparse = KernelSet.sparseScratch(leafStride: leafStride)
         intensities = FloatBuffer(
             uninitializedCount: max(
                 leafCapacity * rows * leafStride, Network.inputsAtATime * PixelBlocks.unitSize))

@@ -143,7 +143,7 @@ struct SparseInputTests {
             let data = LeafData(
                 shape, stride: roundUp(shape.outputs, to: 64), index / 4, isFinite: true, &random)
             let gradient = FloatBuffer([Float](repeating: 5, count: rows * shape.outputs + 1))
-            let scratch = KernelSet.sparseScratch()
+            let scratch = KernelSet.sparseScratch(leafStride: leafStride)
             for index in 0..<scratch.count { unsafe scratch.pointer[index] = .nan }
             unsafe kernels.sparseWeightGradient(
                 lower, lower + rows,

@@ -64,7 +64,7 @@ struct KernelCases {
         let gradient = FloatBuffer(count: inputs * hidden)
         let leafCount = Self.examples / Self.leafSize
         let squares = FloatBuffer(count: leafCount * hidden)
-        let scratch = KernelSet.sparseScratch()
+        let scratch = KernelSet.sparseScratch(leafStride: Self.leafSize)
         return [
             Self.operations("sparseForward", 2 * pixels.entryCount * hidden) {
                 unsafe pixels.withExamples { columns, bytes, counts, done in
