@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#pragma clang assume_nonnull begin
+
 // Every function is inlined, so no vector crosses a call and the ABI of wide vectors does not matter.
 #pragma clang diagnostic ignored "-Wpsabi"
 
@@ -29,8 +31,9 @@ VECTOR_INLINE float16 vector_fma(float16 a, float16 b, float16 c) { return __bui
 VECTOR_INLINE float64 vector_fma64(float64 a, float64 b, float64 c) { return __builtin_elementwise_fma(a, b, c); }
 
 VECTOR_INLINE float64 vector_splat64(float x) { return x; }
+VECTOR_INLINE float64 vector_add64(float64 a, float64 b) { return a + b; }
 
-// A block of columns: half of the 16 wide registers that two input rows of sums may take.
+// A block of columns, of which a tile's 6 rows fill 24 of 32 wide registers, or 12 of 16.
 #if defined(__AVX512F__)
 typedef float64 float_block;
 typedef unaligned_float64 unaligned_float_block;
@@ -73,6 +76,55 @@ VECTOR_INLINE uint32_t vector_nonzero_bytes(const void *from) {
     memcpy(&bytes, from, sizeof bytes);
     boolx16 set = __builtin_convertvector(bytes != 0, boolx16);
     uint16_t mask;
+    memcpy(&mask, &set, sizeof mask);
+    return mask;
+}
+
+// x / 255 of 16 bytes. The quotient's remainder is exact, so the corrected quotient is rounded as a division
+// rounds it: for all 256 bytes, a test finds. Without hardware, fma takes longer than division.
+VECTOR_INLINE float16 vector_intensities(const void *from) {
+    typedef uint8_t uint8x16 __attribute__((ext_vector_type(16)));
+    uint8x16 bytes;
+    memcpy(&bytes, from, sizeof bytes);
+    float16 x = __builtin_convertvector(bytes, float16);
+#if defined(__FMA__)
+    const float16 reciprocal = 1.0f / 255, negative = -255.0f;
+    float16 quotient = x * reciprocal;
+    return vector_fma(vector_fma(quotient, negative, x), reciprocal, quotient);
+#else
+    return x / 255.0f;
+#endif
+}
+
+// Transposes 16 rows of 16 bytes, from `column` on, to rows `stride` bytes apart. Four perfect shuffles of the
+// 16 vectors move every byte to its place.
+VECTOR_INLINE void vector_transpose_bytes(const uint8_t *_Nonnull const *_Nonnull rows, long column, uint8_t *to,
+                                          long stride) {
+    typedef uint8_t uint8x16 __attribute__((ext_vector_type(16)));
+    uint8x16 x[16], y[16];
+    for (int i = 0; i < 16; i++) memcpy(&x[i], rows[i] + column, sizeof x[i]);
+#pragma clang loop unroll(full)
+    for (int round = 0; round < 4; round++) {
+#pragma clang loop unroll(full)
+        for (int i = 0; i < 8; i++) {
+            y[2 * i] = __builtin_shufflevector(x[i], x[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            y[2 * i + 1] =
+                __builtin_shufflevector(x[i], x[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+        }
+#pragma clang loop unroll(full)
+        for (int i = 0; i < 16; i++) x[i] = y[i];
+    }
+    for (int i = 0; i < 16; i++) memcpy(to + i * stride, &x[i], sizeof x[i]);
+}
+
+// Bit b is set where byte b of 64 is not zero.
+VECTOR_INLINE uint64_t vector_nonzero_bytes64(const void *from) {
+    typedef uint8_t uint8x64 __attribute__((ext_vector_type(64)));
+    typedef _Bool boolx64 __attribute__((ext_vector_type(64)));
+    uint8x64 bytes;
+    memcpy(&bytes, from, sizeof bytes);
+    boolx64 set = __builtin_convertvector(bytes != 0, boolx64);
+    uint64_t mask;
     memcpy(&mask, &set, sizeof mask);
     return mask;
 }
@@ -159,3 +211,5 @@ VECTOR_INLINE int cpu_has_avx512(void) {
     return 0;
 #endif
 }
+
+#pragma clang assume_nonnull end

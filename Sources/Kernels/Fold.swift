@@ -41,18 +41,49 @@ package func copyFloats(
     }
 }
 
-/// Σ values[i]²: 16 lanes, each a chain of fma over every sixteenth element, then the lanes by
-/// halves.
+/// Σ values[i]² of each of `rows` rows of `count` floats without gaps, into `squares`, at any
+/// alignment: 16 lanes, each a chain of fma over every sixteenth element, then the lanes by halves.
 @inline(never)
-package func squaredNorm(_ values: UnsafeRawPointer, _ count: Int) -> Float {
-    var sum = splat(0)
-    var i = 0
-    while i < count {
-        let x = unsafe vector_load_first(values + i &* 4, count &- i)
-        sum = vector_fma(x, x, sum)
-        i &+= 16
+package func squaredNorms(
+    _ values: UnsafeRawPointer, _ rows: Int, _ count: Int, _ squares: UnsafeMutableRawPointer
+) {
+    var row = 0
+    // A chain waits for every addition, so four rows go together.
+    while row &+ 4 <= rows {
+        let first = unsafe values + row &* count &* 4
+        var (s0, s1, s2, s3) = (splat(0), splat(0), splat(0), splat(0))
+        var i = 0
+        while i < count {
+            let lanes = count &- i
+            let place = unsafe first + i &* 4
+            let x0 = unsafe vector_load_first(place, lanes)
+            let x1 = unsafe vector_load_first(place + count &* 4, lanes)
+            let x2 = unsafe vector_load_first(place + count &* 8, lanes)
+            let x3 = unsafe vector_load_first(place + count &* 12, lanes)
+            (s0, s1) = (vector_fma(x0, x0, s0), vector_fma(x1, x1, s1))
+            (s2, s3) = (vector_fma(x2, x2, s2), vector_fma(x3, x3, s3))
+            i &+= 16
+        }
+        let target = unsafe squares + row &* 4
+        unsafe target.storeBytes(of: vector_lane_sum(s0), as: Float.self)
+        unsafe target.storeBytes(of: vector_lane_sum(s1), toByteOffset: 4, as: Float.self)
+        unsafe target.storeBytes(of: vector_lane_sum(s2), toByteOffset: 8, as: Float.self)
+        unsafe target.storeBytes(of: vector_lane_sum(s3), toByteOffset: 12, as: Float.self)
+        row &+= 4
     }
-    return vector_lane_sum(sum)
+    while row < rows {
+        let first = unsafe values + row &* count &* 4
+        var sum = splat(0)
+        var i = 0
+        while i < count {
+            let x = unsafe vector_load_first(first + i &* 4, count &- i)
+            sum = vector_fma(x, x, sum)
+            i &+= 16
+        }
+        unsafe squares.storeBytes(
+            of: vector_lane_sum(sum), toByteOffset: row &* 4, as: Float.self)
+        row &+= 1
+    }
 }
 
 /// A 64-bit checksum of `count` bytes at memory speed, for frames on their way: 16 lanes of 32-bit

@@ -15,6 +15,13 @@ extension GradientRows {
         guard let layer = layers.first(where: { part.lowerBound < $0.range.upperBound }) else {
             return
         }
+        if layer.rowsPerWidth == 1 {
+            // Whole rows, so that several are measured together; a part within one row is measured
+            // as one.
+            let width = min(layer.width, part.count)
+            unsafe kernels.squaredNorms(sums, part.count / max(width, 1), width, squares)
+            return
+        }
         var target = unsafe squares
         var offset = 0
         while offset < part.count {
@@ -22,8 +29,7 @@ extension GradientRows {
             var within = 0
             while within < width {
                 let length = min(Self.longestRow, width - within)
-                let square = unsafe kernels.squaredNorm(sums + (offset + within) * 4, length)
-                unsafe target.storeBytes(of: square, as: Float.self)
+                unsafe kernels.squaredNorms(sums + (offset + within) * 4, 1, length, target)
                 unsafe target += 4
                 within += length
             }

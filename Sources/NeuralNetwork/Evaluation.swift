@@ -22,6 +22,8 @@ package struct Evaluation: Sendable, Equatable {
     private let workspace: Workspace
     private let indices: UnsafeMutablePointer<UInt32>
     private let otherDecisions: UnsafeMutablePointer<UInt8>
+    private let intensities = FloatBuffer(
+        count: Network.inputsAtATime * PixelBlocks.unitSize)
 
     private static let examplesPerPass = 128
 
@@ -33,7 +35,9 @@ package struct Evaluation: Sendable, Equatable {
         network = Network(architecture, kernels: kernels)
         self.examples = examples
         self.range = range ?? 0..<examples.count
-        workspace = Workspace(network.layout, capacity: Self.examplesPerPass)
+        workspace = Workspace(
+            network.layout, capacity: Self.examplesPerPass, leafSize: PixelBlocks.unitSize)
+        workspace.batch.prepare(examples)
         unsafe indices = .allocate(capacity: Self.examplesPerPass)
         unsafe otherDecisions = .allocate(capacity: Self.examplesPerPass)
     }
@@ -51,6 +55,7 @@ package struct Evaluation: Sendable, Equatable {
         _ weights: FloatBuffer, observe: ((_ outputs: [Float]) -> Void)? = nil
     ) -> Evaluation {
         precondition(weights.count == network.layout.parameterCount, "weights of this network")
+        workspace.weightCheck.reset()
         let last = network.lastLayer
         let outputs = network.layout.layers[last].outputs
         var loss = 0.0
@@ -61,7 +66,11 @@ package struct Evaluation: Sendable, Equatable {
             let count = min(Self.examplesPerPass, range.upperBound - start)
             for b in 0..<count { unsafe indices[b] = UInt32(start + b) }
             unsafe workspace.batch.fill(0..<count, from: examples, indices)
-            unsafe network.forward(0..<count, weights: weights.pointer, workspace)
+            let unitCount = workspace.pixels.unitCount(count)
+            unsafe network.forward(
+                units: 0..<unitCount, count: count, weights: weights.pointer, workspace,
+                intensities)
+            workspace.pixels.clear(0..<examples.width, leafCount: unitCount)
             network.output(0..<count, workspace)
             unsafe network.kernels.decide(
                 workspace.activations[last].pointer, workspace.strides[last], outputs, count,

@@ -12,6 +12,8 @@
     /// Entries that went into the forward product.
     let done: UnsafeMutablePointer<Int>
     let labels: UnsafeMutablePointer<UInt8>
+    /// Whether the rows hold all pixels.
+    private(set) var isDense = false
 
     init(capacity: Int) {
         unsafe columns = .allocate(capacity: capacity)
@@ -29,6 +31,9 @@
         unsafe labels.deallocate()
     }
 
+    /// Says where the examples come from; before any thread fills a range.
+    func prepare(_ examples: SparseExamples) { isDense = examples.isDense }
+
     /// - Parameter indices: where in `examples` each example of the batch is.
     func fill(
         _ range: Range<Int>, from examples: SparseExamples, _ indices: UnsafePointer<UInt32>
@@ -41,6 +46,13 @@
             unsafe counts[place] = row.count
             unsafe labels[place] = examples.labels[index]
         }
+    }
+
+    /// What is read of an example.
+    func memory(of place: Int) -> UnsafeRawBufferPointer {
+        unsafe UnsafeRawBufferPointer(
+            start: isDense ? UnsafeRawPointer(bytes[place]) : UnsafeRawPointer(columns[place]),
+            count: isDense ? counts[place] : SparseExamples.bytesPerEntry * counts[place])
     }
 
     func row(_ place: Int) -> SparseExamples.Row {

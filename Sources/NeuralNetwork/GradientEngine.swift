@@ -15,7 +15,6 @@ package import TrainingPlan
     private let workspace: Workspace
     private let transposed: [FloatBuffer]
     private var weights: UnsafePointer<Float>
-    private let pixels: PixelBlocks
     private let tasks: [RowTask]
     private let nextTask = Atomic<Int>(0)
     private let scratch: [ThreadScratch]
@@ -33,6 +32,9 @@ package import TrainingPlan
     /// activations and deltas of 128 units within half a megabyte, and are 32 leaves of the default
     /// size.
     private static let examplesPerPass = 512
+
+    /// Of a hundred pixels, how many make the dense form of the input layer's gradient faster.
+    private static let denseShare = 45
 
     private struct RowTask {
         let layer: Int
@@ -61,11 +63,10 @@ package import TrainingPlan
         let capacity = max(leafSize, min(batchSize, Self.examplesPerPass))
         let leafCapacity = capacity / leafSize + 1
         self.leafCapacity = leafCapacity
-        workspace = Workspace(network.layout, capacity: capacity)
+        workspace = Workspace(network.layout, capacity: capacity, leafSize: leafSize)
+        workspace.batch.prepare(examples)
         transposed = network.makeTransposedKernels(workspace)
         unsafe weights = UnsafePointer(workspace.intensities.pointer)
-        pixels = PixelBlocks(
-            width: examples.width, leafSize: leafSize, leafCapacity: leafCapacity)
         var tasks: [RowTask] = []
         for (index, layer) in network.layout.layers.enumerated() {
             for row in stride(from: 0, to: layer.inputs, by: Self.rowsPerBlock) {
@@ -76,9 +77,11 @@ package import TrainingPlan
         }
         self.tasks = tasks
         let widest = workspace.strides.max() ?? 0
-        scratch = (0..<team.count).map { [pixels] _ in
+        let leafStride = workspace.pixels.leafStride
+        scratch = (0..<team.count).map { _ in
             ThreadScratch(
-                leafCapacity: leafCapacity, leafStride: pixels.leafStride, stride: widest)
+                leafCapacity: leafCapacity, leafStride: leafStride, stride: widest,
+                rows: Self.rowsPerBlock)
         }
         squaredNorms = FloatBuffer(count: tasks.count * leafCapacity)
         unsafe leafMetrics = .allocate(capacity: leafCapacity * slices.metrics.wordCount)
@@ -92,6 +95,7 @@ package import TrainingPlan
     package func load(_ weights: FloatBuffer) {
         precondition(weights.count == network.layout.parameterCount, "weights of this network")
         unsafe self.weights = UnsafePointer(weights.pointer)
+        workspace.weightCheck.reset()
         unsafe network.transposeKernels(weights.pointer, into: transposed, workspace)
     }
 
@@ -167,13 +171,16 @@ package import TrainingPlan
         leavesRowsOut: Bool, _ completed: Completion
     ) {
         let leafCount = leafCount(of: count)
+        let pixels = workspace.pixels
+        let unitCount = pixels.unitCount(count)
         nextTask.store(0, ordering: .relaxed)
         team.run { thread in
-            let range = count * thread / team.count..<count * (thread + 1) / team.count
+            let units = unitCount * thread / team.count..<unitCount * (thread + 1) / team.count
+            let range = pixels.places(ofUnits: units, count: count)
             unsafe workspace.batch.fill(range, from: examples, indices)
-            unsafe network.forward(range, weights: weights, workspace) {
-                pixels.add($1, at: $0, network.kernels)
-            }
+            unsafe network.forward(
+                units: units, count: count, weights: weights, workspace, scratch[thread].intensities
+            )
             network.output(range, workspace)
             network.backward(range, transposed: transposed, workspace)
             team.barrier()
@@ -221,28 +228,51 @@ package import TrainingPlan
             if task.rows == nil {
                 unsafe kernels.biasGradient(
                     deltas, stride, count, leafSize, layer.outputs, target, scratch.squares,
-                    scratch.stack)
+                    scratch.stack.pointer)
             } else {
                 let row = (part.lowerBound - layer.kernelOffset) / layer.outputs
                 let end = (part.upperBound - layer.kernelOffset) / layer.outputs
                 if task.layer == 0 {
-                    unsafe kernels.sparseWeightGradient(
-                        row, end, pixels.bytes, layer.inputs, pixels.leafStride, leafCount,
-                        leafSize, workspace.intensities.pointer, deltas, stride, layer.outputs,
-                        target, scratch.squares, scratch.sparse.pointer)
+                    unsafe inputGradient(row..<end, count, target, scratch)
                 } else {
                     unsafe kernels.denseWeightGradient(
                         row, end, workspace.activations[task.layer - 1].pointer,
                         workspace.strides[task.layer - 1], deltas, stride, count, leafSize,
-                        layer.outputs, target, scratch.squares, scratch.stack)
+                        layer.outputs, target, scratch.squares, scratch.stack.pointer)
                 }
             }
             unsafe completed(part, target)
         }
-        if task.layer == 0, let rows = task.rows { pixels.clear(rows, leafCount: leafCount) }
+        // Examples with all their pixels overwrite what lies there.
+        if task.layer == 0, let rows = task.rows, !examples.isDense {
+            workspace.pixels.clear(rows, leafCount: leafCount)
+        }
         for leaf in 0..<leafCount {
             unsafe squaredNorms.pointer[index * leafCapacity + leaf] = kernels.sumOfSquares(
                 scratch.squares + leaf * stride, layer.outputs)
+        }
+    }
+
+    /// The gradient of some rows of the input layer, in the form that suits the pixels.
+    private func inputGradient(
+        _ rows: Range<Int>, _ count: Int, _ target: UnsafeMutablePointer<Float>,
+        _ scratch: ThreadScratch
+    ) {
+        let (kernels, pixels) = (network.kernels, workspace.pixels)
+        let (layer, stride) = (network.layout.layers[0], workspace.strides[0])
+        let deltas = unsafe workspace.deltas[0].pointer
+        let leafCount = leafCount(of: count)
+        let used = pixels.nonzeroCount(leaves: leafCount, rows, kernels)
+        if used * 100 > Self.denseShare * rows.count * count {
+            unsafe kernels.denseInputGradient(
+                rows.lowerBound, rows.upperBound, pixels.bytes, layer.inputs, pixels.leafStride,
+                count, leafSize, deltas, stride, layer.outputs, target, scratch.squares,
+                scratch.intensities.pointer, scratch.stack.pointer)
+        } else {
+            unsafe kernels.sparseWeightGradient(
+                rows.lowerBound, rows.upperBound, pixels.bytes, layer.inputs, pixels.leafStride,
+                leafCount, leafSize, workspace.intensities.pointer, deltas, stride, layer.outputs,
+                target, scratch.squares, scratch.sparse.pointer)
         }
     }
 
@@ -296,26 +326,5 @@ package import TrainingPlan
             unsafe network.kernels.countOutside(
                 workspace.activations[layer].pointer + range.lowerBound * stride, range.count,
                 network.layout.layers[layer].outputs, stride, lower, upper))
-    }
-}
-
-/// What one thread needs for itself.
-@safe private final class ThreadScratch {
-    /// `[leaf, stride]`: squares of a block's gradient elements.
-    let squares: UnsafeMutablePointer<Float>
-    /// 32 levels of 128 floats: subtrees that wait for their right sibling.
-    let stack: UnsafeMutablePointer<Float>
-    /// What the input layer's weight gradient needs beside them.
-    let sparse: FloatBuffer
-
-    init(leafCapacity: Int, leafStride: Int, stride: Int) {
-        unsafe squares = .allocate(capacity: leafCapacity * stride)
-        unsafe stack = .allocate(capacity: 32 * 128)
-        sparse = KernelSet.sparseScratch(leafStride: leafStride)
-    }
-
-    deinit {
-        unsafe squares.deallocate()
-        unsafe stack.deallocate()
     }
 }

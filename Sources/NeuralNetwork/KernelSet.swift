@@ -80,6 +80,10 @@ package struct KernelVariantError: Error, CustomStringConvertible {
             UnsafeMutablePointer<Int>, Int, Int, Int, Floats, Floats, Floats, Int, MutableFloats,
             Int
         ) -> Void
+    package let sparseForwardBytes:
+        @Sendable (
+            UnsafePointer<Bytes>, Int, Int, Int, Floats, Floats, Floats, Int, MutableFloats, Int
+        ) -> Void
     package let sparseScatter:
         @Sendable (UnsafePointer<UInt16>, Bytes, Int, UnsafeMutablePointer<UInt8>, Int) -> Void
     package let sparseWeightGradient:
@@ -87,6 +91,19 @@ package struct KernelVariantError: Error, CustomStringConvertible {
             Int, Int, Bytes, Int, Int, Int, Int, Floats, Floats, Int, Int, MutableFloats,
             MutableFloats, UnsafeMutableRawPointer
         ) -> Void
+    package let areFinite: @Sendable (Floats, Int) -> Bool
+    package let countNonzero: @Sendable (Bytes, Int) -> Int
+    package let denseInputForward:
+        @Sendable (
+            Bytes, Int, Int, Int, Int, Floats, Floats, Int, MutableFloats, Int, MutableFloats
+        ) -> Void
+    package let denseInputGradient:
+        @Sendable (
+            Int, Int, Bytes, Int, Int, Int, Int, Floats, Int, Int, MutableFloats, MutableFloats,
+            MutableFloats, MutableFloats
+        ) -> Void
+    package let transposePixels:
+        @Sendable (UnsafePointer<Bytes>, Int, UnsafeMutablePointer<UInt8>, Int) -> Void
     package let denseForward:
         @Sendable (Floats, Int, Int, Int, Floats, Int, Floats?, Int, MutableFloats, Int) -> Void
     package let transpose: @Sendable (Floats, Int, Int, MutableFloats, Int) -> Void
@@ -108,7 +125,8 @@ package struct KernelVariantError: Error, CustomStringConvertible {
     package let foldPair:
         @Sendable (UnsafeRawPointer, UnsafeRawPointer, UnsafeMutableRawPointer, Int) -> Void
     package let copyFloats: @Sendable (UnsafeRawPointer, UnsafeMutableRawPointer, Int) -> Void
-    package let squaredNorm: @Sendable (UnsafeRawPointer, Int) -> Float
+    package let squaredNorms:
+        @Sendable (UnsafeRawPointer, Int, Int, UnsafeMutableRawPointer) -> Void
     package let checksum: @Sendable (UnsafeRawPointer, Int) -> UInt64
     package let digest: @Sendable (UnsafeRawPointer, Int, Int) -> UInt64
     package let adam:
@@ -145,8 +163,14 @@ extension KernelSet {
                 reluBackward: Kernels.reluBackward,
                 countOutside: Kernels.countOutside,
                 sparseForward: Kernels.sparseForward,
+                sparseForwardBytes: Kernels.sparseForwardBytes,
                 sparseScatter: Kernels.sparseScatter,
                 sparseWeightGradient: Kernels.sparseWeightGradient,
+                areFinite: Kernels.areFinite,
+                countNonzero: Kernels.countNonzero,
+                denseInputForward: Kernels.denseInputForward,
+                denseInputGradient: Kernels.denseInputGradient,
+                transposePixels: Kernels.transposePixels,
                 denseForward: Kernels.denseForward,
                 transpose: Kernels.transpose,
                 denseWeightGradient: Kernels.denseWeightGradient,
@@ -159,7 +183,7 @@ extension KernelSet {
                 decide: Kernels.decide,
                 foldPair: Kernels.foldPair,
                 copyFloats: Kernels.copyFloats,
-                squaredNorm: Kernels.squaredNorm,
+                squaredNorms: Kernels.squaredNorms,
                 checksum: Kernels.checksum,
                 digest: Kernels.digest,
                 adam: Kernels.adam,
@@ -179,8 +203,14 @@ extension KernelSet {
                     reluBackward: KernelsAVX2.reluBackward,
                     countOutside: KernelsAVX2.countOutside,
                     sparseForward: KernelsAVX2.sparseForward,
+                    sparseForwardBytes: KernelsAVX2.sparseForwardBytes,
                     sparseScatter: KernelsAVX2.sparseScatter,
                     sparseWeightGradient: KernelsAVX2.sparseWeightGradient,
+                    areFinite: KernelsAVX2.areFinite,
+                    countNonzero: KernelsAVX2.countNonzero,
+                    denseInputForward: KernelsAVX2.denseInputForward,
+                    denseInputGradient: KernelsAVX2.denseInputGradient,
+                    transposePixels: KernelsAVX2.transposePixels,
                     denseForward: KernelsAVX2.denseForward,
                     transpose: KernelsAVX2.transpose,
                     denseWeightGradient: KernelsAVX2.denseWeightGradient,
@@ -193,7 +223,7 @@ extension KernelSet {
                     decide: KernelsAVX2.decide,
                     foldPair: KernelsAVX2.foldPair,
                     copyFloats: KernelsAVX2.copyFloats,
-                    squaredNorm: KernelsAVX2.squaredNorm,
+                    squaredNorms: KernelsAVX2.squaredNorms,
                     checksum: KernelsAVX2.checksum,
                     digest: KernelsAVX2.digest,
                     adam: KernelsAVX2.adam,
@@ -212,8 +242,14 @@ extension KernelSet {
                     reluBackward: KernelsAVX512.reluBackward,
                     countOutside: KernelsAVX512.countOutside,
                     sparseForward: KernelsAVX512.sparseForward,
+                    sparseForwardBytes: KernelsAVX512.sparseForwardBytes,
                     sparseScatter: KernelsAVX512.sparseScatter,
                     sparseWeightGradient: KernelsAVX512.sparseWeightGradient,
+                    areFinite: KernelsAVX512.areFinite,
+                    countNonzero: KernelsAVX512.countNonzero,
+                    denseInputForward: KernelsAVX512.denseInputForward,
+                    denseInputGradient: KernelsAVX512.denseInputGradient,
+                    transposePixels: KernelsAVX512.transposePixels,
                     denseForward: KernelsAVX512.denseForward,
                     transpose: KernelsAVX512.transpose,
                     denseWeightGradient: KernelsAVX512.denseWeightGradient,
@@ -226,7 +262,7 @@ extension KernelSet {
                     decide: KernelsAVX512.decide,
                     foldPair: KernelsAVX512.foldPair,
                     copyFloats: KernelsAVX512.copyFloats,
-                    squaredNorm: KernelsAVX512.squaredNorm,
+                    squaredNorms: KernelsAVX512.squaredNorms,
                     checksum: KernelsAVX512.checksum,
                     digest: KernelsAVX512.digest,
                     adam: KernelsAVX512.adam,
@@ -257,9 +293,10 @@ extension KernelSet {
         unsafe digest(weights, count, first)
     }
 
-    /// Asks for the entries of an example that are read soon.
-    func prefetch(_ row: SparseExamples.Row) {
-        unsafe vector_prefetch(row.columns, SparseExamples.bytesPerEntry * row.count)
+    /// Asks for bytes that are read soon.
+    func prefetch(_ bytes: UnsafeRawBufferPointer) {
+        guard let start = bytes.baseAddress else { return }
+        unsafe vector_prefetch(start, bytes.count)
     }
 
     /// Scratch for `sparseWeightGradient` of any set, with leaves of `leafStride` bytes an input.
@@ -267,6 +304,11 @@ extension KernelSet {
         // Room for the deepest tree, most of which a shallow one leaves alone.
         FloatBuffer(
             uninitializedCount: (Kernels.sparseScratchByteCount(leafStride: leafStride) + 3) / 4)
+    }
+
+    /// The stack of a fold in tree order, of any set.
+    package static func foldStack() -> FloatBuffer {
+        FloatBuffer(uninitializedCount: Kernels.foldStackByteCount() / 4)
     }
 
     /// sum ← left + right over `count` floats at any alignment: a parent of the reduction tree.

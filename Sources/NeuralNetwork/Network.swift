@@ -16,71 +16,33 @@ struct Network: Sendable {
         layout = ParameterLayout(widths: architecture.layers)
     }
 
-    /// Weights of the input layer that a group of examples visits together: 48 KB. Little more than
-    /// a first cache holds, because many pixels are black in all.
-    private static let weightsAtATime = 12288
-    /// Examples of a group: their pixels and activations stay in the second cache.
-    private static let examplesAtATime = 64
-    /// A line from memory takes a tenth of a microsecond.
-    private static let examplesReadAhead = 2
-
     var lastLayer: Int { layout.layers.count - 1 }
 
-    /// Fills the activations of `range` up to the last layer's logits.
-    ///
-    /// - Parameter visited: called with each example's row of pixels while it is in the first
-    ///   cache.
+    /// Fills the activations of some units of a batch of `count` examples up to the last layer's
+    /// logits, and the pixel blocks.
     func forward(
-        _ range: Range<Int>, weights: UnsafePointer<Float>, _ workspace: Workspace,
-        visited: (_ place: Int, _ row: SparseExamples.Row) -> Void = { _, _ in }
+        units: Range<Int>, count: Int, weights: UnsafePointer<Float>, _ workspace: Workspace,
+        _ intensities: FloatBuffer
     ) {
-        guard !range.isEmpty else { return }
+        guard !units.isEmpty else { return }
+        let range = workspace.pixels.places(ofUnits: units, count: count)
         for (index, layer) in layout.layers.enumerated() {
             let stride = workspace.strides[index]
-            let z = unsafe workspace.activations[index].pointer
+            let z = unsafe workspace.activations[index].pointer + range.lowerBound * stride
             if index == 0 {
-                unsafe forwardInput(layer, range, weights: weights, workspace, visited)
+                unsafe forwardInput(
+                    units: units, count: count, weights: weights, workspace, intensities)
             } else {
                 let inputStride = workspace.strides[index - 1]
                 let inputs = unsafe workspace.activations[index - 1].pointer
                 unsafe kernels.denseForward(
                     inputs + range.lowerBound * inputStride, inputStride, range.count,
                     layer.inputs, weights + layer.kernelOffset, layer.outputs,
-                    weights + layer.biasOffset, layer.outputs, z + range.lowerBound * stride, stride
-                )
+                    weights + layer.biasOffset, layer.outputs, z, stride)
             }
             if index < lastLayer {
-                unsafe activate(
-                    architecture.hidden, z + range.lowerBound * stride, range.count * stride)
+                unsafe activate(architecture.hidden, z, range.count * stride)
             }
-        }
-    }
-
-    /// The input layer, some rows of weights at a time for a group of examples.
-    private func forwardInput(
-        _ layer: ParameterLayout.Layer, _ range: Range<Int>, weights: UnsafePointer<Float>,
-        _ workspace: Workspace, _ visited: (_ place: Int, _ row: SparseExamples.Row) -> Void
-    ) {
-        let (batch, stride) = (workspace.batch, workspace.strides[0])
-        let inputsAtATime = max(Self.weightsAtATime / layer.outputs, 32)
-        var start = range.lowerBound
-        while start < range.upperBound {
-            let end = min(start + Self.examplesAtATime, range.upperBound)
-            for b in start..<end {
-                if b + Self.examplesReadAhead < range.upperBound {
-                    kernels.prefetch(batch.row(b + Self.examplesReadAhead))
-                }
-                visited(b, batch.row(b))
-            }
-            for lower in Swift.stride(from: 0, to: layer.inputs, by: inputsAtATime) {
-                unsafe kernels.sparseForward(
-                    batch.columns + start, batch.bytes + start, batch.counts + start,
-                    batch.done + start, end - start, lower, lower + inputsAtATime,
-                    workspace.intensities.pointer, weights + layer.kernelOffset,
-                    weights + layer.biasOffset, layer.outputs,
-                    workspace.activations[0].pointer + start * stride, stride)
-            }
-            start = end
         }
     }
 
@@ -176,38 +138,4 @@ struct Network: Sendable {
         case .identity, .softmax: break
         }
     }
-}
-
-/// The buffers of a batch, allocated once: activations and deltas of every layer, `[capacity,
-/// stride]`.
-///
-/// Threads of one team write disjoint ranges between barriers: hence `Sendable`.
-@safe final class Workspace: @unchecked Sendable {
-    let capacity: Int
-    let batch: ExampleBatch
-    /// Floats between two examples, by layer: the width, padded to whole blocks.
-    let strides: [Int]
-    let activations: [FloatBuffer]
-    /// Empty buffers where no gradient is wanted.
-    let deltas: [FloatBuffer]
-    let losses: FloatBuffer
-    let decisions: UnsafeMutablePointer<UInt8>
-    /// x of every byte: Float(byte) / 255.
-    let intensities: FloatBuffer
-
-    init(_ layout: ParameterLayout, capacity: Int) {
-        self.capacity = capacity
-        batch = ExampleBatch(capacity: capacity)
-        strides = layout.layers.indices.map { index in
-            let block = index == 0 ? 64 : 16
-            return (layout.layers[index].outputs + block - 1) / block * block
-        }
-        activations = strides.map { FloatBuffer(count: capacity * $0) }
-        deltas = strides.map { FloatBuffer(count: capacity * $0) }
-        losses = FloatBuffer(count: capacity)
-        unsafe decisions = .allocate(capacity: capacity)
-        intensities = FloatBuffer((0..<256).map { Float($0) / 255 })
-    }
-
-    deinit { unsafe decisions.deallocate() }
 }

@@ -1,6 +1,7 @@
 import Glibc
 
-/// Examples as sparse rows: for each, the columns and bytes of its non-zero pixels, and its label.
+/// Examples by their pixels that are not zero: for each the columns and bytes of those, or, in a
+/// set where that is less, the bytes of all its pixels; and its label.
 ///
 /// A step draws its examples from all over the set, so each lies in one piece: its columns, then
 /// its bytes. Immutable once made, and read by all threads: that is what makes it `Sendable`.
@@ -8,13 +9,15 @@ import Glibc
     package let count: Int
     /// Pixels of one example.
     package let width: Int
+    /// Whether rows hold all pixels. Then there is no list of columns.
+    let isDense: Bool
     let labels: UnsafeMutablePointer<UInt8>
-    /// The examples' entries, in units of two bytes.
-    private let entries: UnsafeMutablePointer<UInt16>
-    /// `[count + 1]`: where the entries of each example begin, in those units.
+    /// The examples' rows, in units of two bytes.
+    private let memory: UnsafeMutablePointer<UInt16>
+    /// `[count + 1]`: where the examples' rows begin, in those units.
     private let starts: UnsafeMutablePointer<UInt32>
 
-    /// The non-zero pixels of one example, by ascending column.
+    /// One example: its non-zero pixels, by ascending column, or the bytes of all.
     @safe struct Row {
         let columns: UnsafePointer<UInt16>
         let bytes: UnsafePointer<UInt8>
@@ -33,52 +36,74 @@ import Glibc
         unsafe self.labels = .allocate(capacity: max(count, 1))
         for (example, label) in labels.enumerated() { unsafe self.labels[example] = label }
         let (starts, exampleCount) = unsafe (starts, count)
-        unsafe entries = unsafe pixels.withUnsafeBufferPointer { pixels in
+        let (denseUnits, usedCount) = unsafe (
+            Self.denseUnitCount(width), pixels.withUnsafeBufferPointer(Self.usedCount)
+        )
+        isDense = Self.bytesPerEntry * usedCount > 2 * denseUnits * count
+        let isDense = isDense
+        unsafe memory = unsafe pixels.withUnsafeBufferPointer { pixels in
             var unitCount = 0
             for example in 0..<exampleCount {
                 unsafe starts[example] = UInt32(unitCount)
-                let row = unsafe pixels[example * width..<(example + 1) * width]
-                unitCount += unsafe Self.unitCount(row.reduce(into: 0) { $0 += $1 == 0 ? 0 : 1 })
+                let row = unsafe UnsafeBufferPointer(
+                    rebasing: pixels[example * width..<(example + 1) * width])
+                unitCount += unsafe isDense ? denseUnits : Self.unitCount(Self.usedCount(row))
             }
             unsafe starts[exampleCount] = UInt32(unitCount)
-            let entries = unsafe Self.allocate(unitCount)
+            let memory = unsafe Self.allocate(unitCount)
             for example in 0..<exampleCount {
                 let start = unsafe Int(starts[example])
+                let row = unsafe UnsafeBufferPointer(
+                    rebasing: pixels[example * width..<(example + 1) * width])
+                if isDense {
+                    unsafe UnsafeMutableRawBufferPointer(start: memory + start, count: width)
+                        .copyMemory(from: UnsafeRawBufferPointer(row))
+                    continue
+                }
                 let capacity = unsafe Self.entryCount(Int(starts[example + 1]) - start)
-                let columns = unsafe entries + start
+                let columns = unsafe memory + start
                 let bytes = unsafe UnsafeMutableRawPointer(columns + capacity)
                 var entry = 0
                 for column in 0..<width {
-                    let pixel = unsafe pixels[example * width + column]
+                    let pixel = unsafe row[column]
                     if pixel == 0 { continue }
                     unsafe columns[entry] = UInt16(truncatingIfNeeded: column)
                     unsafe bytes.storeBytes(of: pixel, toByteOffset: entry, as: UInt8.self)
                     entry += 1
                 }
             }
-            return unsafe entries
+            return unsafe memory
         }
     }
 
     deinit {
         unsafe starts.deallocate()
         unsafe labels.deallocate()
-        unsafe free(entries)
+        unsafe free(memory)
     }
 
     /// Two for a column, one for a byte.
     static let bytesPerEntry = 3
+
+    private static func usedCount(_ pixels: UnsafeBufferPointer<UInt8>) -> Int {
+        unsafe pixels.reduce(into: 0) { $0 += $1 == 0 ? 0 : 1 }
+    }
 
     /// The entries' bytes, rounded up to whole units.
     private static func unitCount(_ entryCount: Int) -> Int { (bytesPerEntry * entryCount + 1) / 2 }
 
     private static func entryCount(_ unitCount: Int) -> Int { 2 * unitCount / bytesPerEntry }
 
+    /// The bytes of all pixels in whole lines of the cache, so that an example takes no more of
+    /// them than it must.
+    private static func denseUnitCount(_ width: Int) -> Int { (width + 63) / 64 * 32 }
+
     /// Room on huge pages where the system has them: a draw from all over the set misses small
     /// ones.
     private static func allocate(_ unitCount: Int) -> UnsafeMutablePointer<UInt16> {
         let hugePage = 1 << 21
-        let byteCount = (max(unitCount, 1) * 2 + hugePage - 1) / hugePage * hugePage
+        // A row's last bytes may be looked at with 64 that follow.
+        let byteCount = (unitCount * 2 + 64 + hugePage - 1) / hugePage * hugePage
         guard let memory = unsafe aligned_alloc(hugePage, byteCount) else {
             preconditionFailure("no memory for the data set: \(byteCount) bytes")
         }
@@ -88,11 +113,13 @@ import Glibc
     }
 
     func row(_ example: Int) -> Row {
-        let start = unsafe Int(starts[example])
-        let count = unsafe Self.entryCount(Int(starts[example + 1]) - start)
-        let columns = unsafe UnsafePointer(entries + start)
-        let bytes = unsafe UnsafeRawPointer(columns + count)
-        return unsafe Row(
-            columns: columns, bytes: bytes.assumingMemoryBound(to: UInt8.self), count: count)
+        let start = unsafe memory + Int(starts[example])
+        if isDense {
+            let bytes = unsafe UnsafeRawPointer(start).assumingMemoryBound(to: UInt8.self)
+            return unsafe Row(columns: start, bytes: bytes, count: width)
+        }
+        let count = unsafe Self.entryCount(Int(starts[example + 1] - starts[example]))
+        let bytes = unsafe UnsafeRawPointer(start + count).assumingMemoryBound(to: UInt8.self)
+        return unsafe Row(columns: start, bytes: bytes, count: count)
     }
 }

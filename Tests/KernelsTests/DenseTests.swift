@@ -7,11 +7,15 @@ struct DenseTests {
     func forward(variant: KernelVariant) {
         let kernels = KernelSet(variant)
         var random = SeededRandom(seed: 1)
-        for outputs in 1...200 {
-            let (examples, inputs) = (outputs % 21 + 1, outputs % 13 + 1)
+        for outputs in Array(1...200) + [300] {
+            // Tiles of six examples and every rest; inputs of one visit and, now and then, more.
+            let (examples, inputs) = (
+                outputs % 21 + 1, outputs % 50 == 0 ? 256 + outputs : outputs % 13 + 1
+            )
             let inputStride = roundUp(inputs, to: 16)
             let weightStride = outputs + outputs % 3
-            let stride = roundUp(outputs, to: 16)
+            // Whole blocks, or vectors where a block would not fit.
+            let stride = roundUp(outputs, to: outputs % 5 < 2 ? 64 : 16)
             let hasSpecials = outputs % 4 == 0
             let draw = { (count: Int) in
                 hasSpecials ? random.floatsWithSpecials(count) : random.floats(count)
@@ -64,11 +68,12 @@ struct DenseTests {
         let kernels = KernelSet(variant)
         var random = SeededRandom(seed: 3)
         for (index, shape) in LeafShape.all.enumerated() {
-            // Tiles of four rows, their rest, and a beginning within the layer.
-            let rows = index % 9 + 1
+            // Tiles of six or eight rows, every rest, and a beginning within the layer.
+            let rows = shape.rows(index)
             let lower = index % 3
             let inputStride = roundUp(lower + rows, to: 16)
-            let data = LeafData(shape, stride: roundUp(shape.outputs, to: 16), index, &random)
+            let block = index % 5 < 2 ? 64 : 16
+            let data = LeafData(shape, stride: roundUp(shape.outputs, to: block), index, &random)
             let hasSpecials = index % 8 == 0
             let x = (0..<shape.examples).map { _ in
                 hasSpecials ? random.floatsWithSpecials(rows) : random.floats(rows)
@@ -93,7 +98,8 @@ struct DenseTests {
         let kernels = KernelSet(variant)
         var random = SeededRandom(seed: 4)
         for (index, shape) in LeafShape.all.enumerated() {
-            let data = LeafData(shape, stride: roundUp(shape.outputs, to: 16), index, &random)
+            let block = index % 5 < 2 ? 64 : 16
+            let data = LeafData(shape, stride: roundUp(shape.outputs, to: block), index, &random)
             let gradient = FloatBuffer([Float](repeating: 5, count: shape.outputs + 1))
             unsafe kernels.biasGradient(
                 data.deltaBuffer.pointer, data.stride, shape.examples, shape.leafSize,

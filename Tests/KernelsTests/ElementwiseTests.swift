@@ -50,30 +50,35 @@ struct ElementwiseTests {
         }
     }
 
-    /// The children lie unaligned, as they came over the wire, and the parent may be either.
+    /// Rows that are measured together and the rest, at any alignment.
     @Test(arguments: supportedVariants)
-    func squaredNormEqualsItsTwin(variant: KernelVariant) {
+    func squaredNormsEqualTheirTwin(variant: KernelVariant) {
         let kernels = KernelSet(variant)
         var random = SeededRandom(seed: 5)
         for count in Array(0...130) + [2_048, 8_192] {
-            let values = random.floats(count)
-            var lanes = [Float](repeating: 0, count: 16)
-            for (index, value) in values.enumerated() {
-                lanes[index % 16].addProduct(value, value)
+            let rows = count % 10
+            let values = random.floats(rows * count)
+            let expected = (0..<rows).map { row in
+                var lanes = [Float](repeating: 0, count: 16)
+                for index in 0..<count {
+                    let value = values[row * count + index]
+                    lanes[index % 16].addProduct(value, value)
+                }
+                var half = 8
+                while half > 0 {
+                    for lane in 0..<half { lanes[lane] += lanes[lane + half] }
+                    half /= 2
+                }
+                return lanes[0]
             }
-            var half = 8
-            while half > 0 {
-                for lane in 0..<half { lanes[lane] += lanes[lane + half] }
-                half /= 2
-            }
-            let buffer = FloatBuffer(values)
-            let norm = withExtendedLifetime(buffer) {
-                unsafe kernels.squaredNorm(buffer.pointer, count)
-            }
-            #expect(norm == lanes[0], "\(count) values")
+            let buffer = UnalignedFloats(values, offset: count % 4)
+            let norms = UnalignedFloats([Float](repeating: 7, count: rows + 1), offset: 1)
+            unsafe kernels.squaredNorms(buffer.pointer, rows, count, norms.pointer)
+            #expect(firstDifference(norms.array, expected + [7]) == nil, "\(count) values")
         }
     }
 
+    /// The children lie unaligned, as they came over the wire, and the parent may be either.
     @Test(arguments: supportedVariants)
     func foldPairAddsAtAnyLengthAndAlignment(variant: KernelVariant) {
         let kernels = KernelSet(variant)

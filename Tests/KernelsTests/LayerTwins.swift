@@ -12,7 +12,7 @@ struct GradientTwin {
 /// The dense and sparse layers.
 extension Twin {
     /// z[j] = bias[j] (or +0), then a chain of x[p] w[p, j] over p; where `skipsZeros`, only
-    /// non-zero x.
+    /// non-zero x, and + (+0) at the end.
     static func forward(
         _ x: [Float], skipsZeros: Bool, weights: [Float], weightStride: Int, bias: [Float]?,
         outputs: Int
@@ -21,7 +21,7 @@ extension Twin {
         for (p, value) in x.enumerated() where !(skipsZeros && value == 0) {
             for j in 0..<outputs { z[j].addProduct(value, weights[p * weightStride + j]) }
         }
-        return z
+        return skipsZeros ? z.map { $0 + 0 } : z
     }
 
     /// - Parameters:

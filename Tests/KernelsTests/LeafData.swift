@@ -13,7 +13,7 @@ struct LeafData {
     let squares: [[Float]]
     let deltaBuffer: FloatBuffer
     let squareBuffer: FloatBuffer
-    let stack = FloatBuffer(count: 32 * 128)
+    let stack = KernelSet.foldStack()
 
     /// - Parameters:
     ///   - index: every fourth has infinities, NaN, zeros of both signs and denormals among its

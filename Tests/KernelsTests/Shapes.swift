@@ -11,6 +11,11 @@ struct LeafShape: Sendable, CustomStringConvertible {
 
     var leafCount: Int { (examples + leafSize - 1) / leafSize }
 
+    /// Rows of a gradient: every rest of a tile, but few where the twin would take long.
+    func rows(_ index: Int) -> Int {
+        index % (examples * outputs > 10_000 ? 3 : 21) + 1
+    }
+
     var description: String { "\(examples) examples in leaves of \(leafSize), \(outputs) outputs" }
 
     /// Every width to 200 and a larger one, every leaf size and leaf count up to 70, with last

@@ -23,7 +23,8 @@ struct SparseInputTests {
             let weights =
                 outputs % 4 == 0
                 ? random.floatsWithSpecials(inputs * outputs) : random.floats(inputs * outputs)
-            let bias = random.floats(outputs)
+            // A −0 shows in no result.
+            let bias = random.floats(outputs).map { $0 < -0.8 ? -0.0 : $0 }
             let expected = pixels.map { pixels in
                 Twin.forward(
                     pixels.map { Float($0) / 255 }, skipsZeros: true, weights: weights,
@@ -71,6 +72,43 @@ struct SparseInputTests {
         #expect(done == counts)
         return pixels.indices.map {
             row($0, of: z.array, stride: stride, width: bias.count)
+        }
+    }
+
+    /// Rows with all pixels give the same, and what lies behind the visited inputs does not show.
+    @Test(arguments: supportedVariants)
+    func forwardFromBytes(variant: KernelVariant) {
+        let kernels = KernelSet(variant)
+        var random = SeededRandom(seed: 3)
+        let inputs = 150
+        for outputs in [1, 10, 16, 33, 64, 65, 100, 128, 129, 300] {
+            for density in Self.densities {
+                let pixels = (0..<3).map { _ in random.pixels(inputs, density: density) }
+                let weights =
+                    outputs % 2 == 0
+                    ? random.floatsWithSpecials(inputs * outputs) : random.floats(inputs * outputs)
+                let bias = random.floats(outputs).map { $0 < -0.8 ? -0.0 : $0 }
+                let (weightBuffer, biasBuffer) = (FloatBuffer(weights), FloatBuffer(bias))
+                let stride = roundUp(outputs, to: 64)
+                let z = FloatBuffer([Float](repeating: 5, count: 3 * stride))
+                let rows = pixels.map { $0 + [UInt8](repeating: 9, count: 64) }
+                unsafe rows.joined().map(\.self).withUnsafeBufferPointer { bytes in
+                    guard let base = bytes.baseAddress else { return }
+                    let starts = unsafe (0..<3).map { unsafe base + $0 * (inputs + 64) }
+                    for (lower, upper) in [(0, 1), (1, 64), (64, 129), (129, inputs)] {
+                        unsafe kernels.sparseForwardBytes(
+                            starts, 3, lower, upper, Self.intensities.pointer,
+                            weightBuffer.pointer, biasBuffer.pointer, outputs, z.pointer, stride)
+                    }
+                }
+                for b in 0..<3 {
+                    let expected = Twin.forward(
+                        pixels[b].map { Float($0) / 255 }, skipsZeros: true, weights: weights,
+                        weightStride: outputs, bias: bias, outputs: outputs)
+                    let found = row(b, of: z.array, stride: stride, width: outputs)
+                    #expect(firstDifference(found, expected) == nil, "\(outputs), \(density)")
+                }
+            }
         }
     }
 
@@ -123,7 +161,7 @@ struct SparseInputTests {
     }
 
     /// `[leaf, input, leafStride]`
-    private static func blocks(
+    static func blocks(
         _ pixels: [[UInt8]], _ shape: LeafShape, inputs: Int, leafStride: Int
     ) -> [UInt8] {
         var blocks = [UInt8](repeating: 0, count: shape.leafCount * inputs * leafStride)

@@ -27,6 +27,19 @@ struct Problem {
         weights = random.floats(layout.parameterCount, limit: weightLimit)
     }
 
+    /// The same data with other pixels or weights, or among other examples.
+    init(
+        _ other: Problem, pixels: [[UInt8]]? = nil, weights: [Float]? = nil, blankExamples: Int = 0
+    ) {
+        architecture = other.architecture
+        layout = other.layout
+        let blank = [UInt8](repeating: 0, count: other.architecture.layers[0])
+        self.pixels =
+            (pixels ?? other.pixels) + [[UInt8]](repeating: blank, count: blankExamples)
+        labels = other.labels + [UInt8](repeating: 0, count: blankExamples)
+        self.weights = weights ?? other.weights
+    }
+
     var examples: SparseExamples {
         SparseExamples(
             pixels: pixels.flatMap { $0 }[...], labels: labels[...],

@@ -105,7 +105,7 @@ struct KernelCases {
         let gradient = FloatBuffer(count: hidden * outputs)
         let biasSum = FloatBuffer(count: hidden)
         let squares = FloatBuffer(count: Self.examples / Self.leafSize * hidden)
-        let stack = FloatBuffer(count: 32 * 128)
+        let stack = KernelSet.foldStack()
         let operations = 2 * Self.examples * hidden * outputs
         return [
             Self.operations("denseForward 784→128", Int(first.product.operations)) {

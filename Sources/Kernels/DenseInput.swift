@@ -1,0 +1,117 @@
+import CVector
+
+// The input layer where most pixels are not zero: its products as those of a dense layer, from
+// blocks of pixels. The bits are those of the sparse form: a zero pixel adds fma(0, w, z), which
+// leaves z as it is but for the sign of a zero, as long as w is finite; and both forms end with
+// + (+0), after which no zero has a sign to show.
+
+/// Whether all are finite. A sum of x · 0 turns NaN where one is not.
+@inline(never)
+package func areFinite(_ values: UnsafePointer<Float>, _ count: Int) -> Bool {
+    var (s0, s1, s2, s3) = (splat(0), splat(0), splat(0), splat(0))
+    var i = 0
+    while i &+ 64 <= count {
+        s0 = unsafe vector_fma(vector_load(values + i), splat(0), s0)
+        s1 = unsafe vector_fma(vector_load(values + i + 16), splat(0), s1)
+        s2 = unsafe vector_fma(vector_load(values + i + 32), splat(0), s2)
+        s3 = unsafe vector_fma(vector_load(values + i + 48), splat(0), s3)
+        i &+= 64
+    }
+    while i < count {
+        s0 = unsafe vector_fma(vector_load_first(values + i, count &- i), splat(0), s0)
+        i &+= 16
+    }
+    return vector_lane_sum((s0 + s1) + (s2 + s3)) == 0
+}
+
+/// How many bytes of `count`, a multiple of 16, are not zero.
+@inline(never)
+package func countNonzero(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Int {
+    var (sum, i) = (0, 0)
+    while i &+ 64 <= count {
+        sum &+= unsafe vector_nonzero_bytes64(bytes + i).nonzeroBitCount
+        i &+= 64
+    }
+    while i < count {
+        sum &+= unsafe vector_nonzero_bytes(bytes + i).nonzeroBitCount
+        i &+= 16
+    }
+    return sum
+}
+
+/// Continues the chains of up to 16 examples, z[b, j] ← fma(x[b, p], w[p, j]), over the inputs
+/// `lower ..< upper`, in order. It begins with bias[j] where `lower` is 0, and ends with + (+0).
+///
+/// - Parameters:
+///   - pixels: `[input, pixelStride]`, of all inputs: the examples' bytes side by side.
+///   - weights: `[inputs, outputs]`, row-major, finite, readable for 64 floats beyond its end.
+///   - z: `[examples, outputs]`, rows `stride` floats apart, at least the outputs in whole blocks
+///     of 64.
+///   - scratch: 16 floats for each input visited.
+@inline(never)
+package func denseInputForward(
+    _ pixels: UnsafePointer<UInt8>, _ pixelStride: Int, _ examples: Int, _ lower: Int, _ upper: Int,
+    _ weights: UnsafePointer<Float>, _ bias: UnsafePointer<Float>, _ outputs: Int,
+    _ z: UnsafeMutablePointer<Float>, _ stride: Int, _ scratch: UnsafeMutablePointer<Float>
+) {
+    for p in lower..<upper {
+        let x = unsafe vector_intensities(pixels + p &* pixelStride)
+        unsafe vector_store(scratch + (p &- lower) &* 16, x)
+    }
+    unsafe forwardColumns(
+        scratch, 1, 16, examples, weights + lower &* outputs, outputs, upper &- lower,
+        lower == 0 ? bias : UnsafePointer(z), lower == 0 ? 0 : stride, end: 0, outputs, z, stride)
+}
+
+/// The weight gradient of input rows `lower ..< upper`: the bits of `sparseWeightGradient`, for
+/// finite deltas.
+///
+/// Parameters as there, and:
+///   - examples: of all leaves.
+///   - x: scratch of as many floats as all leaves have bytes of these rows.
+///   - stack: scratch of `foldStackByteCount` bytes.
+@inline(never)
+package func denseInputGradient(
+    _ lower: Int, _ upper: Int, _ pixels: UnsafePointer<UInt8>, _ inputs: Int, _ leafStride: Int,
+    _ examples: Int, _ leafSize: Int, _ deltas: UnsafePointer<Float>, _ stride: Int,
+    _ outputs: Int, _ gradient: UnsafeMutablePointer<Float>,
+    _ squares: UnsafeMutablePointer<Float>, _ x: UnsafeMutablePointer<Float>,
+    _ stack: UnsafeMutablePointer<Float>
+) {
+    let leafStep = (upper &- lower) &* leafStride
+    let leafCount = (examples &+ leafSize &- 1) / leafSize
+    for leaf in 0..<leafCount {
+        let bytes = unsafe pixels + (leaf &* inputs &+ lower) &* leafStride
+        let target = unsafe x + leaf &* leafStep
+        var i = 0
+        while i < leafStep {
+            unsafe vector_store(target + i, vector_intensities(bytes + i))
+            i &+= 16
+        }
+    }
+    unsafe gradientColumns(
+        upper &- lower, x, leafStride, 1, leafStep, deltas, stride, examples, leafSize, outputs,
+        gradient, squares, stack)
+}
+
+/// Writes 16 examples' bytes side by side, for every input: pixels[p, b] ← rows[b][p].
+///
+/// - Parameters:
+///   - rows: of 16 examples, each readable to a whole number of 16 bytes.
+///   - pixels: `[width, pixelStride]`.
+@inline(never)
+package func transposePixels(
+    _ rows: UnsafePointer<UnsafePointer<UInt8>>, _ width: Int,
+    _ pixels: UnsafeMutablePointer<UInt8>,
+    _ pixelStride: Int
+) {
+    var p = 0
+    while p &+ 16 <= width {
+        unsafe vector_transpose_bytes(rows, p, pixels + p &* pixelStride, pixelStride)
+        p &+= 16
+    }
+    while p < width {
+        for b in 0..<16 { unsafe pixels[p &* pixelStride &+ b] = rows[b][p] }
+        p &+= 1
+    }
+}

@@ -1,0 +1,103 @@
+import TrainingPlan
+
+/// The input layer's forward product, some inputs at a time for a group of examples, in the form
+/// that suits the pixels: over those that are not zero, or over all, several examples together.
+/// Both give the same bits.
+extension Network {
+    /// Weights of the input layer that a group of examples visits together: 64 KB. More than a first
+    /// cache holds, because many pixels are black in all.
+    private static let weightsAtATime = 16384
+    /// The same for examples that are stored with all pixels, because few are black in all.
+    private static let denseWeightsAtATime = 7168
+    /// Units of a group: their pixels and activations stay in the second cache.
+    private static let unitsAtATime = 4
+    /// A line from memory takes a tenth of a microsecond.
+    private static let examplesReadAhead = 2
+    /// Inputs for which a form is chosen.
+    static let inputsAtATime = 392
+    /// Of a hundred pixels, how many make the dense form faster.
+    private static let denseShare = 50
+
+    /// - Parameters:
+    ///   - units: of the batch of `count` examples; see `PixelBlocks`.
+    ///   - intensities: scratch of 16 floats for each of `inputsAtATime`.
+    func forwardInput(
+        units: Range<Int>, count: Int, weights: UnsafePointer<Float>, _ workspace: Workspace,
+        _ intensities: FloatBuffer
+    ) {
+        let (batch, pixels) = (workspace.batch, workspace.pixels)
+        // Other threads may still be filling what lies beyond.
+        let end = pixels.places(ofUnits: units, count: count).upperBound
+        for first in stride(from: units.lowerBound, to: units.upperBound, by: Self.unitsAtATime) {
+            let group = first..<min(first + Self.unitsAtATime, units.upperBound)
+            let places = pixels.places(ofUnits: group, count: count)
+            let readAhead = batch.isDense ? PixelBlocks.unitSize : Self.examplesReadAhead
+            for unit in group {
+                for place in pixels.places(ofUnit: unit, count: count)
+                where place + readAhead < end {
+                    unsafe kernels.prefetch(batch.memory(of: place + readAhead))
+                }
+                pixels.add(unit: unit, batch, count: count, kernels)
+            }
+            if batch.isDense {
+                for unit in group {
+                    unsafe forwardBytes(
+                        unit: unit, count: count, weights: weights, workspace, intensities)
+                }
+            } else {
+                unsafe forwardLists(places, weights: weights, workspace)
+            }
+        }
+    }
+
+    /// Examples that are lists of pixels.
+    private func forwardLists(
+        _ places: Range<Int>, weights: UnsafePointer<Float>, _ workspace: Workspace
+    ) {
+        let (layer, batch) = (layout.layers[0], workspace.batch)
+        let (first, rowStride) = (places.lowerBound, workspace.strides[0])
+        let step = max(Self.weightsAtATime / layer.outputs, 32)
+        for lower in stride(from: 0, to: layer.inputs, by: step) {
+            unsafe kernels.sparseForward(
+                batch.columns + first, batch.bytes + first, batch.counts + first,
+                batch.done + first, places.count, lower, lower + step,
+                workspace.intensities.pointer, weights + layer.kernelOffset,
+                weights + layer.biasOffset, layer.outputs,
+                workspace.activations[0].pointer + first * rowStride, rowStride)
+        }
+    }
+
+    /// Examples that are stored with all pixels: a form for every block of inputs.
+    private func forwardBytes(
+        unit: Int, count: Int, weights: UnsafePointer<Float>, _ workspace: Workspace,
+        _ intensities: FloatBuffer
+    ) {
+        let (pixels, batch) = (workspace.pixels, workspace.batch)
+        let (layer, rowStride) = (layout.layers[0], workspace.strides[0])
+        let (kernel, bias) = unsafe (weights + layer.kernelOffset, weights + layer.biasOffset)
+        let places = pixels.places(ofUnit: unit, count: count)
+        let z = unsafe workspace.activations[0].pointer + places.lowerBound * rowStride
+        for lower in stride(from: 0, to: layer.inputs, by: Self.inputsAtATime) {
+            let inputs = lower..<min(lower + Self.inputsAtATime, layer.inputs)
+            let used = pixels.nonzeroCount(unit: unit, inputs, kernels)
+            if used * 100 > Self.denseShare * inputs.count * places.count,
+                workspace.weightCheck.areFinite({
+                    unsafe kernels.areFinite(kernel, layer.inputs * layer.outputs)
+                })
+            {
+                unsafe kernels.denseInputForward(
+                    pixels.start(ofUnit: unit), pixels.leafStride, places.count, lower,
+                    inputs.upperBound, kernel, bias, layer.outputs, z, rowStride,
+                    intensities.pointer)
+                continue
+            }
+            let step = max(Self.denseWeightsAtATime / layer.outputs, 16)
+            for lower in stride(from: lower, to: inputs.upperBound, by: step) {
+                unsafe kernels.sparseForwardBytes(
+                    batch.bytes + places.lowerBound, places.count, lower,
+                    min(lower + step, inputs.upperBound), workspace.intensities.pointer, kernel,
+                    bias, layer.outputs, z, rowStride)
+            }
+        }
+    }
+}
