@@ -76,6 +76,7 @@ package final class ServerEngine: RoleEngine {
 
     package func nextEvent() -> ServerEvent? {
         if !events.isEmpty { return events.removeFirst() }
+        trace?.pause()
         if let lookup, let event = answer(lookup) { return event }
         guard let finding = bench.takeAnswer(), let (computed, update) = update else { return nil }
         self.update = nil
@@ -113,13 +114,11 @@ package final class ServerEngine: RoleEngine {
         case .sendWeights(let peer, let address):
             guard let message = shard?.weightsMessage(of: address.step) else { return }
             CrashPoint.weightsSending.pass()
-            let begun = trace.map { _ in SystemClock.nanoseconds }
+            let begun = trace?.begun
             if case .unreachable = try network.send(message, to: .dataPeer(peer)) {
                 events.append(.unreachable(peer))
             }
-            if let begun {
-                trace?.recordBroadcast(address, from: begun, to: SystemClock.nanoseconds)
-            }
+            if let begun { trace?.recordBroadcast(address, from: begun) }
             CrashPoint.weightsSent.pass()
         case .sendReport(let address):
             if let message = shard?.report(address.step) {
@@ -221,7 +220,7 @@ package final class ServerEngine: RoleEngine {
     private func send(
         _ trace: TraceRecorder, _ machine: ServerMachine, _ network: any Transport
     ) throws {
-        if let message = trace.message(machine.link.session, machine.link.incarnation, wire) {
+        while let message = trace.message(machine.link.session, machine.link.incarnation, wire) {
             _ = try network.send(message, to: .coordinator)
         }
     }

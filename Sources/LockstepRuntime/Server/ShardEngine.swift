@@ -37,6 +37,7 @@ package import ZeroMQ
     private var state: (step: Step, floats: FloatBuffer)?
     /// Of the last step, where the session is traced.
     private(set) var timing: FoldTimer.Timing?
+    private var timer = FoldTimer()
 
     package init(
         _ duty: ShardDuty, trainingExampleCount: Int, session: SessionID,
@@ -131,7 +132,9 @@ package import ZeroMQ
         var finding: DivergenceFinding?
         CrashPoint.stepFolding.pass()
         timing = nil
-        var timer = FoldTimer(isOn: isTraced, step: step.index, blockCount: blocks.count)
+        // A value of this thread while it counts.
+        var timer = self.timer
+        timer.begin(step, blockCount: blocks.count, isTraced: isTraced)
         nodeFold.begin(fold, slots)
         var digest: UInt64 = 0
         for (index, block) in blocks.enumerated() where finding == nil {
@@ -157,6 +160,7 @@ package import ZeroMQ
         unsafe wire.seal(
             header(.stepReport(address(step), elapsed: elapsed)), update.report.frame)
         timing = timer.end()
+        self.timer = timer
         CrashPoint.stepComputed.pass()
         return nil
     }

@@ -4,8 +4,8 @@ import TrainingPlan
 /// Tells how the time of a server's step divides into fold and update, which go on in turns, block
 /// of rows by block of rows.
 ///
-/// A look at the clock for each block would cost more than a trace may: those of one block in
-/// sixteen, another one in each step, stand for all.
+/// A look at the clock for each block would cost more than a trace may. So one block of a step is
+/// measured, another one in each, and the mean of the last ones stands for all.
 struct FoldTimer {
     /// A step's time, by one clock.
     struct Timing {
@@ -15,41 +15,39 @@ struct FoldTimer {
         let ended: UInt64
     }
 
-    private let isOn: Bool
-    private let blockCount: Int
-    private let sampled: Int
+    private var blockCount = 0
+    /// The block that is measured; none where there is no trace.
+    private var sampled = -1
     private var begun: UInt64 = 0
     private var blockBegun: UInt64 = 0
-    private var sampledFold: UInt64 = 0
-    private var sampleCount: UInt64 = 0
+    /// Of a block's fold, in nanoseconds.
+    private var meanFold: Double?
 
-    private static let stride = 16
+    /// How much the newest measurement counts.
+    private static let weight = 1.0 / 16
 
-    /// - Parameter isOn: whether the session is traced; the clock is left alone otherwise.
-    init(isOn: Bool, step: Int, blockCount: Int) {
-        self.isOn = isOn
+    /// - Parameter isTraced: the clock is left alone otherwise.
+    mutating func begin(_ step: Step, blockCount: Int, isTraced: Bool) {
+        sampled = isTraced ? step.index % max(blockCount, 1) : -1
         self.blockCount = blockCount
-        sampled = step % max(1, min(Self.stride, blockCount))
-        if isOn { begun = SystemClock.nanoseconds }
+        if isTraced { begun = SystemClock.nanoseconds }
     }
 
-    private func isSampled(_ block: Int) -> Bool { isOn && block % Self.stride == sampled }
-
     mutating func blockBegins(_ block: Int) {
-        if isSampled(block) { blockBegun = SystemClock.nanoseconds }
+        if block == sampled { blockBegun = SystemClock.nanoseconds }
     }
 
     mutating func blockIsFolded(_ block: Int) {
-        guard isSampled(block) else { return }
-        sampledFold += SystemClock.nanoseconds - blockBegun
-        sampleCount += 1
+        guard block == sampled else { return }
+        let fold = Double(SystemClock.nanoseconds - blockBegun)
+        meanFold = meanFold.map { $0 + (fold - $0) * Self.weight } ?? fold
     }
 
     /// The step is done. Nil where there is no trace.
     func end() -> Timing? {
-        guard isOn else { return nil }
+        guard sampled >= 0 else { return nil }
         let ended = SystemClock.nanoseconds
-        let fold = sampledFold * UInt64(blockCount) / max(sampleCount, 1)
+        let fold = UInt64((meanFold ?? 0) * Double(blockCount))
         return Timing(begun: begun, folded: min(begun + fold, ended), ended: ended)
     }
 }
@@ -59,20 +57,19 @@ extension TraceRecorder {
     func recordUpdate(
         _ timing: FoldTimer.Timing, _ shard: ShardEngine, _ index: Step, isBeside: Bool
     ) {
-        let step = index.next.rawValue
-        let (run, index) = (shard.duty.order.run, shard.duty.shard)
-        if let last = lastEnd, last.run == run, last.step + 1 == step {
+        let (run, step) = (shard.duty.order.run, index.next.rawValue)
+        func span(_ kind: TraceKind, _ start: UInt64, _ end: UInt64, isBeside: Bool) {
             record(
                 TraceEvent(
-                    .wait, run, step, shard: index, from: last.nanoseconds, to: timing.begun))
+                    kind, run, step, shard: shard.duty.shard, from: start, to: end,
+                    isBeside: isBeside))
         }
-        record(
-            TraceEvent(
-                .fold, run, step, shard: index, from: timing.begun, to: timing.folded,
-                isBeside: isBeside))
-        record(
-            TraceEvent(
-                .update, run, step, shard: index, from: timing.folded, to: timing.ended,
-                isBeside: isBeside))
+        if let last, last.run == run, last.step == index.rawValue {
+            span(.wait, last.end, timing.begun, isBeside: false)
+        }
+        span(.fold, timing.begun, timing.folded, isBeside: isBeside)
+        span(.update, timing.folded, timing.ended, isBeside: isBeside)
+        // What was done beside has ended some time ago.
+        if isBeside { pause() }
     }
 }

@@ -5,28 +5,31 @@ import ZeroMQ
 /// What one member notes of its work for a timeline, and sends to the coordinator: in a traced
 /// session only, and then without an allocation in a step.
 ///
-/// It belongs to the thread of the member's loop. What does not fit before it is sent is left out.
-final class TraceRecorder {
+/// It belongs to the thread of the member's loop. Frames leave together with a heartbeat, because
+/// each wakes two other threads, or when most are full. What does not fit before is left out.
+@safe final class TraceRecorder {
     private static let capacity = Limits.maximumTraceByteCount / TraceEvent.byteCount
-    /// So many of a member's frames may be on their way at a time.
-    private static let maximumFrames = 4
-    /// Sends of one broadcast follow each other by less; later ones were asked for.
-    private static let broadcastGapNanoseconds: UInt64 = 50_000
+    /// A megabyte: what a member does in a heartbeat's time at ten thousand steps a second.
+    private static let frameCount = 64
 
-    private var frames: [InFlight<FrameMemory>]
+    /// A ring: those from `firstUnsent` to before `current` are full.
+    private let frames: [InFlight<FrameMemory>]
+    private var firstUnsent = 0
+    private var current = 0
+    /// Events in the current one.
     private var count = 0
-    /// The last one recorded, which may still grow; nil where it has left already.
-    private var last: TraceEvent?
-    /// Of the newest span, whether it has left or not.
-    private(set) var lastEnd: (run: RunIndex, step: UInt64, nanoseconds: UInt64)?
+    private var payload: UnsafeMutableRawBufferPointer
+    /// The newest span, stored or not.
+    private(set) var last: TraceEvent?
+    /// Whether this thread has done nothing since but what followed from it.
+    private var isContinued = false
     private var difference = TraceBatch.unknownDifference
 
-    private init() {
-        frames = (0..<2).map { _ in Self.frame() }
-    }
-
-    private static func frame() -> InFlight<FrameMemory> {
-        InFlight(FrameMemory(payloadByteCount: Limits.maximumTraceByteCount))
+    init() {
+        frames = (0..<Self.frameCount).map { _ in
+            InFlight(FrameMemory(payloadByteCount: Limits.maximumTraceByteCount))
+        }
+        unsafe payload = frames[0].memory.payload
     }
 
     /// Takes note of an assignment's arrival.
@@ -45,73 +48,81 @@ final class TraceRecorder {
             own.difference, Int64(bitPattern: SystemClock.nanoseconds &- clock))
     }
 
-    func record(_ event: TraceEvent) {
-        lastEnd = (event.run, event.step, event.end)
-        guard count < Self.capacity else {
-            last = nil
-            return
-        }
-        unsafe event.store(in: frames[0].memory.payload, at: count)
-        count += 1
-        last = event
+    // MARK: Spans
+
+    /// When the next span begins: where the last one ended, if it follows at once.
+    var begun: UInt64 {
+        if isContinued, let last { return last.end }
+        return SystemClock.nanoseconds
     }
 
-    /// The wait for what a step's next span needs: since the last span of the same step.
-    func recordWait(
-        _ run: RunIndex, _ step: UInt64, shard: ShardIndex? = nil, until end: UInt64
-    ) {
-        guard let lastEnd, lastEnd.run == run, lastEnd.step == step else { return }
-        record(TraceEvent(.wait, run, step, shard: shard, from: lastEnd.nanoseconds, to: end))
+    /// What is done now follows from something else.
+    func pause() { isContinued = false }
+
+    func record(_ event: TraceEvent) {
+        last = event
+        isContinued = true
+        if count == Self.capacity, !advance() { return }
+        unsafe event.store(in: payload, at: count)
+        count += 1
+    }
+
+    /// The wait for what the step's next span needs: since the last span of the same step.
+    func recordWait(_ run: RunIndex, _ step: UInt64, until end: UInt64) {
+        guard let last, last.run == run, last.step == step else { return }
+        record(TraceEvent(.wait, run, step, from: last.end, to: end))
     }
 
     /// The sends of a step's weights to all workers are one span.
-    func recordBroadcast(_ address: StepAddress, from start: UInt64, to end: UInt64) {
-        let (run, step, shard) = (address.run, address.step.rawValue, address.shard)
-        guard let open = last, open.kind == .broadcast, open.run == run, open.step == step,
-            start &- open.end < Self.broadcastGapNanoseconds
-        else {
-            return record(
-                TraceEvent(.broadcast, run, step, shard: shard, from: start, to: end))
+    func recordBroadcast(_ address: StepAddress, from start: UInt64) {
+        var event = TraceEvent(
+            .broadcast, address.run, address.step.rawValue, shard: address.shard, from: start,
+            to: SystemClock.nanoseconds)
+        if isContinued, let last, last.kind == .broadcast, last.step == event.step, count > 0 {
+            count -= 1
+            event.duration = event.end &- last.start
+            event.start = last.start
         }
-        count -= 1
-        record(TraceEvent(.broadcast, run, step, shard: shard, from: open.start, to: end))
+        record(event)
     }
 
-    /// Time to send them: there is room for those of a step yet.
-    var isDue: Bool { count >= Self.capacity * 3 / 4 }
+    /// The next frame of the ring, if it may be written to.
+    private func advance() -> Bool {
+        let next = (current + 1) % frames.count
+        guard next != firstUnsent, frames[next].isIdle else { return false }
+        current = next
+        count = 0
+        unsafe payload = frames[next].memory.payload
+        return true
+    }
 
-    /// The events since the last time, from where they lie; nil where there are none, or no room
-    /// for others: then they are left out.
+    // MARK: Frames
+
+    /// Time to send them, heartbeat or not.
+    var isDue: Bool {
+        (current + frames.count - firstUnsent) % frames.count >= frames.count * 3 / 4
+    }
+
+    /// The next frame that is to be sent, from where it lies; nil where there is none.
     func message(_ session: SessionID, _ incarnation: Incarnation, _ wire: Wire) -> Message? {
-        guard count > 0 else { return nil }
-        let byteCount = FrameHeader.byteCount + count * TraceEvent.byteCount
-        defer {
-            count = 0
-            last = nil
-            difference = TraceBatch.unknownDifference
+        var eventCount = Self.capacity
+        let sent = firstUnsent
+        if sent == current {
+            eventCount = count
+            guard eventCount > 0, advance() else { return nil }
         }
-        guard let next = nextFrame() else { return nil }
-        let full = frames[0]
+        firstUnsent = (sent + 1) % frames.count
         let header = FrameHeader(
             .traceEvents(
                 TraceBatch(
-                    eventCount: UInt32(count), clock: HostClock.identity,
+                    eventCount: UInt32(eventCount), clock: HostClock.identity,
                     sent: SystemClock.nanoseconds, difference: difference)),
             session: session, incarnation: incarnation)
+        difference = TraceBatch.unknownDifference
         let frame = unsafe UnsafeMutableRawBufferPointer(
-            rebasing: full.memory.frame[..<byteCount])
+            rebasing: frames[sent].memory.frame[
+                ..<(FrameHeader.byteCount + eventCount * TraceEvent.byteCount)])
         unsafe wire.seal(header, frame)
-        frames.swapAt(0, next)
-        return unsafe full.message(frame)
-    }
-
-    /// One that libzmq does not read any more.
-    private func nextFrame() -> Int? {
-        if let index = frames.indices.dropFirst().first(where: { frames[$0].isIdle }) {
-            return index
-        }
-        guard frames.count < Self.maximumFrames else { return nil }
-        frames.append(Self.frame())
-        return frames.count - 1
+        return unsafe frames[sent].message(frame)
     }
 }

@@ -124,6 +124,7 @@ package final class WorkerEngine: RoleEngine {
 
     package func nextEvent() -> WorkerEvent? {
         if !events.isEmpty { return events.removeFirst() }
+        trace?.pause()
         return lookup.flatMap(answer) ?? takeAnswer()
     }
 
@@ -172,7 +173,7 @@ package final class WorkerEngine: RoleEngine {
         case .compute(let step, let node): computing = (step, node)
         case .push(let address, let node):
             CrashPoint.pushing.pass()
-            let begun = trace.map { _ in SystemClock.nanoseconds }
+            let begun = trace?.begun
             if let run, let message = run.push(node, of: address.step, to: address.shard) {
                 _ = try network.send(message, to: .shard(address.shard))
                 if let begun {
@@ -248,7 +249,7 @@ package final class WorkerEngine: RoleEngine {
     private func send(
         _ trace: TraceRecorder, _ machine: WorkerMachine, _ network: any Transport
     ) throws {
-        if let message = trace.message(machine.link.session, machine.link.incarnation, wire) {
+        while let message = trace.message(machine.link.session, machine.link.incarnation, wire) {
             _ = try network.send(message, to: .coordinator)
         }
     }
