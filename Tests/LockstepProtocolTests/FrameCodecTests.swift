@@ -219,6 +219,7 @@ import TrainingPlan
         let lastStep = UInt64(Limits.maximumStep)
         check(addressed, at: 28, good: lastStep, bad: [lastStep + 1, 1 << 63, .max])
         check(addressed, at: 36, good: UInt32(63), bad: [64, .max])
+        check([.traceEvents], at: 20, good: UInt32(512), bad: [0, 513, .max])
         check([.weightsRequest], at: 40, good: lastStep, bad: [lastStep + 1, 1 << 63, .max])
         let lastNumber = Limits.maximumStatementNumber
         check([.status, .assignment], at: 20, good: lastNumber, bad: [lastNumber + 1, .max])

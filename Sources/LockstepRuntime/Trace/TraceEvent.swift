@@ -70,7 +70,7 @@ package struct TraceEvent: Hashable, Sendable {
     private static let noShard = UInt16.max
 
     /// - Parameter index: of the event among those of the payload.
-    func store(in payload: UnsafeMutableRawBufferPointer, at index: Int) {
+    package func store(in payload: UnsafeMutableRawBufferPointer, at index: Int) {
         let offset = index * Self.byteCount
         let shard = shard.map { UInt16(truncatingIfNeeded: $0.rawValue) } ?? Self.noShard
         unsafe payload.storeBytes(

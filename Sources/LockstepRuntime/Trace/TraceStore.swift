@@ -1,5 +1,5 @@
 import Convergence
-import LockstepProtocol
+package import LockstepProtocol
 import Synchronization
 import TrainingPlan
 
@@ -44,8 +44,8 @@ package final class TraceStore: Sendable {
 
     private let contents = Mutex(Contents())
     /// When the session began, by the clock of this process.
-    let start = SystemClock.nanoseconds
-    let maximumEventCount: Int
+    package let start = SystemClock.nanoseconds
+    private let maximumEventCount: Int
     private let notice: @Sendable (String) -> Void
 
     /// 64 MB, and a file of three hundred: minutes of the fastest steps.
@@ -64,7 +64,7 @@ package final class TraceStore: Sendable {
     /// - Parameters:
     ///   - payload: so many events as the batch says.
     ///   - received: when it came, by the clock of this process.
-    func keep(
+    package func keep(
         _ payload: [UInt8], _ batch: TraceBatch, of member: MemberName, received: UInt64
     ) {
         let isOurClock = batch.clock != 0 && batch.clock == HostClock.identity
