@@ -6,29 +6,44 @@ import Testing
 extension EndToEndTests {
     /// `--trace FILE`: the timeline of real processes.
     @Suite struct TraceTests {
-        private static let training = ["--batch-size", "100", "--epochs", "2"]
+        private static let training = [
+            "--batch-size", "100", "--micro-batch", "8", "--epochs", "2",
+        ]
 
-        /// - Returns: the timeline, how the run ended, and how long all of it took.
-        private static func train(
-            _ lockstep: Lockstep, _ arguments: [String]
-        ) throws -> (TraceDocument, EndRecord, microseconds: Double) {
+        private struct Traced {
+            let trace: TraceDocument
+            let end: EndRecord
+            /// How long all of it took.
+            let microseconds: Double
+            /// Whether each worker did its own part of each step: on a busy machine one may be late,
+            /// and others do it.
+            let isUndisturbed: Bool
+        }
+
+        private static func train(_ lockstep: Lockstep, _ arguments: [String]) throws -> Traced {
             let path = lockstep.folder.path("run.trace.json")
             // A file that is there is replaced.
             try "old".write(toFile: path, atomically: true, encoding: .utf8)
             let start = Date()
-            let end = try lockstep.train(training + arguments + ["--trace", path])
-            let microseconds = Date().timeIntervalSince(start) * 1e6
-            return (try TraceDocument(path), end, microseconds)
+            let run = try lockstep.run(
+                ["train", "--json", "--run-dir", lockstep.folder.path("run"), "--trace", path]
+                    + training + arguments)
+            try #require(run.status == 0, "\(run.standardError)")
+            return Traced(
+                trace: try TraceDocument(path), end: try run.end(),
+                microseconds: Date().timeIntervalSince(start) * 1e6,
+                isUndisturbed: !run.standardError.contains(" late with step"))
         }
 
         private static func check(
-            _ trace: TraceDocument, steps: Int, workers: Int, shards: Int, within end: Double
+            _ traced: Traced, workers: Int, shards: Int
         ) throws {
+            let (trace, steps, end) = (traced.trace, traced.end.steps, traced.microseconds)
             let all = Array(1...steps)
             let names = trace.tracks.keys
             let workerNames = names.filter { $0.hasPrefix("worker ") }
             #expect(workerNames.count == workers, "\(names)")
-            for worker in workerNames {
+            for worker in workerNames where traced.isUndisturbed {
                 for kind in ["compute", "push", "wait", "adopt"] {
                     #expect(trace.steps(kind, of: worker) == all, "\(kind) of \(worker)")
                 }
@@ -51,7 +66,7 @@ extension EndToEndTests {
             // One clock: nobody folds what was not pushed, or adopts what was not sent.
             for shard in 0..<shards {
                 let server = firsts(trace, "server of shard \(shard)") { _ in true }
-                for worker in workerNames {
+                for worker in workerNames where traced.isUndisturbed {
                     let spans = firsts(trace, worker) {
                         $0.name != "push" || $0.args.shard == shard
                     }
@@ -84,12 +99,10 @@ extension EndToEndTests {
         func hasEachStepOfEachProcess(workers: Int, servers: [String], shards: Int?) throws {
             let lockstep = try Lockstep()
             let plain = try lockstep.train(Self.training + ["--workers", "0"])
-            let (trace, end, microseconds) = try Self.train(
-                lockstep, ["--workers", "\(workers)"] + servers)
-            #expect(end.weightsSHA256 == plain.weightsSHA256)
-            try Self.check(
-                trace, steps: end.steps, workers: workers, shards: shards ?? end.servers,
-                within: microseconds)
+            let traced = try Self.train(lockstep, ["--workers", "\(workers)"] + servers)
+            #expect(traced.end.weightsSHA256 == plain.weightsSHA256)
+            try Self.check(traced, workers: workers, shards: shards ?? traced.end.servers)
+            let trace = traced.trace
             let processes = trace.processNames.values
             #expect(processes.count { $0.hasPrefix("worker ") } == workers, "\(processes)")
             #expect(processes.count { $0.hasPrefix("coordinator (host ") } == 1)
@@ -104,7 +117,8 @@ extension EndToEndTests {
 
         @Test func hasTheStepsOfAProcessAlone() throws {
             let lockstep = try Lockstep()
-            let (trace, end, microseconds) = try Self.train(lockstep, ["--workers", "0"])
+            let traced = try Self.train(lockstep, ["--workers", "0"])
+            let (trace, end, microseconds) = (traced.trace, traced.end, traced.microseconds)
             #expect(trace.steps("compute", of: "training") == Array(1...end.steps))
             #expect(trace.steps("evaluate", of: "evaluation") == [end.steps / 2, end.steps])
             #expect(trace.overlaps.isEmpty)
@@ -120,7 +134,7 @@ extension EndToEndTests {
                 "train", "--epochs", "100000", "--workers", workers, "--trace", path, "--run-dir",
                 lockstep.folder.path("run"),
             ])
-            #expect(tool.says("epoch 2"))
+            #expect(tool.says("2/100000"))
             tool.send(SIGINT)
             let run = tool.end()
             #expect(run.status == 130, "\(run.standardError)")

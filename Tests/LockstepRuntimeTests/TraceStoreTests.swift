@@ -43,11 +43,11 @@ import TrainingPlan
                 role: member.role, incarnation: member.incarnation,
                 host: "\(member.host) \(member.incarnation)", processID: member.processID)
             // One millisecond on the way, there and back.
-            let sent = store.start + Self.second + ahead
+            let sent = store.start &+ Self.second &+ ahead
             let event = TraceEvent(
                 member.role == .worker ? .compute : .update, 0, 12,
                 shard: member.role == .worker ? nil : 1,
-                from: sent - 500_000, to: sent - 100_000)
+                from: sent &- 500_000, to: sent &- 100_000)
             store.keep(
                 event.bytes,
                 TraceBatch(

@@ -104,7 +104,7 @@ package final class ServerEngine: RoleEngine {
         _ action: ServerAction, for machine: ServerMachine, _ inHand: inout Message,
         over network: any Transport
     ) throws {
-        if let trace, trace.isDue { try send(trace, machine, network) }
+        if let trace, trace.isDue { try trace.send(machine.link, wire, over: network) }
         switch action {
         case .keep(let slot):
             shard?.keep(&inHand, slot: slot)
@@ -167,7 +167,7 @@ package final class ServerEngine: RoleEngine {
             }
             CrashPoint.partSent.pass()
         case .send(let number, let status):
-            if let trace { try send(trace, machine, network) }
+            if let trace { try trace.send(machine.link, wire, over: network) }
             let message = wire.message(
                 .status(number), status, session: machine.link.session,
                 incarnation: machine.link.incarnation)
@@ -213,15 +213,6 @@ package final class ServerEngine: RoleEngine {
     private func record(_ shard: ShardEngine, _ step: Step, isBeside: Bool = false) {
         if let timing = shard.timing {
             trace?.recordUpdate(timing, shard, step, isBeside: isBeside)
-        }
-    }
-
-    /// What is lost of it is not sent again.
-    private func send(
-        _ trace: TraceRecorder, _ machine: ServerMachine, _ network: any Transport
-    ) throws {
-        while let message = trace.message(machine.link.session, machine.link.incarnation, wire) {
-            _ = try network.send(message, to: .coordinator)
         }
     }
 

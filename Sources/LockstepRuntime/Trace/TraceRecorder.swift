@@ -103,8 +103,16 @@ import ZeroMQ
         (current + frames.count - firstUnsent) % frames.count >= frames.count * 3 / 4
     }
 
+    /// Sends what there is. What is lost of it is not sent again.
+    func send(_ link: MemberLink, _ wire: Wire, over network: any Transport) throws {
+        while let message = message(link.session, link.incarnation, wire) {
+            _ = try network.send(message, to: .coordinator)
+        }
+    }
+
     /// The next frame that is to be sent, from where it lies; nil where there is none.
-    func message(_ session: SessionID, _ incarnation: Incarnation, _ wire: Wire) -> Message? {
+    private func message(_ session: SessionID, _ incarnation: Incarnation, _ wire: Wire) -> Message?
+    {
         var eventCount = Self.capacity
         let sent = firstUnsent
         if sent == current {

@@ -168,7 +168,7 @@ package final class WorkerEngine: RoleEngine {
         _ action: WorkerAction, for machine: WorkerMachine, _ inHand: inout Message,
         over network: any Transport
     ) throws {
-        if let trace, trace.isDue { try send(trace, machine, network) }
+        if let trace, trace.isDue { try trace.send(machine.link, wire, over: network) }
         switch action {
         case .compute(let step, let node): computing = (step, node)
         case .push(let address, let node):
@@ -205,7 +205,7 @@ package final class WorkerEngine: RoleEngine {
         case .reconnect(let shard):
             if let run { try connect(shard, run, network) }
         case .send(let number, let status):
-            if let trace { try send(trace, machine, network) }
+            if let trace { try trace.send(machine.link, wire, over: network) }
             let message = wire.message(
                 .status(number), status, session: machine.link.session,
                 incarnation: machine.link.incarnation)
@@ -243,15 +243,6 @@ package final class WorkerEngine: RoleEngine {
         let header = FrameHeader(
             content, session: machine.link.session, incarnation: machine.link.incarnation)
         _ = try network.send(wire.message(header), to: port)
-    }
-
-    /// What is lost of it is not sent again.
-    private func send(
-        _ trace: TraceRecorder, _ machine: WorkerMachine, _ network: any Transport
-    ) throws {
-        while let message = trace.message(machine.link.session, machine.link.incarnation, wire) {
-            _ = try network.send(message, to: .coordinator)
-        }
     }
 
     /// Reading and hashing a data set takes a while.
