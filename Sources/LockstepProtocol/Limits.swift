@@ -133,6 +133,9 @@ package enum Limits {
     package static let maximumStatementNumber: UInt64 = 1 << 62
     /// The metrics words that travel with shard 0: several words a layer.
     package static let maximumMetricsByteCount = 1 << 16
+    /// Trace events are sent together: few enough to be sent some times a second, small beside a
+    /// step's frames.
+    package static let maximumTraceByteCount = 1 << 14
     /// A squared norm for each row, and there are no more rows than parameters.
     package static let maximumReportByteCount =
         SettingLimits.maximumParameterCount * 4 + maximumMetricsByteCount

@@ -23,18 +23,28 @@ final class LocalTrainer {
     }
 
     func run() -> SessionResult {
+        let trace = SessionTrace(request, observer: observer)
+        var result = train(trace)
+        if let failure = trace?.write(), result.reason.exitCode == .success {
+            result.reason = failure
+        }
+        return result
+    }
+
+    private func train(_ trace: SessionTrace?) -> SessionResult {
         defer { team.finish() }
         let data = EvaluationData(request.dataset)
         var outcomes: [RunOutcome] = []
         do {
-            for run in request.runs {
+            for (index, run) in request.runs.enumerated() {
+                let trace = trace.map { RunTrace(store: $0.store, run: RunIndex(index)) }
                 let recorder = try RunRecorder(
                     run, data: data, placement: request.placement.recorded(workers: 0, servers: 1),
                     kernels: kernels,
-                    observer: observer)
+                    observer: observer, trace: trace)
                 try Self.train(
                     run, recorder, data.train, kernels: kernels, team: team,
-                    interruption: interruption)
+                    interruption: interruption, trace: trace)
                 outcomes.append(recorder.outcome)
                 if let reason = interruption.reason {
                     return SessionResult(outcomes: outcomes, reason: reason)
@@ -50,7 +60,7 @@ final class LocalTrainer {
     /// Trains one run from its start to its end, whatever that is, and records it.
     static func train(
         _ run: PlannedRun, _ recorder: RunRecorder, _ examples: SparseExamples, kernels: KernelSet,
-        team: ThreadTeam, interruption: Interruption
+        team: ThreadTeam, interruption: Interruption, trace: RunTrace? = nil
     ) throws(FileError) {
         let schedule = recorder.schedule
         let engine = LocalEngine(
@@ -66,11 +76,13 @@ final class LocalTrainer {
                 return try recorder.end(
                     .interrupted, step: step, weights: engine.weights, cause: reason.text)
             }
+            let begun = trace.map { _ in SystemClock.nanoseconds }
             if let cause = engine.advance(step, isMeasured: recorder.logs(step)) {
                 return try recorder.end(
                     .diverged, step: step, weights: engine.weights, cause: cause)
             }
             var now = SystemClock.nanoseconds
+            if let begun { trace?.record(.compute, .training, step.next, from: begun, to: now) }
             try recorder.committed(
                 step, engine.metrics, weightsDigest: engine.weightsDigest,
                 squaredGradientNorms: engine.squaredGradientNorms,

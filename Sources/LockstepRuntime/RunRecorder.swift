@@ -33,6 +33,7 @@ final class RunRecorder {
     private let wasResumed: Bool
     private let store: CheckpointStore
     private let checkpointWriter: CheckpointWriter
+    private let trace: RunTrace?
 
     /// A person's eye follows no more.
     private static let progressIntervalSeconds = 0.1
@@ -44,8 +45,9 @@ final class RunRecorder {
     ///   is not the one that the run's checkpoint was written with.
     init(
         _ run: PlannedRun, data: EvaluationData, placement: Placement, kernels: KernelSet,
-        observer: any SessionObserver
+        observer: any SessionObserver, trace: RunTrace? = nil
     ) throws {
+        self.trace = trace
         let configuration = run.configuration
         self.configuration = configuration
         directory = run.directory
@@ -80,7 +82,9 @@ final class RunRecorder {
         lastEvaluatedStep = run.start.map { Step($0.step) }
         wasResumed = run.start != nil
         store = directory.checkpointStore(keep: run.checkpoints.keep)
-        checkpointWriter = CheckpointWriter(store) { observer.notice($0) }
+        checkpointWriter = CheckpointWriter(store, timed: trace.map(\.checkpointTimer)) {
+            observer.notice($0)
+        }
         if let start = run.start {
             let (log, records) = try MetricsLog.resume(
                 directory.metricsPath, provenance: provenance, from: start.log
@@ -180,6 +184,8 @@ final class RunRecorder {
     /// - Returns: whether the run's target is reached.
     func evaluate(_ weights: FloatBuffer, of step: Step) throws(FileError) -> Bool {
         CrashPoint.evaluating.pass()
+        let begun = trace.map { _ in SystemClock.nanoseconds }
+        defer { if let begun { trace?.record(.evaluate, .evaluation, step, from: begun) } }
         lastEvaluatedStep = step
         let epochs = Double(step.index) / Double(schedule.stepsPerEpoch)
         let endsEpoch = step.index % schedule.stepsPerEpoch == 0

@@ -73,12 +73,15 @@ package struct SessionRequest: Sendable {
     package var maximumWorkers: Int
     /// The share of steps that are audited, where there are two workers.
     package var audits: AuditRate
+    /// The file that the session's timeline is written to at its end; nil for none.
+    package var trace: String?
 
     package init(
         runs: [PlannedRun], dataset: Dataset, placement: SessionPlacement, kernels: KernelVariant,
         waitTimeoutMilliseconds: Int, minimumWorkers: Int = 1,
-        maximumWorkers: Int = Limits.maximumWorkers, audits: AuditRate = .none
+        maximumWorkers: Int = Limits.maximumWorkers, audits: AuditRate = .none, trace: String? = nil
     ) {
+        self.trace = trace
         self.audits = audits
         self.minimumWorkers = minimumWorkers
         self.maximumWorkers = maximumWorkers

@@ -176,7 +176,7 @@ final class Checks {
             if case .work(_, let duty) = assignment.duty { newestView = AssignedView(duty) }
         case .endRun(let end): hasEnded = end.run.index + 1 == scenario.runs.count
         case .sendVersion, .sendDatasetPart, .requestPart, .keepPart, .reconnect, .evaluate,
-            .keepStatePart, .checkpoint, .sendStatePart, .sendOverview, .scale, .notice:
+            .keepStatePart, .checkpoint, .sendStatePart, .sendOverview, .scale, .keepTrace, .notice:
             break
         }
         if outstandingReports > shardCount * Limits.maximumUnrecordedReports {

@@ -42,10 +42,11 @@ package final class Trace {
         case .status(let number):
             let phase = unsafe Status(decoding: payload).map { "\($0.phase)" } ?? "unreadable"
             return "status \(number), \(phase)"
-        case .assignment(let number):
+        case .assignment(let number, _):
             let duty = unsafe Assignment(decoding: payload).map { text($0.duty) } ?? "unreadable"
             return "assignment \(number), \(duty)"
         case .stepReport(let address, _): return "report of \(text(address))"
+        case .traceEvents(let batch): return "\(batch.eventCount) events of a timeline"
         case .push(let address, let node): return "push \(node) of \(text(address))"
         case .inquiry(let address, let leaves): return "inquiry for \(text(address)), \(leaves)"
         case .channelOffer: return "memory to share"

@@ -33,6 +33,7 @@ struct CompareCommand: ParsableCommand {
     @OptionGroup(title: "Training") var training: TrainingOptions
     @OptionGroup(title: "Placement") var placement: PlacementOptions
     @OptionGroup var session: SessionOptions
+    @OptionGroup var timeline: TraceOptions
 
     func run() throws {
         let settings = try Settings(
@@ -57,6 +58,7 @@ struct CompareCommand: ParsableCommand {
         let logger = ConsoleLogHandler.bootstrap(session.role.logLevel)
         let result = try TrainingSession(
             configurations, settings: settings, placement: placement, logger: logger,
+            trace: timeline.trace,
             directory: { configuration in
                 session.runDir.map { "\($0)/\(configuration.name)-seed\(configuration.seed)" }
             }

@@ -56,6 +56,7 @@ struct CoordinatorCommand: ParsableCommand {
     @OptionGroup(title: "Network") var network: NetworkOptions
     @OptionGroup(title: "Training") var training: TrainingOptions
     @OptionGroup var session: SessionOptions
+    @OptionGroup var timeline: TraceOptions
 
     func run() throws {
         let settings = try Settings(
@@ -91,6 +92,7 @@ struct CoordinatorCommand: ParsableCommand {
             dropped: logger.dropped)
         let result = try TrainingSession(
             [configuration], settings: settings, placement: placement, logger: logger,
+            trace: timeline.trace,
             directory: { _ in session.runDir }
         ).run { request, reporter, interruption in
             try Roles.coordinate(request, options, observer: reporter, interruption: interruption)

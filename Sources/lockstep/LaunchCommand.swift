@@ -62,6 +62,7 @@ struct LaunchCommand: ParsableCommand {
     @OptionGroup(title: "Network") var network: NetworkOptions
     @OptionGroup(title: "Training") var training: TrainingOptions
     @OptionGroup var session: SessionOptions
+    @OptionGroup var timeline: TraceOptions
 
     func validate() throws {
         guard !session.printConfig else {
@@ -182,6 +183,7 @@ struct LaunchCommand: ParsableCommand {
         let directory = session.runDir ?? rank.job.map { "runs/\($0)" }
         let result = try TrainingSession(
             [configuration], settings: settings, placement: placement, logger: logger,
+            trace: timeline.trace,
             directory: { _ in directory }
         ).run { request, reporter, interruption in
             try Roles.coordinate(request, options, observer: reporter, interruption: interruption)

@@ -235,6 +235,15 @@ struct SessionOptions: ParsableArguments {
     }
 }
 
+/// A timeline of a session. Moves no bit.
+struct TraceOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Write a timeline of all processes to this file at the end, step by step, for "
+                + "ui.perfetto.dev or chrome://tracing.", valueName: "file"))
+    var trace: String?
+}
+
 /// What every role has.
 struct RoleOptions: ParsableArguments {
     @Option(

@@ -23,6 +23,7 @@ struct TrainCommand: ParsableCommand {
               lockstep train --loss mse --hidden tanh --output tanh --layers 784,256,64,10
               lockstep train --run-dir runs/long --epochs 100 --checkpoint-seconds 10
               lockstep train --resume runs/long
+              lockstep train --epochs 1 --trace run.trace.json
               LOCKSTEP_BATCH_SIZE=512 lockstep train --config my.yaml --print-config
             """)
 
@@ -36,6 +37,7 @@ struct TrainCommand: ParsableCommand {
     @OptionGroup(title: "Training") var training: TrainingOptions
     @OptionGroup(title: "Placement") var placement: PlacementOptions
     @OptionGroup var session: SessionOptions
+    @OptionGroup var timeline: TraceOptions
 
     func validate() throws {
         guard resume == nil || (session.runDir == nil && session.config == nil) else {
@@ -69,6 +71,7 @@ struct TrainCommand: ParsableCommand {
         let logger = ConsoleLogHandler.bootstrap(session.role.logLevel)
         let training = try TrainingSession(
             [configuration], settings: settings, placement: placement, logger: logger,
+            trace: timeline.trace,
             directory: { _ in resume ?? session.runDir })
         let result = try training.run(
             localCluster(session.role, bind: bind))

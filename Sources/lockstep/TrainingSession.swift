@@ -31,6 +31,8 @@ struct TrainingSession {
     private let settings: Settings
     private let placement: SessionPlacement
     private let logger: Logger
+    /// The file that a timeline is written to; nil for none.
+    private let trace: String?
     private let kernels: KernelVariant
     private let waitTimeoutMilliseconds: Int
     private let checkpoints: CheckpointPolicy
@@ -41,11 +43,14 @@ struct TrainingSession {
 
     /// Checks everything and opens all directories, before anything is trained.
     ///
-    /// - Parameter directory: where a run's records go; nil for a fresh place.
+    /// - Parameters:
+    ///   - trace: the file that a timeline is written to; nil for none.
+    ///   - directory: where a run's records go; nil for a fresh place.
     init(
         _ configurations: [RunConfiguration], settings: Settings, placement: SessionPlacement,
-        logger: Logger, directory: (RunConfiguration) -> String?
+        logger: Logger, trace: String? = nil, directory: (RunConfiguration) -> String?
     ) throws {
+        self.trace = trace
         self.settings = settings
         self.placement = placement
         self.logger = logger
@@ -96,6 +101,8 @@ struct TrainingSession {
 
     /// Trains what is not finished already.
     func run(_ train: Train) throws -> Result {
+        defer { removeUnusedDirectories() }
+        if let trace { try FileReplacement.check(trace) }
         var plannedRuns: [PlannedRun] = []
         for entry in entries {
             switch entry.opening {
@@ -109,8 +116,8 @@ struct TrainingSession {
                 logger.notice("\(directory.path) holds this run, finished: shown again")
             }
         }
-        defer { removeUnusedDirectories() }
         guard !plannedRuns.isEmpty else {
+            if let trace { logger.notice("nothing is trained, and \(trace) is not written") }
             return result(of: SessionResult(outcomes: [], reason: StopReason(.success, "")))
         }
         let (settings, placement, dataset) = (settings, placement, dataset)
@@ -127,7 +134,7 @@ struct TrainingSession {
                 waitTimeoutMilliseconds: waitTimeoutMilliseconds,
                 minimumWorkers: try settings.minimumWorkers(),
                 maximumWorkers: try settings.maximumWorkers(),
-                audits: try settings.auditRate()), reporter, interruption)
+                audits: try settings.auditRate(), trace: trace), reporter, interruption)
         Console.shared.clearBar()
         if session.reason.exitCode == .success, let failure = reporter.failure { throw failure }
         return result(of: session)

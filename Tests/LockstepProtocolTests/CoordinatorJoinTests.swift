@@ -198,6 +198,23 @@ import TrainingPlan
         #expect(stage.dropped == .staleRun)
     }
 
+    /// Spans of a member are kept under its name; those of others are not.
+    @Test func aTraceIsKeptForMembersOnly() {
+        var stage = CoordinatorStage.gathering()
+        var worker = Peer(.worker, nonce: 2)
+        _ = stage.join(&worker)
+        #expect(
+            stage.receive(.traceEvents, from: 20, incarnation: worker.incarnation)
+                == [.keepTrace(worker.name)])
+        #expect(
+            stage.receive(
+                .traceEvents, from: 20, session: 8, incarnation: worker.incarnation
+            ).isEmpty)
+        #expect(stage.dropped == .staleSession)
+        #expect(stage.receive(.traceEvents, from: 20, incarnation: 9).isEmpty)
+        #expect(stage.dropped == .staleIncarnation)
+    }
+
     /// Left, and not heard that this was heard: it is told again, though nobody knows it any more.
     @Test func whoHasLeftIsToldThatThisWasHeard() {
         var stage = CoordinatorStage.gathering()

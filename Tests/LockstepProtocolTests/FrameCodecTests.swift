@@ -11,8 +11,11 @@ import TrainingPlan
 
     /// One of each type, with no field at 0.
     static let contents: [FrameContent] = [
-        .status(.init(rawValue: Limits.maximumStatementNumber)), .assignment(0x1122_3344_5566),
+        .status(.init(rawValue: Limits.maximumStatementNumber)),
+        .assignment(0x1122_3344_5566, clock: 0x2233_4455_6677),
         .stepReport(address, elapsed: 0x1234_5678_9abc_def0),
+        .traceEvents(
+            TraceBatch(eventCount: 512, clock: 0x1234, sent: 0x5678_9abc, difference: -0x1357)),
         .push(address, node: LeafRange(12, 4)),
         .inquiry(address, leaves: LeafRange(SettingLimits.maximumBatchSize - 1, 1)),
         .weightsRequest(address, wanted: Step(Limits.maximumStep - 1)), .weights(address),
@@ -104,7 +107,7 @@ import TrainingPlan
 
     @Test func layoutIsLittleEndianAndFixed() {
         let bytes = Self.frame(.push(Self.address, node: LeafRange(12, 4)))
-        #expect(bytes[..<8] == [0x4c, 0x4b, 0x53, 0x54, 8, 0, 67, 0])
+        #expect(bytes[..<8] == [0x4c, 0x4b, 0x53, 0x54, 9, 0, 67, 0])
         #expect(bytes[8..<16] == [0xd4, 0xc3, 0xb2, 0xa1, 4, 3, 2, 1])
         #expect(bytes[16..<24] == [45, 0, 0, 0, 3, 0, 0, 0])
         #expect(bytes[24..<36] == [0xd4, 0xc3, 0xb2, 0xa1, 0, 0, 0, 0, 0, 0, 4, 0])
@@ -163,7 +166,7 @@ import TrainingPlan
     }
 
     /// Of another version only the first eight bytes matter: what is behind may be anything.
-    @Test(arguments: [0, 1, 2, 3, 4, 5, 6, 7, 9, 1_000, .max] as [UInt16])
+    @Test(arguments: [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 1_000, .max] as [UInt16])
     func otherVersionsAreNamed(version: UInt16) {
         var random = SeededRandom(seed: Int(version))
         for count in [8, 9, 63, 64, 65, 300] {
@@ -216,6 +219,7 @@ import TrainingPlan
         let lastStep = UInt64(Limits.maximumStep)
         check(addressed, at: 28, good: lastStep, bad: [lastStep + 1, 1 << 63, .max])
         check(addressed, at: 36, good: UInt32(63), bad: [64, .max])
+        check([.traceEvents], at: 20, good: UInt32(512), bad: [0, 513, .max])
         check([.weightsRequest], at: 40, good: lastStep, bad: [lastStep + 1, 1 << 63, .max])
         let lastNumber = Limits.maximumStatementNumber
         check([.status, .assignment], at: 20, good: lastNumber, bad: [lastNumber + 1, .max])

@@ -81,6 +81,17 @@ final class WorkerBench {
         try #require(engine.nextEvent() == .runBegun(0))
     }
 
+    /// An assignment of a traced session comes.
+    func trace() throws {
+        let session = Session(
+            dataset: DatasetDescription(
+                name: "digits", sha256: "", byteCount: 0,
+                trainingExampleCount: schedule.exampleCount), runCount: 1, dataEndpoint: "")
+        let message = Wire(kernels: Exchange.kernels).message(
+            .assignment(2, clock: 1), Assignment(.wait(session)), session: 1, incarnation: 9)
+        _ = try engine.decode(message, from: .coordinator, for: machine)
+    }
+
     func perform(_ action: WorkerAction) throws {
         try engine.perform(action, for: machine, &inHand, over: network)
     }

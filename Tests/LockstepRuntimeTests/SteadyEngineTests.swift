@@ -34,7 +34,8 @@ import ZeroMQ
     }
 
     /// Computes its nodes, and adopts weights that have come.
-    @Test func worker() throws {
+    @Test(arguments: [false, true])
+    func worker(isTraced: Bool) throws {
         let run = Self.run(microBatch: 1)
         let team = ThreadTeam(count: 1)
         defer { team.finish() }
@@ -42,6 +43,7 @@ import ZeroMQ
         var duty = run.workDuty(of: 0, of: 1, servers: 2)
         (duty.leaves, duty.lastLeaves) = (1..<4, 1..<4)
         let worker = try WorkerBench(run, duty, team: team)
+        if isTraced { try worker.trace() }
         let plan = try ShardPlan(run.configuration, shardCount: 2)
         let wire = Wire(kernels: Exchange.kernels)
         for step in (0..<Self.warmUp + Self.measured).map({ Step($0) }) {
@@ -70,14 +72,14 @@ import ZeroMQ
 
     /// Reads pushes, keeps nodes and applies steps, as the machine decides. A report and the
     /// weights of each step are there to be sent.
-    @Test(arguments: [0, 1])
-    func server(shard: Int) throws {
+    @Test(arguments: [0, 1], [false, true])
+    func server(shard: Int, isTraced: Bool) throws {
         let run = Self.run(microBatch: 1)
         let team = ThreadTeam(count: 1)
         defer { team.finish() }
         let worker = try WorkerBench(run, run.workDuty(of: 1, of: 2, servers: 2), team: team)
         let other = try WorkerBench(run, run.workDuty(of: 0, of: 2, servers: 2), team: team)
-        let server = try ServerBench(run, run.shardDuty(shard, of: 2))
+        let server = try ServerBench(run, run.shardDuty(shard, of: 2), isTraced: isTraced)
         // Each place of a report is used once before.
         let warmUp = Limits.unrecordedReports(
             reportByteCount: server.reportByteCount(shard))
@@ -111,7 +113,10 @@ private final class ServerBench {
     private let wire = Wire(kernels: Exchange.kernels)
     private var number: StatementNumber = 0
 
-    init(_ run: DigitsRun, _ duty: ShardDuty) throws {
+    private let isTraced: Bool
+
+    init(_ run: DigitsRun, _ duty: ShardDuty, isTraced: Bool) throws {
+        self.isTraced = isTraced
         self.duty = duty
         self.duty.workers = [9]
         session = Session(
@@ -142,7 +147,8 @@ private final class ServerBench {
         let next = step ?? 0
         duty.receipts = Receipts(received: next, recorded: next, snapshots: next)
         let assignment = Assignment(.serve(session, duty))
-        let message = wire.message(.assignment(number), assignment, session: 1, incarnation: 5)
+        let message = wire.message(
+            .assignment(number, clock: isTraced ? 1 : 0), assignment, session: 1, incarnation: 5)
         let (inbound, header) = try engine.decode(message, from: .coordinator, for: machine)
         machine.receive(
             inbound, from: nil, session: header.session, incarnation: header.incarnation, now: 0,

@@ -70,6 +70,7 @@ import ZeroMQ
     /// One frame of each type, with a payload where it may have one.
     static let contents: [FrameContent] = [
         .status(8), .assignment(9), .stepReport(address, elapsed: 3),
+        .traceEvents(TraceBatch(eventCount: 6, clock: 1, sent: 2, difference: 3)),
         .push(address, node: LeafRange(firstLeaf: 4, leafCount: 2)),
         .inquiry(address, leaves: LeafRange(firstLeaf: 4, leafCount: 9)),
         .weightsRequest(address, wanted: 5), .weights(address),

@@ -15,6 +15,7 @@ package final class CheckpointWriter: Sendable {
     }
 
     private let store: CheckpointStore
+    private let timed: @Sendable (_ step: Int, _ write: () -> Void) -> Void
     private let notice: @Sendable (String) -> Void
     private let state = Mutex(State())
     private let arrival = DispatchSemaphore(value: 0)
@@ -24,8 +25,14 @@ package final class CheckpointWriter: Sendable {
     /// sick one.
     private static let finishSeconds = 20.0
 
-    package init(_ store: CheckpointStore, notice: @escaping @Sendable (String) -> Void) {
+    /// - Parameter timed: calls what writes the checkpoint of a step, and may measure it.
+    package init(
+        _ store: CheckpointStore,
+        timed: (@Sendable (_ step: Int, _ write: () -> Void) -> Void)? = nil,
+        notice: @escaping @Sendable (String) -> Void
+    ) {
         self.store = store
+        self.timed = timed ?? { $1() }
         self.notice = notice
     }
 
@@ -86,7 +93,7 @@ package final class CheckpointWriter: Sendable {
                 defer { state.waiting = nil }
                 return (state.waiting, state.isFinished)
             }
-            if let checkpoint { write(now: checkpoint) }
+            if let checkpoint { timed(checkpoint.step) { write(now: checkpoint) } }
             if isLast {
                 _ = ended.signal()
                 return

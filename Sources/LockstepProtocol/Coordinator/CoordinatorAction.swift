@@ -150,6 +150,8 @@ package enum CoordinatorAction: Hashable, Sendable {
     case requestPart(SnapshotPart)
     /// The payload in hand is this part of a shard's weights.
     case keepPart(SnapshotPart)
+    /// The payload in hand is what this member has done, and when.
+    indirect case keepTrace(MemberName)
     indirect case sendOverview(PeerHandle, ClusterOverview)
     /// Start or retire workers of this host until there are so many, and answer.
     case scale(PeerHandle, toWorkers: Int)
@@ -191,6 +193,7 @@ package enum CoordinatorEvent: Hashable, Sendable {
 package enum CoordinatorInbound: Hashable, Sendable {
     indirect case status(StatementNumber, Status)
     case report(StepAddress)
+    case traceEvents
     case datasetRequest(BytePart)
     case snapshotPart(SnapshotPart)
     case overviewRequest

@@ -148,6 +148,11 @@ package struct CoordinatorMachine: RoleMachine {
             reason =
                 fence(session, incarnation)
                 ?? receive(report: address, from: incarnation, now: now, into: &actions)
+        case .traceEvents:
+            reason = fence(session, incarnation)
+            if reason == nil, let member = membership[incarnation] {
+                actions.append(.keepTrace(member.name))
+            }
         case .datasetRequest(let part):
             // Also of a command that measures the way here and is no member.
             reason =

@@ -7,11 +7,15 @@ package enum FrameContent: Hashable, Sendable {
 
     /// Member → coordinator: a ``Status``.
     case status(StatementNumber)
-    /// Coordinator → member: an ``Assignment``.
-    case assignment(StatementNumber)
+    /// Coordinator → member: an ``Assignment``; in a traced session with the nanoseconds of the
+    /// coordinator's clock at its sending, else with 0. Engines set and read that, machines do not.
+    case assignment(StatementNumber, clock: UInt64 = 0)
     /// Server → coordinator: what the shard measured of a step that it has committed, so many
     /// nanoseconds after it began to serve the run's generation.
     case stepReport(StepAddress, elapsed: UInt64)
+    /// Member → coordinator: what it has done, and when. Nothing waits for one, and one that is lost
+    /// is a hole in the picture.
+    case traceEvents(TraceBatch)
 
     /// A person's command → coordinator: wants a ``ClusterOverview``. No payload.
     case overviewRequest
@@ -112,6 +116,7 @@ public enum FrameType: UInt8, CaseIterable, Sendable {
     case scaleReply = 79
     case channelOffer = 80
     case channelWake = 81
+    case traceEvents = 82
 
     /// The longest payload that any configuration allows, in bytes. Where a configuration is known
     /// the exact length follows from it, and is checked by whoever reads the payload.
@@ -123,6 +128,7 @@ public enum FrameType: UInt8, CaseIterable, Sendable {
         case .channelOffer: Limits.maximumChannelNameByteCount
         case .push, .weights: Limits.maximumDataPayloadByteCount
         case .stepReport: Limits.maximumReportByteCount
+        case .traceEvents: Limits.maximumTraceByteCount
         case .held: SettingLimits.maximumBatchSize / 8
         case .datasetPart, .snapshotPart: Limits.partByteCount
         case .status, .assignment, .overview, .scaleReply: Limits.maximumStatementByteCount
@@ -136,6 +142,7 @@ extension FrameContent {
         case .status: .status
         case .assignment: .assignment
         case .stepReport: .stepReport
+        case .traceEvents: .traceEvents
         case .push: .push
         case .inquiry: .inquiry
         case .weightsRequest: .weightsRequest

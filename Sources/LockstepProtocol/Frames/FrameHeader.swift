@@ -17,9 +17,11 @@
 ///
 /// | type | fields |
 /// | --- | --- |
-/// | status, assignment | 20: number (8) |
+/// | status | 20: number (8) |
+/// | assignment | the same, 28: clock (8) |
 /// | overviewRequest, overview, scaleReply | none |
 /// | scaleRequest | 20: workers (4) |
+/// | traceEvents | 20: event count (4), 24: clock (8), 32: sent (8), 40: difference (8) |
 /// | weights | 20: run (4), 24: generation (4), 28: step (8), 36: shard (4) |
 /// | stepReport | the same, 40: elapsed nanoseconds (8) |
 /// | push, inquiry, held | the same, 40: first leaf (4), 44: leaf count (4) |
@@ -52,5 +54,5 @@ public struct FrameHeader: Hashable, Sendable {
 
 /// The version of the frames and of what they mean: it changes when either does, and processes of
 /// different versions never train together. 1 to 3 had other frame layouts, 4 a fixed membership, 5
-/// no audits.
-package let protocolVersion: UInt16 = 8
+/// no audits, 8 no traces.
+package let protocolVersion: UInt16 = 9

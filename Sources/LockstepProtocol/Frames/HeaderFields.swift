@@ -18,8 +18,15 @@ import TrainingPlan
 
     func store(_ content: FrameContent) {
         switch content {
-        case .status(let number), .assignment(let number):
+        case .status(let number): unsafe store(number.rawValue, at: 20)
+        case .assignment(let number, let clock):
             unsafe store(number.rawValue, at: 20)
+            unsafe store(clock, at: 28)
+        case .traceEvents(let batch):
+            unsafe store(batch.eventCount, at: 20)
+            unsafe store(batch.clock, at: 24)
+            unsafe store(batch.sent, at: 32)
+            unsafe store(batch.difference, at: 40)
         case .overviewRequest, .overview, .scaleReply, .channelOffer, .channelWake: break
         case .scaleRequest(let workers): unsafe store(workers, at: 20)
         case .weights(let address): unsafe store(address)
@@ -66,7 +73,9 @@ import TrainingPlan
     func content(_ type: FrameType) -> FrameContent? {
         switch type {
         case .status: return unsafe number.map { .status($0) }
-        case .assignment: return unsafe number.map { .assignment($0) }
+        case .assignment:
+            return unsafe number.map { .assignment($0, clock: unsafe load(UInt64.self, at: 28)) }
+        case .traceEvents: return unsafe traceBatch.map { .traceEvents($0) }
         case .stepReport:
             return unsafe address.map { .stepReport($0, elapsed: unsafe load(UInt64.self, at: 40)) }
         case .weights: return unsafe address.map { .weights($0) }
@@ -94,6 +103,14 @@ import TrainingPlan
     private var number: StatementNumber? {
         let number = unsafe load(UInt64.self, at: 20)
         return number <= Limits.maximumStatementNumber ? StatementNumber(rawValue: number) : nil
+    }
+
+    private var traceBatch: TraceBatch? {
+        let batch = unsafe TraceBatch(
+            eventCount: load(UInt32.self, at: 20), clock: load(UInt64.self, at: 24),
+            sent: load(UInt64.self, at: 32), difference: load(Int64.self, at: 40))
+        let limit = Limits.maximumTraceByteCount / TraceBatch.eventByteCount
+        return 1...limit ~= Int(batch.eventCount) ? batch : nil
     }
 
     private var address: StepAddress? {

@@ -18,6 +18,8 @@ package final class CoordinatorEngine: RoleEngine {
     private let firstState: (RunIndex) -> WholeState?
     /// Starts or retires workers of this host, and says what it has done.
     private let scale: (Int) -> StopReason
+    /// What the session's timeline is kept in, where it is traced.
+    private let trace: TraceStore?
     /// The run that is open.
     private var run: OpenRun?
     /// When the open run's generation began, in nanoseconds of this process.
@@ -47,8 +49,9 @@ package final class CoordinatorEngine: RoleEngine {
         lostChildren: @escaping () -> CoordinatorEvent? = { nil },
         firstState: @escaping (RunIndex) -> WholeState? = { _ in nil },
         scale: @escaping (Int) -> StopReason = { _ in StopReason(.mismatch, "no workers here") },
-        notice: @escaping (String) -> Void
+        trace: TraceStore? = nil, notice: @escaping (String) -> Void
     ) {
+        self.trace = trace
         self.firstState = firstState
         self.scale = scale
         self.wire = wire
@@ -79,6 +82,12 @@ package final class CoordinatorEngine: RoleEngine {
                     byteCount: ofShard(address.shard) { $0.reportByteCount(of: address.shard) })
             }
             return (.report(address), header)
+        case (.traceEvents(let batch), .controlPeer):
+            if isOurs {
+                try wire.verify(
+                    message, header, byteCount: Int(batch.eventCount) * TraceEvent.byteCount)
+            }
+            return (.traceEvents, header)
         case (.datasetRequest(let part), .dataPeer):
             return (.datasetRequest(part), header)
         case (.overviewRequest, .controlPeer): return (.overviewRequest, header)
@@ -127,11 +136,13 @@ package final class CoordinatorEngine: RoleEngine {
             }
             CrashPoint.stepPosted.pass()
         case .send(let peer, let number, let incarnation, let assignment):
+            let clock = trace == nil ? 0 : SystemClock.nanoseconds
             let message = wire.message(
-                .assignment(number), assignment, session: machine.plan.session,
+                .assignment(number, clock: clock), assignment, session: machine.plan.session,
                 incarnation: incarnation)
             _ = try network.send(message, to: .controlPeer(peer))
             CrashPoint.assignmentSent.pass()
+        case .keepTrace(let member): keepTrace(inHand, of: member)
         case .sendVersion(let peer):
             let header = FrameHeader(
                 .assignment(0), session: machine.plan.session, incarnation: .none)
@@ -249,6 +260,16 @@ package final class CoordinatorEngine: RoleEngine {
             }
         }
         run?.reports[step] = report
+    }
+
+    private func keepTrace(_ message: borrowing Message, of member: MemberName) {
+        guard let trace, case .traceEvents(let batch) = try? wire.header(of: message).content
+        else { return }
+        let received = SystemClock.nanoseconds
+        let payload = unsafe message.withUnsafeBytes { frame in
+            unsafe [UInt8](FrameCodec.payload(of: frame))
+        }
+        trace.keep(payload, batch, of: member, received: received)
     }
 
     private func keepStatePart(_ message: borrowing Message, _ part: SnapshotPart) {

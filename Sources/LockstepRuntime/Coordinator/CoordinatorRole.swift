@@ -65,14 +65,17 @@ final class CoordinatorRole {
         defer { children.stop() }
         let servers = HostedServers(wakeUp: wakeUp)
         defer { servers.join() }
-        let reporting = ReportingThread(request, observer: observer, wakeUp: wakeUp)
+        let trace = SessionTrace(request, observer: observer)
+        let reporting = ReportingThread(
+            request, observer: observer, wakeUp: wakeUp, trace: trace?.store)
         var reason: StopReason
         do {
             try startHosted(servers, children, bound, inproc, context, gatekeeper)
             reason = try coordinate(
-                network, bound, data, reporting, children, servers, wakeUp)
+                network, bound, data, reporting, children, servers, wakeUp, trace?.store)
         } catch {
             _ = reporting.finish()
+            _ = trace?.write()
             servers.stop(StopReason(.internalError, "\(error)"))
             throw error
         }
@@ -80,7 +83,8 @@ final class CoordinatorRole {
         let (outcomes, failure) = reporting.finish()
         CrashPoint.sessionEnded.pass()
         // The last run's weights are written when the members have gone already.
-        if reason.exitCode == .success, let failure { reason = failure }
+        let traceFailure = trace?.write()
+        if reason.exitCode == .success, let failure = failure ?? traceFailure { reason = failure }
         return SessionResult(outcomes: outcomes, reason: reason)
     }
 
@@ -191,7 +195,8 @@ final class CoordinatorRole {
     private func coordinate(
         _ network: SocketTransport, _ bound: Endpoint, _ data: Endpoint,
         _ reporting: ReportingThread,
-        _ children: ChildProcesses, _ servers: HostedServers, _ wakeUp: WakeUp
+        _ children: ChildProcesses, _ servers: HostedServers, _ wakeUp: WakeUp,
+        _ trace: TraceStore?
     ) throws -> StopReason {
         interruption.register(wakeUp)
         let dataset = request.dataset
@@ -223,7 +228,7 @@ final class CoordinatorRole {
                 if let reason = servers.takeFailure() { lost.append(.failed(reason)) }
                 return lost.isEmpty ? nil : lost.removeFirst()
             }, firstState: { [runs = request.runs] in runs[$0.index].start.map(WholeState.init) },
-            scale: { self.scale(to: $0, children, bound) },
+            scale: { self.scale(to: $0, children, bound) }, trace: trace,
             notice: { [observer] in observer.notice($0) })
         var loop = RoleLoop(
             machine, engine, network, clock: SystemClock(), dropped: options.dropped)

@@ -35,14 +35,17 @@ package final class ReportingThread: Reporting, Sendable {
     private let wakeUp: WakeUp
     private let kernels: KernelSet
     private let observer: any SessionObserver
+    private let trace: TraceStore?
 
     /// An answer after so many steps keeps servers going; more would only wake the loop, which
     /// looks at its next tick anyway.
     private static let stepsPerAnswer = 64
 
     package init(
-        _ request: SessionRequest, observer: any SessionObserver, wakeUp: WakeUp
+        _ request: SessionRequest, observer: any SessionObserver, wakeUp: WakeUp,
+        trace: TraceStore? = nil
     ) {
+        self.trace = trace
         self.request = request
         self.wakeUp = wakeUp
         self.observer = observer
@@ -144,7 +147,8 @@ package final class ReportingThread: Reporting, Sendable {
             recording = Recording(
                 run: index, start: nanoseconds, rows: GradientRows(run.configuration.layout),
                 recorder: try RunRecorder(
-                    run, data: data, placement: placement, kernels: kernels, observer: observer))
+                    run, data: data, placement: placement, kernels: kernels, observer: observer,
+                    trace: trace.map { RunTrace(store: $0, run: index) }))
         case .committed(let step, let report):
             guard let recording else { return }
             // Steps after the one that reached the target are no part of the run.

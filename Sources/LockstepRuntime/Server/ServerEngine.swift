@@ -20,6 +20,8 @@ package final class ServerEngine: RoleEngine {
     private var shard: ShardEngine?
     private var trainingExampleCount = 0
     private var events: [ServerEvent] = []
+    /// Where the session is traced.
+    private var trace: TraceRecorder?
 
     package init(
         wire: Wire, wakeUp: WakeUp, lookup: NameLookup? = nil, notice: @escaping (String) -> Void
@@ -35,9 +37,10 @@ package final class ServerEngine: RoleEngine {
     ) throws(FrameError) -> (ServerInbound, FrameHeader) {
         let header = try wire.header(of: message)
         switch (header.content, port) {
-        case (.assignment(let number), .coordinator):
+        case (.assignment(let number, let clock), .coordinator):
             let assignment: Assignment = try wire.statement(message, header)
             note(assignment)
+            TraceRecorder.note(&trace, clock: clock)
             CrashPoint.serverAssigned.pass()
             return (.assignment(number, assignment), header)
         case (.push(let address, let node), .dataPeer(let peer)):
@@ -74,11 +77,13 @@ package final class ServerEngine: RoleEngine {
 
     package func nextEvent() -> ServerEvent? {
         if !events.isEmpty { return events.removeFirst() }
+        trace?.pause()
         if let lookup, let event = answer(lookup) { return event }
         guard let finding = bench.takeAnswer(), let (computed, update) = update else { return nil }
         self.update = nil
         if computed === shard {
             computed.finish(update, finding)
+            record(computed, update.step, isBeside: true)
             return event(finding, computed, update.step)
         }
         // Of a generation that is over.
@@ -100,6 +105,7 @@ package final class ServerEngine: RoleEngine {
         _ action: ServerAction, for machine: ServerMachine, _ inHand: inout Message,
         over network: any Transport
     ) throws {
+        if let trace, trace.isDue { try trace.send(machine.link, wire, over: network) }
         switch action {
         case .keep(let slot):
             shard?.keep(&inHand, slot: slot)
@@ -109,9 +115,11 @@ package final class ServerEngine: RoleEngine {
         case .sendWeights(let peer, let address):
             guard let message = shard?.weightsMessage(of: address.step) else { return }
             CrashPoint.weightsSending.pass()
+            let begun = trace?.begun
             if case .unreachable = try network.send(message, to: .dataPeer(peer)) {
                 events.append(.unreachable(peer))
             }
+            if let begun { trace?.recordBroadcast(address, from: begun) }
             CrashPoint.weightsSent.pass()
         case .sendReport(let address):
             if let message = shard?.report(address.step) {
@@ -160,6 +168,7 @@ package final class ServerEngine: RoleEngine {
             }
             CrashPoint.partSent.pass()
         case .send(let number, let status):
+            if let trace { try trace.send(machine.link, wire, over: network) }
             let message = wire.message(
                 .status(number), status, session: machine.link.session,
                 incarnation: machine.link.incarnation)
@@ -191,11 +200,20 @@ package final class ServerEngine: RoleEngine {
         guard let shard else { return }
         let nodeCount = (fold.count + 1) / 2
         if shard.expectedMilliseconds(nodeCount: nodeCount) < RoleLimits.longWorkMilliseconds {
-            events.append(event(shard.apply(step, fold), shard, step))
+            let finding = shard.apply(step, fold, isTraced: trace != nil)
+            record(shard, step)
+            events.append(event(finding, shard, step))
         } else {
             let update = shard.begin(step)
             self.update = (shard, update)
-            bench.start("update", Job { shard.compute(update, fold) })
+            let isTraced = trace != nil
+            bench.start("update", Job { shard.compute(update, fold, isTraced: isTraced) })
+        }
+    }
+
+    private func record(_ shard: ShardEngine, _ step: Step, isBeside: Bool = false) {
+        if let timing = shard.timing {
+            trace?.recordUpdate(timing, shard, step, isBeside: isBeside)
         }
     }
 

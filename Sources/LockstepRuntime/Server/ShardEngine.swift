@@ -25,7 +25,7 @@ package import ZeroMQ
     private var weights: (step: Step, frame: InFlight<FrameMemory>)
     private var olderWeights: (step: Step, frame: InFlight<FrameMemory>)?
     /// What is folded and applied at a time.
-    private let blocks: [Block]
+    private let blocks: [ShardBlock]
     /// Weights that the coordinator wants, ascending by step.
     private var snapshots: [(step: Step, frame: InFlight<FrameMemory>)] = []
     /// By step, modulo their count: the metrics where this is shard 0, then the squared norm of
@@ -35,16 +35,9 @@ package import ZeroMQ
     private var metricsStack: MetricsStack
     /// The whole state of one step, for a checkpoint: the weights, then the optimiser's vectors.
     private var state: (step: Step, floats: FloatBuffer)?
-
-    /// Whole rows, short enough for their partial sums to stay in the first cache.
-    private struct Block {
-        /// Counted from the range's start.
-        let floats: Range<Int>
-        /// The same, of the flat vector.
-        let part: Range<Int>
-        /// Counted from the range's first.
-        let firstRow: Int
-    }
+    /// Of the last step, where the session is traced.
+    private(set) var timing: FoldTimer.Timing?
+    private var timer = FoldTimer()
 
     package init(
         _ duty: ShardDuty, trainingExampleCount: Int, session: SessionID,
@@ -68,12 +61,7 @@ package import ZeroMQ
         nodeFold = NodeFold(
             plan.pushedSlices, wire.kernels, blockLength: GradientRows.longestRow,
             maximumNodeCount: slots.count)
-        let (start, rows) = (range.lowerBound, plan.gradientRows)
-        blocks = rows.parts(of: range).map { part in
-            Block(
-                floats: part.lowerBound - start..<part.upperBound - start, part: part,
-                firstRow: rows.rows(of: start..<part.lowerBound).count)
-        }
+        blocks = plan.gradientRows.blocks(of: range)
         reportByteCount = plan.reportByteCount(of: duty.shard)
         reports = Array(
             repeating: nil, count: Limits.unrecordedReports(reportByteCount: reportByteCount))
@@ -121,9 +109,11 @@ package import ZeroMQ
     /// Folds the kept nodes, takes the mean and updates; the slots are free after.
     ///
     /// - Returns: what is not finite; the weights of `step` are then still the newest.
-    package func apply(_ step: Step, _ fold: [FoldInstruction]) -> DivergenceFinding? {
+    package func apply(
+        _ step: Step, _ fold: [FoldInstruction], isTraced: Bool = false
+    ) -> DivergenceFinding? {
         let update = begin(step)
-        let finding = compute(update, fold)
+        let finding = compute(update, fold, isTraced: isTraced)
         finish(update, finding)
         return finding
     }
@@ -134,15 +124,23 @@ package import ZeroMQ
 
     /// The long part of a step. Between `begin` and `finish` it may be done in another thread,
     /// while this one sends the weights, reports and snapshots that are there already.
-    func compute(_ update: Update, _ fold: [FoldInstruction]) -> DivergenceFinding? {
+    func compute(
+        _ update: Update, _ fold: [FoldInstruction], isTraced: Bool = false
+    ) -> DivergenceFinding? {
         let step = update.step
         let examples = schedule.examples(of: step).count
         var finding: DivergenceFinding?
         CrashPoint.stepFolding.pass()
+        timing = nil
+        // A value of this thread while it counts.
+        var timer = self.timer
+        timer.begin(step, blockCount: blocks.count, isTraced: isTraced)
         nodeFold.begin(fold, slots)
         var digest: UInt64 = 0
-        for block in blocks where finding == nil {
+        for (index, block) in blocks.enumerated() where finding == nil {
+            timer.blockBegins(index)
             let sum = unsafe nodeFold.sum(of: block.part, fold)
+            timer.blockIsFolded(index)
             CrashPoint.blockFolded.pass()
             unsafe measure(block, sum, update.report)
             finding = unsafe applyBlock(
@@ -161,6 +159,8 @@ package import ZeroMQ
         let elapsed = SystemClock.nanoseconds - begun
         unsafe wire.seal(
             header(.stepReport(address(step), elapsed: elapsed)), update.report.frame)
+        timing = timer.end()
+        self.timer = timer
         CrashPoint.stepComputed.pass()
         return nil
     }
@@ -200,14 +200,14 @@ package import ZeroMQ
             tensor: layout.tensorName(at: range.lowerBound + (found?.offset ?? part.lowerBound)))
     }
 
-    private func measure(_ block: Block, _ sum: UnsafeRawPointer, _ report: FrameMemory) {
+    private func measure(_ block: ShardBlock, _ sum: UnsafeRawPointer, _ report: FrameMemory) {
         guard let squares = unsafe report.payload.baseAddress else { return }
         let first = unsafe squares + plan.metricsByteCount(of: duty.shard)
         unsafe plan.gradientRows.measure(
             block.part, sum, wire.kernels, into: first + block.firstRow * 4)
     }
 
-    private func digest(of block: Block, _ weights: FrameMemory) -> UInt64 {
+    private func digest(of block: ShardBlock, _ weights: FrameMemory) -> UInt64 {
         guard let start = unsafe weights.payload.baseAddress else { return 0 }
         return unsafe wire.kernels.digest(
             of: start + block.floats.lowerBound * 4, count: block.floats.count,

@@ -33,6 +33,8 @@ package final class WorkerEngine: RoleEngine {
     private(set) var coordinatorData = ""
     /// When the last node was done, in nanoseconds.
     private var waitingSince: UInt64 = 0
+    /// Where the session is traced.
+    private var trace: TraceRecorder?
 
     package init(
         wire: Wire, team: ThreadTeam, data: any WorkerDataSource, wakeUp: WakeUp,
@@ -54,9 +56,10 @@ package final class WorkerEngine: RoleEngine {
         let header = try wire.header(of: message)
         let isOurs = header.session == machine.link.session
         switch (header.content, port) {
-        case (.assignment(let number), .coordinator):
+        case (.assignment(let number, let clock), .coordinator):
             let assignment: Assignment = try wire.statement(message, header)
             note(assignment)
+            TraceRecorder.note(&trace, clock: clock)
             CrashPoint.workerAssigned.pass()
             return (.assignment(number, assignment), header)
         case (.weights(let address), .shard(let shard)) where address.shard == shard:
@@ -98,23 +101,39 @@ package final class WorkerEngine: RoleEngine {
         guard let run, let (step, node) = computing else { return }
         computing = nil
         let done = WorkerEvent.nodeComputed(run.duty.order.run, step, node)
+        let begun = trace.map { _ in SystemClock.nanoseconds }
         if run.expectedMilliseconds(of: node) < RoleLimits.longWorkMilliseconds {
             run.compute(node, of: step)
             events.append(done)
+            waitingSince = SystemClock.nanoseconds
+            if let begun { record(.compute, run, step.next, from: begun, to: waitingSince) }
         } else {
             benchRun = run
             bench.start(
                 "node",
                 Job {
                     run.compute(node, of: step)
+                    run.benchSpan = begun.map { ($0, SystemClock.nanoseconds) }
                     return done
                 })
+            waitingSince = SystemClock.nanoseconds
         }
-        waitingSince = SystemClock.nanoseconds
+    }
+
+    /// - Parameter step: as the log counts, from 1: the one whose weights it helps to make.
+    private func record(
+        _ kind: TraceKind, _ run: WorkerRunEngine, _ step: Step, shard: ShardIndex? = nil,
+        from start: UInt64, to end: UInt64 = SystemClock.nanoseconds, isBeside: Bool = false
+    ) {
+        trace?.record(
+            TraceEvent(
+                kind, run.duty.order.run, step.rawValue, shard: shard, from: start, to: end,
+                isBeside: isBeside))
     }
 
     package func nextEvent() -> WorkerEvent? {
         if !events.isEmpty { return events.removeFirst() }
+        trace?.pause()
         return lookup.flatMap(answer) ?? takeAnswer()
     }
 
@@ -122,8 +141,11 @@ package final class WorkerEngine: RoleEngine {
     /// the current run's, though that may be the same one, joined again.
     private func takeAnswer() -> WorkerEvent? {
         guard let answer = bench.takeAnswer() else { return nil }
-        guard case .nodeComputed = answer else { return answer }
+        guard case .nodeComputed(_, let step, _) = answer else { return answer }
         defer { benchRun = nil }
+        if let benchRun, let (start, end) = benchRun.benchSpan {
+            record(.compute, benchRun, step.next, from: start, to: end, isBeside: true)
+        }
         return benchRun === run ? answer : nil
     }
 
@@ -155,12 +177,17 @@ package final class WorkerEngine: RoleEngine {
         _ action: WorkerAction, for machine: WorkerMachine, _ inHand: inout Message,
         over network: any Transport
     ) throws {
+        if let trace, trace.isDue { try trace.send(machine.link, wire, over: network) }
         switch action {
         case .compute(let step, let node): computing = (step, node)
         case .push(let address, let node):
             CrashPoint.pushing.pass()
-            if let message = run?.push(node, of: address.step, to: address.shard) {
+            let begun = trace?.begun
+            if let run, let message = run.push(node, of: address.step, to: address.shard) {
                 _ = try network.send(message, to: .shard(address.shard))
+                if let begun {
+                    record(.push, run, address.step.next, shard: address.shard, from: begun)
+                }
             }
             CrashPoint.pushed.pass()
         case .keepWeights(let shard, let step):
@@ -168,7 +195,12 @@ package final class WorkerEngine: RoleEngine {
             CrashPoint.weightsKept.pass()
         case .adopt(let step):
             CrashPoint.weightsAdopting.pass()
+            let begun = trace.map { _ in SystemClock.nanoseconds }
             run?.adopt(step)
+            if let begun, let run {
+                trace?.recordWait(run.duty.order.run, step.rawValue, until: begun)
+                record(.adopt, run, step, from: begun)
+            }
             CrashPoint.weightsAdopted.pass()
         case .inquire(let address, let leaves):
             try send(
@@ -182,6 +214,7 @@ package final class WorkerEngine: RoleEngine {
         case .reconnect(let shard):
             if let run { try connect(shard, run, network) }
         case .send(let number, let status):
+            if let trace { try trace.send(machine.link, wire, over: network) }
             let message = wire.message(
                 .status(number), status, session: machine.link.session,
                 incarnation: machine.link.incarnation)

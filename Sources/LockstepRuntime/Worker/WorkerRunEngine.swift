@@ -20,6 +20,8 @@ final class WorkerRunEngine {
     private var indices: [UInt32]
     private var epoch = -1
     private let threadCount: Int
+    /// When the last node on the bench was computed, where the session is traced.
+    var benchSpan: (begun: UInt64, ended: UInt64)?
     /// By node of the current step: what was computed and may be pushed again.
     private var computed: [(node: LeafRange, gradient: InFlight<GradientBuffer>)] = []
     private var currentStep: Step?
