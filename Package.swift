@@ -110,6 +110,14 @@ let package = Package(
             dependencies: ["NeuralNetwork", "RandomNumbers", "TrainingPlan"],
             path: "Tests/KernelDigest", swiftSettings: strict),
         tests("Kernels", ["NeuralNetwork", "TrainingPlan", "kernel-digest"]),
+        // Runs the kernels once, to have their instructions counted.
+        .executableTarget(
+            name: "kernel-cost",
+            dependencies: ["NeuralNetwork", "RandomNumbers", "TrainingPlan"],
+            path: "Tests/KernelCost", swiftSettings: strict),
+        .testTarget(
+            name: "KernelCostTests", dependencies: ["TestSupport", "NeuralNetwork", "kernel-cost"],
+            exclude: ["instructions.tsv"], swiftSettings: strict),
         tests("NeuralNetwork", ["Datasets", "RandomNumbers", "TrainingPlan"]),
         tests("Datasets", ["Hashing"]),
         tests("Convergence", ["Hashing"]),

@@ -26,6 +26,13 @@ struct DigitsRun {
             configuration, schedule, examples: examples, kernels: Exchange.kernels, team: threads)
     }
 
+    var session: Session {
+        Session(
+            dataset: DatasetDescription(
+                name: "digits", sha256: "", byteCount: 0,
+                trainingExampleCount: schedule.exampleCount), runCount: 1, dataEndpoint: "")
+    }
+
     /// - Parameter servers: their incarnations are 1 and up.
     func workDuty(of worker: Int, of workerCount: Int, servers: Int) -> WorkDuty {
         let leafCounts = schedule.leafCounts
@@ -62,7 +69,7 @@ final class WorkerBench {
         self.duty = duty
         schedule = run.schedule
         engine = WorkerEngine(
-            wire: Wire(kernels: Exchange.kernels), team: team, data: Digits(run),
+            wire: Wire(kernels: Exchange.kernels), team: team, data: DigitsSource(run),
             wakeUp: try WakeUp(), notice: { _ in })
         machine = WorkerMachine(
             link: MemberLink(
@@ -70,12 +77,8 @@ final class WorkerBench {
                 coordinatorAddress: "memory", waitTimeoutMilliseconds: 1_000))
         var actions: [WorkerAction] = []
         machine.start(now: 0, into: &actions)
-        let session = Session(
-            dataset: DatasetDescription(
-                name: "digits", sha256: "", byteCount: 0,
-                trainingExampleCount: run.schedule.exampleCount), runCount: 1, dataEndpoint: "")
         machine.receive(
-            .assignment(1, Assignment(.wait(session))), from: nil, session: 1, incarnation: 9,
+            .assignment(1, Assignment(.wait(run.session))), from: nil, session: 1, incarnation: 9,
             now: 0, into: &actions)
         try perform(.beginRun(duty))
         try #require(engine.nextEvent() == .runBegun(0))
@@ -127,22 +130,23 @@ final class WorkerBench {
         inHand = message
         try perform(.keepWeights(ShardIndex(shard), step))
     }
+}
 
-    private final class Digits: WorkerDataSource {
-        let examples: SparseExamples?
-        let trainingExampleCount: Int
-        let isQuick = true
-        let shape = ExampleShape.digits
+/// The small digits, already on this host.
+final class DigitsSource: WorkerDataSource {
+    let examples: SparseExamples?
+    let trainingExampleCount: Int
+    let isQuick = true
+    let shape = ExampleShape.digits
 
-        init(_ run: DigitsRun) {
-            examples = run.examples
-            trainingExampleCount = run.schedule.exampleCount
-        }
-
-        func find(_ description: DatasetDescription) -> Bool { true }
-        func store(_ message: borrowing Message, _ part: BytePart) {}
-        func verify() -> Bool { true }
+    init(_ run: DigitsRun) {
+        examples = run.examples
+        trainingExampleCount = run.schedule.exampleCount
     }
+
+    func find(_ description: DatasetDescription) -> Bool { true }
+    func store(_ message: borrowing Message, _ part: BytePart) {}
+    func verify() -> Bool { true }
 }
 
 /// Workers' engines and servers' engines, one a shard, without sockets and machines: frames go from

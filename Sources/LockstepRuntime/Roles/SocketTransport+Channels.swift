@@ -23,7 +23,7 @@ extension SocketTransport {
     }
 
     /// Another role of this thread: what is sent to where it is bound is handed over.
-    func share(thread other: SocketTransport, boundAs endpoint: String) {
+    package func share(thread other: SocketTransport, boundAs endpoint: String) {
         neighbour = (other, endpoint)
     }
 

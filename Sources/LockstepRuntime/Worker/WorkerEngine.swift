@@ -26,7 +26,7 @@ package final class WorkerEngine: RoleEngine {
     /// The node that is computed next.
     private var computing: (step: Step, node: LeafRange)?
     /// Where the server in this process is reached by others, while there is one.
-    var hostedEndpoint: String?
+    package var hostedEndpoint: String?
     /// Whether the session wants a server in this process.
     private(set) var hostsServer = false
     /// The data port of the coordinator, as it tells its members.
