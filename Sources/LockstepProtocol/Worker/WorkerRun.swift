@@ -284,7 +284,7 @@ struct WorkerRun: Sendable {
             .unavailable,
             "the server of shard \(shard) at \(placeText(duty.servers[shard].endpoint)) has not "
                 + "answered for \(seconds(silence)) s, though the coordinator still hears from it: "
-                + "open that port for this host")
+                + "open that port for this host, or let the coordinator serve all (--servers 1)")
     }
 
     private func isNews(_ candidate: Step) -> Bool { !hasWeights || candidate > step }

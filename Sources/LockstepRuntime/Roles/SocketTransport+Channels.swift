@@ -41,9 +41,8 @@ extension SocketTransport {
     }
 
     /// A frame about a channel: it is for this transport, and for no role.
-    func take(_ frame: ChannelFrame, from port: Port, ofPath isPath: Bool) {
-        // Only who can enter the folder of the socket may share memory.
-        guard case .offer(let name) = frame, isPath, case .dataPeer = port,
+    func take(_ frame: ChannelFrame, from port: Port) {
+        guard case .offer(let name) = frame, case .dataPeer = port,
             let channel = SharedMemoryChannel(opening: name)
         else { return }
         open(channel, for: port)

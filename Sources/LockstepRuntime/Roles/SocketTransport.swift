@@ -235,13 +235,15 @@ package final class SocketTransport: Transport {
             let socket = sockets[nextSocket]
             nextSocket = nextSocket + 1 < sockets.count ? nextSocket + 1 : 0
             guard socket.isReadable else { continue }
-            while let arrival = try receive(into: &message, from: socket) {
-                guard case .frame(let port) = arrival, let frame = ChannelFrame(message) else {
-                    return arrival
-                }
-                take(frame, from: port, ofPath: socket.isPath)
+            guard let arrival = try receive(into: &message, from: socket) else {
+                socket.isReadable = false
+                continue
             }
-            socket.isReadable = false
+            // Only who can enter the folder of the socket has anything to say of channels, and one
+            // such frame a turn is looked at.
+            guard socket.isPath, case .frame(let port) = arrival, let frame = ChannelFrame(message)
+            else { return arrival }
+            take(frame, from: port)
         }
         return nil
     }
