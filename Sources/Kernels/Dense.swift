@@ -68,7 +68,7 @@ package func transpose(
 /// The weight gradient of inputs `lower ..< upper` of a dense layer, folded in tree order.
 ///
 /// A leaf's element is the chain of fma(a[b, p], δ[b, j]) from +0 over its examples b in order,
-/// then + (+0), which is added where a sum is stored: within the fold, it changes no other sum.
+/// then + (+0), which is added to the fold's result: before, it changes no other sum.
 /// - Parameters:
 ///   - activations: `[examples, inputs]`, rows `activationStride` floats apart.
 ///   - deltas: `[examples, outputs]`, rows `stride` floats apart, a multiple of 16. Whole blocks

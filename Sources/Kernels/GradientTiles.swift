@@ -15,7 +15,59 @@ package func foldStackByteCount() -> Int { 32 * foldLevelSize * 4 }
 @inline(__always)
 func siblings(_ leaf: Int, isLast: Bool) -> Int { isLast ? leaf : leaf & ~(leaf &+ 1) }
 
+/// One leaf's sums of a tile, and their squares; parameters as in `gradientRows`.
+@inline(__always)
+private func sumLeaf(
+    rows: Int, _ x: UnsafePointer<Float>, _ rowStep: Int, _ step: Int,
+    _ deltas: UnsafePointer<Float>, _ deltaStep: Int, _ count: Int,
+    _ squares: UnsafeMutablePointer<Float>, _ c0: inout Block, _ c1: inout Block,
+    _ c2: inout Block, _ c3: inout Block, _ c4: inout Block, _ c5: inout Block
+) {
+    let zero = block_splat(0)
+    (c0, c1, c2, c3, c4, c5) = (zero, zero, zero, zero, zero, zero)
+    unsafe multiplyTile(
+        rows: rows, x, rowStep, step, deltas, deltaStep, count, &c0, &c1, &c2, &c3, &c4, &c5)
+    var sum = unsafe block_fma(c0, c0, block_load(squares))
+    if rows > 1 { sum = block_fma(c1, c1, sum) }
+    if rows > 2 { sum = block_fma(c2, c2, sum) }
+    if rows > 3 { sum = block_fma(c3, c3, sum) }
+    if rows > 4 { sum = block_fma(c4, c4, sum) }
+    if rows > 5 { sum = block_fma(c5, c5, sum) }
+    unsafe block_store(squares, sum)
+}
+
+/// c[r] ← left[r] + c[r], of a tile that lies on the stack.
+@inline(__always)
+private func addTile(
+    rows: Int, _ left: UnsafePointer<Float>, _ c0: inout Block, _ c1: inout Block,
+    _ c2: inout Block, _ c3: inout Block, _ c4: inout Block, _ c5: inout Block
+) {
+    c0 = unsafe block_add(block_load(left), c0)
+    if rows > 1 { c1 = unsafe block_add(block_load(left + blockWidth), c1) }
+    if rows > 2 { c2 = unsafe block_add(block_load(left + 2 &* blockWidth), c2) }
+    if rows > 3 { c3 = unsafe block_add(block_load(left + 3 &* blockWidth), c3) }
+    if rows > 4 { c4 = unsafe block_add(block_load(left + 4 &* blockWidth), c4) }
+    if rows > 5 { c5 = unsafe block_add(block_load(left + 5 &* blockWidth), c5) }
+}
+
+/// Stores a tile, `distance` floats from row to row.
+@inline(__always)
+private func storeTile(
+    rows: Int, _ target: UnsafeMutablePointer<Float>, _ distance: Int, _ c0: Block, _ c1: Block,
+    _ c2: Block, _ c3: Block, _ c4: Block, _ c5: Block
+) {
+    unsafe block_store(target, c0)
+    if rows > 1 { unsafe block_store(target + distance, c1) }
+    if rows > 2 { unsafe block_store(target + 2 &* distance, c2) }
+    if rows > 3 { unsafe block_store(target + 3 &* distance, c3) }
+    if rows > 4 { unsafe block_store(target + 4 &* distance, c4) }
+    if rows > 5 { unsafe block_store(target + 5 &* distance, c5) }
+}
+
 /// The gradient of `rows` rows and one block of columns; parameters as in `gradientRows`.
+///
+/// Leaves go in pairs: an even one waits in a place of its own for the odd one, so that the lowest
+/// level, half of all additions, asks nothing that a processor might guess wrong.
 @inline(__always)
 private func gradientTile(
     rows: Int, _ x: UnsafePointer<Float>, _ rowStep: Int, _ step: Int, _ leafStep: Int,
@@ -24,61 +76,55 @@ private func gradientTile(
     _ squares: UnsafeMutablePointer<Float>, _ stack: UnsafeMutablePointer<Float>
 ) {
     let zero = block_splat(0)
-    var (leaf, first) = (0, 0)
+    var (c0, c1, c2, c3, c4, c5) = (zero, zero, zero, zero, zero, zero)
+    var (x, deltas, squares) = unsafe (x, deltas, squares)
+    var (pair, rest) = (0, examples)
     while true {
-        let count = min(leafSize, examples &- first)
-        var (c0, c1, c2, c3, c4, c5) = (zero, zero, zero, zero, zero, zero)
-        unsafe multiplyTile(
-            rows: rows, x + leaf &* leafStep, rowStep, step, deltas + first &* deltaStep, deltaStep,
-            count, &c0, &c1, &c2, &c3, &c4, &c5)
-        let place = unsafe squares + leaf &* deltaStep
-        var sum = unsafe block_fma(c0, c0, block_load(place))
-        if rows > 1 { sum = block_fma(c1, c1, sum) }
-        if rows > 2 { sum = block_fma(c2, c2, sum) }
-        if rows > 3 { sum = block_fma(c3, c3, sum) }
-        if rows > 4 { sum = block_fma(c4, c4, sum) }
-        if rows > 5 { sum = block_fma(c5, c5, sum) }
-        unsafe block_store(place, sum)
-        first &+= count
-        let isLast = first == examples
-        var waiting = siblings(leaf, isLast: isLast)
+        let count = min(leafSize, rest)
+        unsafe sumLeaf(
+            rows: rows, x, rowStep, step, deltas, deltaStep, count, squares, &c0, &c1, &c2, &c3,
+            &c4, &c5)
+        rest &-= count
+        if rest > 0 {
+            unsafe storeTile(rows: rows, stack, blockWidth, c0, c1, c2, c3, c4, c5)
+            let odd = min(leafSize, rest)
+            unsafe sumLeaf(
+                rows: rows, x + leafStep, rowStep, step, deltas + leafSize &* deltaStep, deltaStep,
+                odd, squares + deltaStep, &c0, &c1, &c2, &c3, &c4, &c5)
+            unsafe addTile(rows: rows, stack, &c0, &c1, &c2, &c3, &c4, &c5)
+            rest &-= odd
+        }
+        // Higher levels lie behind the even leaf's place, the nearest first.
+        let above = unsafe stack + foldLevelSize
+        var waiting = siblings(pair, isLast: rest == 0)
         while waiting != 0 {
-            // The nearest first.
-            let left = unsafe stack + waiting.trailingZeroBitCount &* foldLevelSize
+            unsafe addTile(
+                rows: rows, above + waiting.trailingZeroBitCount &* foldLevelSize, &c0, &c1, &c2,
+                &c3, &c4, &c5)
             waiting &= waiting &- 1
-            c0 = unsafe block_add(block_load(left), c0)
-            if rows > 1 { c1 = unsafe block_add(block_load(left + blockWidth), c1) }
-            if rows > 2 { c2 = unsafe block_add(block_load(left + 2 &* blockWidth), c2) }
-            if rows > 3 { c3 = unsafe block_add(block_load(left + 3 &* blockWidth), c3) }
-            if rows > 4 { c4 = unsafe block_add(block_load(left + 4 &* blockWidth), c4) }
-            if rows > 5 { c5 = unsafe block_add(block_load(left + 5 &* blockWidth), c5) }
         }
-        var (target, distance) = unsafe (gradient, gradientStep)
-        if !isLast {
-            let level = (~leaf).trailingZeroBitCount
-            unsafe (target, distance) = (stack + level &* foldLevelSize, blockWidth)
-        }
-        // + (+0) once, where a sum is stored: within the fold it changes no other sum.
-        (c0, c1, c2) = (block_add(c0, zero), block_add(c1, zero), block_add(c2, zero))
-        (c3, c4, c5) = (block_add(c3, zero), block_add(c4, zero), block_add(c5, zero))
-        if isLast && width < blockWidth {
-            unsafe block_store_first(target, c0, width)
-            if rows > 1 { unsafe block_store_first(target + distance, c1, width) }
-            if rows > 2 { unsafe block_store_first(target + 2 &* distance, c2, width) }
-            if rows > 3 { unsafe block_store_first(target + 3 &* distance, c3, width) }
-            if rows > 4 { unsafe block_store_first(target + 4 &* distance, c4, width) }
-            if rows > 5 { unsafe block_store_first(target + 5 &* distance, c5, width) }
-            return
-        }
-        unsafe block_store(target, c0)
-        if rows > 1 { unsafe block_store(target + distance, c1) }
-        if rows > 2 { unsafe block_store(target + 2 &* distance, c2) }
-        if rows > 3 { unsafe block_store(target + 3 &* distance, c3) }
-        if rows > 4 { unsafe block_store(target + 4 &* distance, c4) }
-        if rows > 5 { unsafe block_store(target + 5 &* distance, c5) }
-        if isLast { return }
-        leaf &+= 1
+        if rest == 0 { break }
+        unsafe storeTile(
+            rows: rows, above + (~pair).trailingZeroBitCount &* foldLevelSize, blockWidth, c0, c1,
+            c2, c3, c4, c5)
+        pair &+= 1
+        unsafe x += 2 &* leafStep
+        unsafe deltas += 2 &* leafSize &* deltaStep
+        unsafe squares += 2 &* deltaStep
     }
+    // + (+0) once, at the end: a sum's sign of zero shows nowhere before.
+    (c0, c1, c2) = (block_add(c0, zero), block_add(c1, zero), block_add(c2, zero))
+    (c3, c4, c5) = (block_add(c3, zero), block_add(c4, zero), block_add(c5, zero))
+    if width >= blockWidth {
+        unsafe storeTile(rows: rows, gradient, gradientStep, c0, c1, c2, c3, c4, c5)
+        return
+    }
+    unsafe block_store_first(gradient, c0, width)
+    if rows > 1 { unsafe block_store_first(gradient + gradientStep, c1, width) }
+    if rows > 2 { unsafe block_store_first(gradient + 2 &* gradientStep, c2, width) }
+    if rows > 3 { unsafe block_store_first(gradient + 3 &* gradientStep, c3, width) }
+    if rows > 4 { unsafe block_store_first(gradient + 4 &* gradientStep, c4, width) }
+    if rows > 5 { unsafe block_store_first(gradient + 5 &* gradientStep, c5, width) }
 }
 
 /// The gradient of one block of columns, each leaf's sum folded in tree order.
