@@ -32,7 +32,7 @@ struct FigureTests {
 
     @Test(arguments: [
         ([1.3], nil, "reached"), ([1.1], nil, "missed"), ([1.1], 1.25, "missed"),
-        ([1.1], 1.19, "beyond floor"), ([1.3], 1.19, "reached"),
+        ([1.1], 1.19, "beyond floor"), ([1.3], 1.19, "reached"), ([1.1], 0.9, "missed"),
     ])
     func aGoalBeyondTheFloorIsNoMiss(own: [Double], floor: Double?, verdict: String) {
         let figure = Self.figure(own, [1], floor: floor.map { Floor(ratio: $0, text: "why") })

@@ -56,10 +56,13 @@ package struct Figure: Sendable {
         return entry.goal.isReached(by: ratio)
     }
 
-    /// Whether the goal asks for more than the floor leaves.
+    /// Whether the goal asks for more than the floor leaves. Whoever comes below a floor has shown
+    /// that it is none.
     package var isGoalBeyondFloor: Bool {
-        guard let floor, let entry else { return false }
-        return !entry.goal.isReached(by: floor.ratio)
+        guard let floor, let ratio, let goal = entry?.goal, !goal.isReached(by: ratio),
+            goal.attainment(of: ratio) <= goal.attainment(of: floor.ratio)
+        else { return false }
+        return !goal.isReached(by: floor.ratio)
     }
 }
 

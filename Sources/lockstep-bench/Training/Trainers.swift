@@ -4,8 +4,11 @@ import ZeroMQ
 
 /// What a training run of any side tells about itself.
 struct TrainingResult: Decodable, Sendable {
-    /// Of the fastest epoch, or of all where the program tells no more.
-    let examplesPerSecond: Double
+    /// Of the fastest epoch, or of all where the program tells no more, or where its epochs are too
+    /// short for a rate of their own.
+    private(set) var examplesPerSecond: Double
+    private let steps: Int?
+    private let batchSize: Int?
     /// All epochs, where the program tells it.
     let seconds: Double?
     /// nil where the program does not tell it.
@@ -14,7 +17,8 @@ struct TrainingResult: Decodable, Sendable {
     var wallSeconds = 0.0
 
     enum CodingKeys: String, CodingKey {
-        case seconds
+        case seconds, steps
+        case batchSize = "batch_size"
         case examplesPerSecond = "examples_per_second"
         case testAccuracy = "test_accuracy"
     }
@@ -36,6 +40,14 @@ struct TrainingResult: Decodable, Sendable {
                 .internalError, "\(command.joined(separator: " ")) printed no result: \(line)")
         }
         self.wallSeconds = wallSeconds
+        if examplesPerSecond == 0, let all = self.seconds, all > 0, let steps, let batchSize {
+            examplesPerSecond = Double(steps * batchSize) / all
+        }
+        guard examplesPerSecond > 0 else {
+            throw BenchError(
+                .badData,
+                "\(command.joined(separator: " ")) was too short to be measured: give more data")
+        }
     }
 }
 
