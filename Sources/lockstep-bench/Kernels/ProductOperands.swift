@@ -12,7 +12,11 @@ struct ProductOperands {
     /// What the product gives: z, da or dw.
     let result: FloatBuffer
     private let squares: FloatBuffer
-    private let stack = FloatBuffer(count: 32 * 128)
+    private let stack = KernelSet.foldStack()
+    /// Activations and deltas again, as Lockstep's steps keep them: rows that would lie a large power
+    /// of two apart, and share a cache's sets, have a line between them.
+    private let stepActivations: FloatBuffer
+    private let stepDeltas: FloatBuffer
 
     init(_ product: Product) {
         let (examples, inputs, outputs) = (product.examples, product.inputs, product.outputs)
@@ -29,7 +33,22 @@ struct ProductOperands {
         }
         result = FloatBuffer(
             count: max(examples * outputs, examples * inputs, inputs * outputs))
-        squares = FloatBuffer(count: outputs)
+        squares = FloatBuffer(count: Self.stride(outputs))
+        stepActivations = Self.padded(activations, examples, inputs)
+        stepDeltas = Self.padded(deltas, examples, outputs)
+    }
+
+    private static func stride(_ width: Int) -> Int { width % 256 == 0 ? width + 16 : width }
+
+    private static func padded(_ rows: FloatBuffer, _ count: Int, _ width: Int) -> FloatBuffer {
+        let stride = stride(width)
+        let padded = FloatBuffer(count: count * stride)
+        for row in 0..<count {
+            for column in 0..<width {
+                unsafe padded.pointer[row * stride + column] = rows.pointer[row * width + column]
+            }
+        }
+        return padded
     }
 
     private static func numbers(_ count: Int, period: Int) -> FloatBuffer {
@@ -43,16 +62,17 @@ struct ProductOperands {
         switch product.kind {
         case .forward:
             unsafe kernels.denseForward(
-                activations.pointer, inputs, examples, inputs, weights.pointer, outputs, nil,
-                outputs, result.pointer, outputs)
+                stepActivations.pointer, Self.stride(inputs), examples, inputs, weights.pointer,
+                outputs, nil, outputs, result.pointer, outputs)
         case .inputGradient:
             unsafe kernels.denseForward(
-                deltas.pointer, outputs, examples, outputs, transposedWeights.pointer, inputs,
-                nil, inputs, result.pointer, inputs)
+                stepDeltas.pointer, Self.stride(outputs), examples, outputs,
+                transposedWeights.pointer, inputs, nil, inputs, result.pointer, inputs)
         case .weightGradient:
             unsafe kernels.denseWeightGradient(
-                0, inputs, activations.pointer, inputs, deltas.pointer, outputs, examples,
-                examples, outputs, result.pointer, squares.pointer, stack.pointer)
+                0, inputs, stepActivations.pointer, Self.stride(inputs), stepDeltas.pointer,
+                Self.stride(outputs), examples, examples, outputs, result.pointer,
+                squares.pointer, stack.pointer)
         }
     }
 }
