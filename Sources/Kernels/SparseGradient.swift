@@ -158,6 +158,35 @@ package func sparseWeightGradient(
     }
 }
 
+/// Folds a leaf's sums, (row, half of the columns), with the siblings that wait on the stack, and
+/// stores them at `target` and `distance` behind it.
+@inline(__always)
+private func foldLeaf(
+    isWide: Bool, _ s00: Block, _ s01: Block, _ s10: Block, _ s11: Block, _ waiting: Int,
+    _ sums: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ distance: Int
+) {
+    var (s00, s01, s10, s11) = (s00, s01, s10, s11)
+    var waiting = waiting
+    while waiting != 0 {
+        // The nearest first.
+        let left = unsafe sums + waiting.trailingZeroBitCount &* levelSize
+        waiting &= waiting &- 1
+        s00 = unsafe block_add(block_load(left), s00)
+        s10 = unsafe block_add(block_load(left + stackWidth), s10)
+        if isWide {
+            s01 = unsafe block_add(block_load(left + blockWidth), s01)
+            s11 = unsafe block_add(block_load(left + stackWidth + blockWidth), s11)
+        }
+    }
+    let zero = block_splat(0)
+    unsafe block_store(target, block_add(s00, zero))
+    unsafe block_store(target + distance, block_add(s10, zero))
+    if isWide {
+        unsafe block_store(target + blockWidth, block_add(s01, zero))
+        unsafe block_store(target + distance + blockWidth, block_add(s11, zero))
+    }
+}
+
 #if AVX512
     /// Sums the examples' products for two rows and one block of columns, or two blocks where it is
     /// wide, and stores them, folded with the siblings that wait on the stack, at `target` and
@@ -201,25 +230,8 @@ package func sparseWeightGradient(
             squares0 = block_fma(s10, s10, squares0)
             if isWide { squares1 = block_fma(s11, s11, squares1) }
         }
-        var waiting = waiting
-        while waiting != 0 {
-            // The nearest first.
-            let left = unsafe sums + waiting.trailingZeroBitCount &* levelSize
-            waiting &= waiting &- 1
-            s00 = unsafe block_add(block_load(left), s00)
-            s10 = unsafe block_add(block_load(left + stackWidth), s10)
-            if isWide {
-                s01 = unsafe block_add(block_load(left + blockWidth), s01)
-                s11 = unsafe block_add(block_load(left + stackWidth + blockWidth), s11)
-            }
-        }
-        let zero = block_splat(0)
-        unsafe block_store(target, block_add(s00, zero))
-        unsafe block_store(target + distance, block_add(s10, zero))
-        if isWide {
-            unsafe block_store(target + blockWidth, block_add(s01, zero))
-            unsafe block_store(target + distance + blockWidth, block_add(s11, zero))
-        }
+        unsafe foldLeaf(
+            isWide: isWide, s00, s01, s10, s11, waiting, sums, target, distance)
     }
 #else
     /// Sums the listed examples' products for two rows and one block of columns, or two blocks where it
@@ -253,25 +265,8 @@ package func sparseWeightGradient(
         }
         unsafe addSquares(s00, s10, squares)
         if isWide { unsafe addSquares(s01, s11, squares + blockWidth) }
-        var waiting = waiting
-        while waiting != 0 {
-            // The nearest first.
-            let left = unsafe sums + waiting.trailingZeroBitCount &* levelSize
-            waiting &= waiting &- 1
-            s00 = unsafe block_add(block_load(left), s00)
-            s10 = unsafe block_add(block_load(left + stackWidth), s10)
-            if isWide {
-                s01 = unsafe block_add(block_load(left + blockWidth), s01)
-                s11 = unsafe block_add(block_load(left + stackWidth + blockWidth), s11)
-            }
-        }
-        let zero = block_splat(0)
-        unsafe block_store(target, block_add(s00, zero))
-        unsafe block_store(target + distance, block_add(s10, zero))
-        if isWide {
-            unsafe block_store(target + blockWidth, block_add(s01, zero))
-            unsafe block_store(target + distance + blockWidth, block_add(s11, zero))
-        }
+        unsafe foldLeaf(
+            isWide: isWide, s00, s01, s10, s11, waiting, sums, target, distance)
     }
 
     /// Lists a leaf's examples where one of two rows is not zero; a place of −1 ends the list.

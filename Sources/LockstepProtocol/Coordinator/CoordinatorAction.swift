@@ -43,7 +43,7 @@ package struct SessionPlan: Hashable, Sendable {
     }
 }
 
-/// How many servers a run has, and where. It moves no bit.
+/// How many servers a run has, and where. Results do not depend on it.
 package enum ServerPlacement: Hashable, Sendable {
     /// So many, which the coordinator hosts or which are started apart.
     case count(Int)

@@ -74,8 +74,8 @@ package struct ListeningAddress: Sendable {
             throw RoleError(
                 .usage,
                 "--advertise \(advertised.text): the data ports keep their distance from "
-                    + "\(outer), and \(Int(outer) + Int(port) - Int(inner)) is not a valid port; name them "
-                    + "with --data-ports")
+                    + "\(outer), and \(Int(outer) + Int(port) - Int(inner)) is not a valid "
+                    + "port; name them with --data-ports")
         }
         return endpoint
     }

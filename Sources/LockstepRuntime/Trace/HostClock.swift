@@ -4,7 +4,7 @@ import LockstepProtocol
 /// Whose clock a process has: all processes of one host since it was started share one, unless they
 /// were given another by a time namespace.
 enum HostClock {
-    /// The same number where it is the same clock; 0 where that cannot be told.
+    /// The same number where it is the same clock; 0 if unknown.
     static let identity: UInt64 = {
         guard let boot = SystemFile.text("/proc/sys/kernel/random/boot_id") else { return 0 }
         var namespace = [CChar](repeating: 0, count: 64)
