@@ -59,30 +59,43 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Datasets", dependencies: ["Hashing", "RandomNumbers"], swiftSettings: strict),
+        .target(name: "TerminalText", swiftSettings: strict),
+        .target(name: "Statistics", swiftSettings: strict),
+        .target(name: "Formats", dependencies: ["Hashing"], swiftSettings: strict),
         .target(
-            name: "Convergence", dependencies: ["CrashPoints", "Hashing"], swiftSettings: strict),
+            name: "RunRecords", dependencies: ["Formats", "CrashPoints", "Hashing"],
+            swiftSettings: strict),
+        .target(
+            name: "Report",
+            dependencies: ["Statistics", "RunRecords", "Formats", "TerminalText"],
+            swiftSettings: strict),
         .target(
             name: "LockstepProtocol", dependencies: ["TrainingPlan"], swiftSettings: strict),
         .target(
             name: "LockstepRuntime",
             dependencies: [
-                "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets", "Convergence",
-                "ZeroMQ", "Hashing", "CrashPoints",
+                "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets", "RunRecords",
+                "Formats", "TerminalText", "ZeroMQ", "Hashing", "CrashPoints",
                 .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: strict),
+        .target(
+            name: "Experiments",
+            dependencies: [
+                "LockstepRuntime", "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets",
+                "Report", "Statistics", "RunRecords", "Formats", "TerminalText", "Hashing",
             ], swiftSettings: strict),
         .target(
             name: "LockstepSimulator",
             dependencies: [
                 "LockstepRuntime", "LockstepProtocol", "NeuralNetwork", "TrainingPlan",
-                "Convergence",
-                "ZeroMQ",
+                "RunRecords", "ZeroMQ",
             ], swiftSettings: strict),
         .executableTarget(
             name: "lockstep",
             dependencies: [
-                "LockstepSimulator", "LockstepRuntime", "LockstepProtocol", "NeuralNetwork",
-                "TrainingPlan", "Datasets",
-                "Convergence", "ZeroMQ", "Hashing", "CrashPoints",
+                "LockstepSimulator", "Experiments", "LockstepRuntime", "LockstepProtocol",
+                "NeuralNetwork", "TrainingPlan", "Datasets", "Report", "RunRecords", "Formats",
+                "TerminalText", "ZeroMQ", "Hashing", "CrashPoints",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
@@ -93,11 +106,12 @@ let package = Package(
             name: "lockstep-bench",
             dependencies: [
                 "CPeak", "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets", "ZeroMQ",
-                "Convergence", "RandomNumbers",
+                "Report", "TerminalText", "RandomNumbers",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], exclude: ["Kernels/CPeak"], swiftSettings: strict),
         .target(
-            name: "TestSupport", dependencies: ["Datasets", "NeuralNetwork", "TrainingPlan"],
+            name: "TestSupport",
+            dependencies: ["Datasets", "NeuralNetwork", "RunRecords", "TrainingPlan"],
             path: "Tests/TestSupport",
             swiftSettings: strict),
         tests("ZeroMQ"),
@@ -120,7 +134,11 @@ let package = Package(
             exclude: ["instructions.tsv"], swiftSettings: strict),
         tests("NeuralNetwork", ["Datasets", "RandomNumbers", "TrainingPlan"]),
         tests("Datasets", ["Hashing"]),
-        tests("Convergence", ["Hashing"]),
+        tests("TerminalText"),
+        tests("Statistics"),
+        tests("Formats"),
+        tests("RunRecords", ["Formats", "CrashPoints", "Hashing"]),
+        tests("Report", ["RunRecords", "Statistics", "TerminalText"]),
         // Counts a thread's allocations, for the tests of what allocates nothing.
         .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
         tests("LockstepProtocol", ["TrainingPlan", "AllocationCounter"]),
@@ -128,7 +146,13 @@ let package = Package(
             "LockstepRuntime",
             [
                 "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets", "ZeroMQ",
-                "Convergence", "AllocationCounter",
+                "RunRecords", "TerminalText", "AllocationCounter",
+            ]),
+        tests(
+            "Experiments",
+            [
+                "LockstepRuntime", "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets",
+                "RunRecords", "TerminalText",
             ]),
         tests(
             "LockstepSimulator", ["LockstepRuntime", "LockstepProtocol", "TrainingPlan"]),
@@ -138,7 +162,8 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "TestSupport", "LockstepProtocol", "LockstepRuntime", "LockstepSimulator",
-                "NeuralNetwork", "TrainingPlan", "Datasets", "Convergence", "Hashing", "ZeroMQ",
+                "NeuralNetwork", "TrainingPlan", "Datasets", "RunRecords", "Formats", "Hashing",
+                "ZeroMQ",
                 "CrashPoints", "lockstep",
             ],
             swiftSettings: strict),
@@ -150,8 +175,8 @@ let package = Package(
         .testTarget(
             name: "ConsumerTests",
             dependencies: [
-                "TestSupport", "Convergence", "Datasets", "NeuralNetwork", "TrainingPlan",
-                "Hashing", "lockstep",
+                "TestSupport", "RunRecords", "Formats", "Datasets", "NeuralNetwork",
+                "TrainingPlan", "Hashing", "lockstep",
             ],
             exclude: [
                 "keras_model.py", "kubernetes_manifest.py", "network.py", "npz_file.py",

@@ -1,7 +1,4 @@
-package import Convergence
-package import Datasets
-import NeuralNetwork
-package import TrainingPlan
+import RunRecords
 
 /// How often a run's state is written to its folder, and how much of it is kept. Moves no bit.
 package struct CheckpointPolicy: Hashable, Sendable {
@@ -35,21 +32,5 @@ package struct CheckpointPolicy: Hashable, Sendable {
     /// - Parameter age: seconds since the last one, or since training began.
     func isDue(age: Double, endsEpoch: Bool) -> Bool {
         seconds > 0 && (age >= seconds || endsEpoch && age >= Self.epochEndSeconds)
-    }
-}
-
-extension RunConfiguration {
-    /// Which checkpoints a run of this configuration may go on from.
-    package func checkpointIdentity(dataset: Dataset) -> CheckpointIdentity {
-        CheckpointIdentity(
-            provenance: provenance(dataset: dataset), arithmeticVersion: arithmeticVersion,
-            parameterCount: layout.parameterCount, stateCount: optimizer.stateCount)
-    }
-
-    /// What every line of a run's log carries.
-    package func provenance(dataset: Dataset) -> Provenance {
-        Provenance(
-            dataset: dataset.name, datasetSHA256: "\(dataset.sha256)",
-            configurationSHA256: sha256(dataset: dataset))
     }
 }

@@ -1,16 +1,16 @@
-import Datasets
-import NeuralNetwork
+package import Datasets
+package import NeuralNetwork
 import Synchronization
 
 /// What all runs of a session are judged on, made once and read by all threads.
-final class EvaluationData: Sendable {
-    let dataset: Dataset
-    let test: SparseExamples
+package final class EvaluationData: Sendable {
+    package let dataset: Dataset
+    package let test: SparseExamples
     private let madeTrain = Mutex<SparseExamples?>(nil)
 
     /// Made by the first who asks: a coordinator needs it only where validation examples are held
     /// out.
-    var train: SparseExamples {
+    package var train: SparseExamples {
         madeTrain.withLock { made in
             if let made { return made }
             let examples = Self.examples(of: dataset.train)
@@ -19,7 +19,7 @@ final class EvaluationData: Sendable {
         }
     }
 
-    init(_ dataset: Dataset) {
+    package init(_ dataset: Dataset) {
         self.dataset = dataset
         test = Self.examples(of: dataset.test)
     }

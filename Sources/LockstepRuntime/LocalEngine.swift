@@ -1,6 +1,6 @@
-package import Convergence
 import Datasets
 package import NeuralNetwork
+package import RunRecords
 import Synchronization
 package import TrainingPlan
 

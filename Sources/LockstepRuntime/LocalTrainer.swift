@@ -1,11 +1,11 @@
-import Convergence
 import Datasets
 import LockstepProtocol
-import NeuralNetwork
+package import NeuralNetwork
+package import RunRecords
 import TrainingPlan
 
 /// Trains runs in this process, without a socket: one node, the root, at every step.
-final class LocalTrainer {
+package final class LocalTrainer {
     private let request: SessionRequest
     private let observer: any SessionObserver
     private let interruption: Interruption
@@ -57,8 +57,27 @@ final class LocalTrainer {
             outcomes: outcomes, reason: StopReason(.success, "all runs are done"))
     }
 
+    /// Trains one run with one thread and records it.
+    ///
+    /// - Parameter recordsBegan: called when the run's log is there.
+    /// - Throws: ``FileError`` where the records cannot be written, ``MetricsError`` where the log
+    ///   is not the one that the run's checkpoint was written with.
+    package static func train(
+        _ run: PlannedRun, data: EvaluationData, kernels: KernelSet, team: ThreadTeam,
+        observer: any SessionObserver, interruption: Interruption,
+        recordsBegan: () throws -> Void
+    ) throws -> RunOutcome {
+        let recorder = try RunRecorder(
+            run, data: data, placement: Placement(workers: 0, threads: 1, servers: 1),
+            kernels: kernels, observer: observer)
+        try recordsBegan()
+        try train(
+            run, recorder, data.train, kernels: kernels, team: team, interruption: interruption)
+        return recorder.outcome
+    }
+
     /// Trains one run from its start to its end, whatever that is, and records it.
-    static func train(
+    private static func train(
         _ run: PlannedRun, _ recorder: RunRecorder, _ examples: SparseExamples, kernels: KernelSet,
         team: ThreadTeam, interruption: Interruption, trace: RunTrace? = nil
     ) throws(FileError) {

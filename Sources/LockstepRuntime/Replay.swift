@@ -1,6 +1,6 @@
-package import Convergence
 package import Datasets
 package import NeuralNetwork
+package import RunRecords
 package import TrainingPlan
 
 /// Steps of a recorded run, computed again in this process from the checkpoint before them, and

@@ -1,6 +1,7 @@
-import Convergence
 import CrashPoints
+import Formats
 import NeuralNetwork
+import RunRecords
 import TrainingPlan
 
 extension RunRecorder {

@@ -1,10 +1,11 @@
-import Convergence
 import CrashPoints
 import Datasets
 import Foundation
 import Hashing
 import LockstepProtocol
 import NeuralNetwork
+import RunRecords
+import TerminalText
 import TrainingPlan
 
 /// Writes one run's records as it goes on, evaluates, and keeps what a report needs.

@@ -1,8 +1,9 @@
-package import Convergence
 package import Datasets
 package import LockstepProtocol
 package import NeuralNetwork
+package import RunRecords
 import Synchronization
+package import TerminalText
 package import TrainingPlan
 import ZeroMQ
 
@@ -170,7 +171,7 @@ package final class Interruption: Sendable {
 
 extension StopReason {
     /// A session cannot go on without its records.
-    init(recording error: any Error) {
+    package init(recording error: any Error) {
         switch error {
         case is MetricsError: self.init(.badData, "\(error)")
         case is RunDirectoryError: self.init(.mismatch, "\(error)")

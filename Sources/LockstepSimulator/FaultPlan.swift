@@ -1,4 +1,4 @@
-import Convergence
+import RunRecords
 import TrainingPlan
 
 /// Which faults befall a simulation, and how many have.

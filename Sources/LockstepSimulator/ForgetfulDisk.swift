@@ -1,4 +1,4 @@
-package import Convergence
+package import RunRecords
 
 /// A deliberate fault: a disk whose owner never asks it to make anything durable.
 package struct ForgetfulDisk: Disk {

@@ -1,6 +1,6 @@
-package import Convergence
 package import LockstepProtocol
 package import LockstepRuntime
+package import RunRecords
 package import TrainingPlan
 package import ZeroMQ
 

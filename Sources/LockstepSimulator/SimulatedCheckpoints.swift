@@ -1,6 +1,6 @@
-import Convergence
 import LockstepRuntime
 import NeuralNetwork
+import RunRecords
 import TrainingPlan
 
 /// The checkpoints of a simulated coordinator: the real store, on a disk that fails and forgets.

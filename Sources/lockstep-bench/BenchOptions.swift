@@ -1,5 +1,4 @@
 import ArgumentParser
-import Convergence
 import Foundation
 
 /// What every subcommand has.

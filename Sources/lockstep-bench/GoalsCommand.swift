@@ -1,5 +1,5 @@
 import ArgumentParser
-import Convergence
+import TerminalText
 
 /// `lockstep-bench goals`
 struct GoalsCommand: ParsableCommand {

@@ -1,7 +1,7 @@
 import ArgumentParser
-import Convergence
 import Foundation
 import LockstepProtocol
+import Report
 
 /// `lockstep-bench scaling`
 struct ScalingCommand: ParsableCommand {

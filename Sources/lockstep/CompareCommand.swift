@@ -1,6 +1,8 @@
 import ArgumentParser
-import Convergence
 import Foundation
+import Report
+import RunRecords
+import TerminalText
 import TrainingPlan
 
 /// `lockstep compare`

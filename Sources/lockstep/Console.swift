@@ -1,8 +1,8 @@
-import Convergence
 import Foundation
 import LockstepProtocol
 import Logging
 import Synchronization
+import TerminalText
 
 /// Standard error: lines for people, and on a terminal a bar below them that is redrawn in place.
 final class Console: Sendable {

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Convergence
 import LockstepProtocol
 import LockstepRuntime
 import Logging

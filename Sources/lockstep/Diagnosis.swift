@@ -1,6 +1,6 @@
-import Convergence
 import Foundation
 import LockstepRuntime
+import TerminalText
 
 /// What the doctor has found, of one host or several.
 struct Diagnosis: Codable {

@@ -1,10 +1,11 @@
 import ArgumentParser
-import Convergence
 import Datasets
 import Foundation
 import LockstepProtocol
 import LockstepRuntime
 import NeuralNetwork
+import RunRecords
+import TerminalText
 import TrainingPlan
 import ZeroMQ
 

@@ -1,10 +1,13 @@
 import ArgumentParser
-import Convergence
 import CrashPoints
 import Datasets
+import Experiments
+import Formats
 import LockstepProtocol
 import LockstepRuntime
 import NeuralNetwork
+import Report
+import RunRecords
 import TrainingPlan
 import ZeroMQ
 

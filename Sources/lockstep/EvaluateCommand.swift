@@ -1,10 +1,11 @@
 import ArgumentParser
-import Convergence
 import Datasets
 import Foundation
 import LockstepRuntime
 import Logging
 import NeuralNetwork
+import Report
+import TerminalText
 import TrainingPlan
 
 /// `lockstep evaluate`

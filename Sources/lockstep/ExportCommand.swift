@@ -1,8 +1,9 @@
 import ArgumentParser
-import Convergence
+import Formats
 import Foundation
 import Hashing
 import LockstepRuntime
+import RunRecords
 import TrainingPlan
 
 /// `lockstep export`

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Convergence
 import Datasets
 import Foundation
 import LockstepProtocol

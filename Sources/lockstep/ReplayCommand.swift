@@ -1,10 +1,10 @@
 import ArgumentParser
-import Convergence
 import Datasets
 import Foundation
 import LockstepRuntime
 import Logging
 import NeuralNetwork
+import RunRecords
 import TrainingPlan
 
 /// `lockstep replay`

@@ -1,6 +1,6 @@
 import ArgumentParser
-import Convergence
 import Foundation
+import Report
 
 /// `lockstep report`
 struct ReportCommand: ParsableCommand {

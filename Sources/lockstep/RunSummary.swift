@@ -1,6 +1,7 @@
-import Convergence
 import Datasets
 import Foundation
+import RunRecords
+import TerminalText
 
 extension RunOutcome {
     /// The result of a run for a person, in a few lines.

@@ -1,7 +1,8 @@
-import Convergence
+import Formats
 import Foundation
 import LockstepRuntime
 import NeuralNetwork
+import RunRecords
 import TrainingPlan
 
 /// A checkpoint's weights with the configuration that they belong to.

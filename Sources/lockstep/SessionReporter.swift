@@ -1,8 +1,10 @@
-import Convergence
 import Foundation
 import LockstepRuntime
 import Logging
+import Report
+import RunRecords
 import Synchronization
+import TerminalText
 import TrainingPlan
 
 /// Shows a session while it goes on: a bar on a terminal, and a line an epoch.

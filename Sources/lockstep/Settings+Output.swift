@@ -1,8 +1,8 @@
-import Convergence
 import Datasets
 import LockstepProtocol
 import LockstepRuntime
 import NeuralNetwork
+import RunRecords
 import TrainingPlan
 
 extension Settings {

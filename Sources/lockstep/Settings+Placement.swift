@@ -1,6 +1,6 @@
-import Convergence
 import LockstepProtocol
 import LockstepRuntime
+import RunRecords
 import TrainingPlan
 
 extension Settings {

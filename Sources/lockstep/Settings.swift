@@ -1,4 +1,4 @@
-import Convergence
+import Experiments
 import Foundation
 import LockstepProtocol
 import LockstepRuntime

@@ -1,11 +1,13 @@
 import ArgumentParser
-import Convergence
 import Datasets
+import Experiments
 import Foundation
 import LockstepProtocol
 import LockstepRuntime
 import Logging
 import NeuralNetwork
+import Report
+import TerminalText
 import ZeroMQ
 
 /// `lockstep study`

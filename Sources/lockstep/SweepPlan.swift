@@ -1,7 +1,8 @@
-import Convergence
+import Experiments
 import LockstepProtocol
 import LockstepRuntime
 import Logging
+import TerminalText
 import TrainingPlan
 
 /// The runs of a grid: what each is called, and the settings that it has.

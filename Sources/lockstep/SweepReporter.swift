@@ -1,7 +1,9 @@
-import Convergence
+import Experiments
 import LockstepProtocol
 import LockstepRuntime
 import Logging
+import RunRecords
+import TerminalText
 
 /// Shows a sweep while it goes on: a bar on a terminal, and a line for each run that ends.
 struct SweepReporter: SweepObserver {

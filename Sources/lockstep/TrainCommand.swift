@@ -1,8 +1,8 @@
 import ArgumentParser
-import Convergence
 import Foundation
 import LockstepRuntime
 import Logging
+import RunRecords
 import TrainingPlan
 import ZeroMQ
 

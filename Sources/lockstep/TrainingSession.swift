@@ -1,10 +1,10 @@
-import Convergence
 import Datasets
 import Foundation
 import LockstepProtocol
 import LockstepRuntime
 import Logging
 import NeuralNetwork
+import RunRecords
 import TrainingPlan
 
 /// What the commands that train have in common: data, directories, and the session's way from a

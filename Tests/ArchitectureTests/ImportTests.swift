@@ -3,18 +3,63 @@ import Testing
 
 /// Lower targets never import upper ones, and C stays inside its wrapper.
 struct ImportTests {
-    /// The order of the house, from the ground up: a target imports only from floors below its own.
-    private static let floors: [[String]] = [
-        [
-            "CVector", "CSodium", "CZlib", "CZeroMQ", "RandomNumbers", "TrainingPlan",
-            "CrashPoints",
-        ],
-        ["Hashing", "Kernels", "KernelsAVX2", "KernelsAVX512", "ZeroMQ"],
-        ["NeuralNetwork", "Datasets", "Convergence"],
-        ["LockstepProtocol"],
-        ["LockstepRuntime"],
-        ["LockstepSimulator"],
-        ["lockstep", "lockstep-bench"],
+    /// The picture of the house: every target with those of ours that it may import. Each stands
+    /// below those that import it.
+    private static let house: [(target: String, imports: Set<String>)] = [
+        ("CVector", []), ("CSodium", []), ("CZlib", []), ("CZeroMQ", []), ("RandomNumbers", []),
+        ("CrashPoints", []), ("TerminalText", []), ("Statistics", []), ("TrainingPlan", []),
+        ("Hashing", ["CSodium", "CZlib"]),
+        ("ZeroMQ", ["CZeroMQ"]),
+        ("Datasets", ["Hashing", "RandomNumbers"]),
+        ("Kernels", ["CVector"]), ("KernelsAVX2", ["CVector"]), ("KernelsAVX512", ["CVector"]),
+        (
+            "NeuralNetwork",
+            [
+                "CVector", "Kernels", "KernelsAVX2", "KernelsAVX512", "RandomNumbers",
+                "TrainingPlan",
+            ]
+        ),
+        ("Formats", ["Hashing"]),
+        ("RunRecords", ["Formats", "Hashing", "CrashPoints"]),
+        // What the roles decide depends on values only: their machines see no float and no kernel.
+        ("LockstepProtocol", ["TrainingPlan"]),
+        ("Report", ["Statistics", "RunRecords", "Formats", "TerminalText"]),
+        (
+            "LockstepRuntime",
+            [
+                "LockstepProtocol", "ZeroMQ", "RunRecords", "Formats", "NeuralNetwork",
+                "TrainingPlan", "Datasets", "Hashing", "CrashPoints", "TerminalText",
+            ]
+        ),
+        (
+            "LockstepSimulator",
+            [
+                "LockstepRuntime", "LockstepProtocol", "RunRecords", "NeuralNetwork",
+                "TrainingPlan", "ZeroMQ",
+            ]
+        ),
+        (
+            "Experiments",
+            [
+                "LockstepRuntime", "LockstepProtocol", "Report", "Statistics", "RunRecords",
+                "Formats", "NeuralNetwork", "TrainingPlan", "Datasets", "Hashing", "TerminalText",
+            ]
+        ),
+        (
+            "lockstep",
+            [
+                "Experiments", "Report", "LockstepSimulator", "LockstepRuntime",
+                "LockstepProtocol", "ZeroMQ", "RunRecords", "Formats", "NeuralNetwork",
+                "TrainingPlan", "Datasets", "Hashing", "CrashPoints", "TerminalText",
+            ]
+        ),
+        (
+            "lockstep-bench",
+            [
+                "Report", "LockstepProtocol", "ZeroMQ", "RunRecords", "NeuralNetwork",
+                "TrainingPlan", "Datasets", "RandomNumbers", "TerminalText",
+            ]
+        ),
     ]
 
     /// Who may import a C module, as path prefixes below Sources.
@@ -27,15 +72,8 @@ struct ImportTests {
         "CZeroMQ": ["ZeroMQ/"],
     ]
 
-    /// Which of our targets a target may import, where its floor alone would allow more.
-    ///
-    /// What the roles decide depends on values only: their machines see no float and no kernel.
-    private static let onlyImports: [String: Set<String>] = [
-        "TrainingPlan": [], "LockstepProtocol": ["TrainingPlan"],
-    ]
-
     private static func floor(_ target: String) -> Int? {
-        floors.firstIndex { $0.contains(target) }
+        house.firstIndex { $0.target == target }
     }
 
     /// The modules that a Swift file imports, whatever stands before or behind the word.
@@ -66,10 +104,8 @@ struct ImportTests {
             }
             guard let imported = floor(module) else { return nil }
             if imported >= own { return "\(path) imports \(module), which is not below \(target)" }
-            if let only = onlyImports[target], !only.contains(module) {
-                return "\(path) imports \(module), which \(target) does without"
-            }
-            return nil
+            return house[own].imports.contains(module)
+                ? nil : "\(path) imports \(module), which \(target) does without"
         }
     }
 
@@ -81,6 +117,26 @@ struct ImportTests {
                 Issue.record("\(violation)")
             }
         }
+    }
+
+    /// The picture itself points down.
+    @Test func thePictureHasNoWayUp() {
+        for (floor, target) in Self.house.enumerated() {
+            for module in target.imports {
+                #expect((Self.floor(module) ?? .max) < floor, "\(target.target) and \(module)")
+            }
+        }
+    }
+
+    /// No arrow of the picture is one that no file needs. Variants of the kernels are links.
+    @Test(arguments: house.map(\.target).filter { !$0.hasPrefix("KernelsAVX") })
+    func everyArrowIsUsed(target: String) throws {
+        let files = try Repository.files(below: "Sources/\(target)")
+            .filter { $0.hasSuffix(".swift") }
+        let used = try Set(
+            files.flatMap { Self.imports(of: try Repository.text("Sources/\(target)/\($0)")) })
+        let allowed = Self.house.first { $0.target == target }?.imports ?? []
+        #expect(allowed.subtracting(used).isEmpty, "\(allowed.subtracting(used))")
     }
 
     @Test func everyTargetHasAFloor() throws {
@@ -97,6 +153,8 @@ struct ImportTests {
         ("LockstepProtocol/A.swift", "import struct LockstepRuntime.Clock"),
         ("LockstepRuntime/A.swift", "    @preconcurrency import lockstep"),
         ("LockstepRuntime/A.swift", "import CZeroMQ"), ("Novelty/A.swift", ""),
+        ("LockstepRuntime/A.swift", "import Experiments"), ("Formats/A.swift", "import RunRecords"),
+        ("RunRecords/A.swift", "import Statistics"), ("Report/A.swift", "import NeuralNetwork"),
     ])
     func aViolationIsSeen(path: String, text: String) {
         #expect(Self.violations(of: path, text).count == 1)
@@ -125,6 +183,14 @@ struct ImportTests {
         for path in try Repository.files(below: "Sources") where !Self.isFolder(path) {
             let text = try Repository.text("Sources/\(path)")
             #expect(!text.contains("../" + "shared"), "Sources/\(path)")
+        }
+    }
+
+    /// A file holds one topic.
+    @Test func noFileIsLong() throws {
+        for path in try Repository.files(below: "Sources") where path.hasSuffix(".swift") {
+            let count = try Repository.text("Sources/\(path)").count { $0 == "\n" }
+            #expect(count <= 350, "Sources/\(path) has \(count) lines")
         }
     }
 

@@ -1,4 +1,4 @@
-import Convergence
+import TerminalText
 import Testing
 import lockstep_bench
 

@@ -1,7 +1,8 @@
-import Convergence
 import Datasets
+import Formats
 import Foundation
 import NeuralNetwork
+import RunRecords
 import TestSupport
 import Testing
 import TrainingPlan

@@ -1,10 +1,10 @@
-import Convergence
 import Datasets
 import Foundation
 import LockstepProtocol
 import LockstepRuntime
 import LockstepSimulator
 import NeuralNetwork
+import RunRecords
 import TestSupport
 import Testing
 import TrainingPlan

@@ -1,6 +1,6 @@
-import Convergence
 import CrashPoints
 import Foundation
+import RunRecords
 import TestSupport
 import Testing
 

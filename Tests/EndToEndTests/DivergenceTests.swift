@@ -1,5 +1,6 @@
-import Convergence
+import Formats
 import Foundation
+import RunRecords
 import TestSupport
 import Testing
 

@@ -1,7 +1,7 @@
-import Convergence
 import Foundation
 import Glibc
 import LockstepProtocol
+import RunRecords
 import TestSupport
 import Testing
 

@@ -1,7 +1,7 @@
-import Convergence
 import Datasets
 import Foundation
 import LockstepProtocol
+import RunRecords
 import TestSupport
 import Testing
 import TrainingPlan

@@ -1,6 +1,6 @@
-import Convergence
 import Foundation
 import LockstepRuntime
+import RunRecords
 import TestSupport
 import Testing
 

@@ -1,6 +1,6 @@
-import Convergence
 import Datasets
 import Foundation
+import RunRecords
 import Synchronization
 import TestSupport
 import Testing

@@ -1,5 +1,5 @@
-import Convergence
 import Foundation
+import RunRecords
 import TestSupport
 import Testing
 

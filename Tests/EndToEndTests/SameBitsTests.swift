@@ -1,6 +1,6 @@
-import Convergence
 import Foundation
 import NeuralNetwork
+import RunRecords
 import Synchronization
 import TestSupport
 import Testing

@@ -1,6 +1,6 @@
-import Convergence
 import Foundation
 import LockstepProtocol
+import RunRecords
 import TestSupport
 import Testing
 

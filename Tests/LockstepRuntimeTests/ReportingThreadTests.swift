@@ -1,9 +1,9 @@
-import Convergence
 import Datasets
 import Foundation
 import LockstepProtocol
 import LockstepRuntime
 import NeuralNetwork
+import RunRecords
 import TestSupport
 import Testing
 import TrainingPlan

@@ -1,9 +1,10 @@
-import Convergence
 import Foundation
 import LockstepProtocol
 import LockstepRuntime
 import NeuralNetwork
+import RunRecords
 import Synchronization
+import TerminalText
 import TestSupport
 import TrainingPlan
 

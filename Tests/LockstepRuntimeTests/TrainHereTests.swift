@@ -1,9 +1,11 @@
-import Convergence
+import Formats
 import Foundation
 import LockstepProtocol
 import LockstepRuntime
 import NeuralNetwork
+import RunRecords
 import Synchronization
+import TerminalText
 import TestSupport
 import Testing
 import TrainingPlan

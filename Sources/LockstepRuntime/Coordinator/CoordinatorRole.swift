@@ -1,9 +1,9 @@
-import Convergence
 import CrashPoints
 import Datasets
 import Foundation
 import LockstepProtocol
 import NeuralNetwork
+import RunRecords
 import TrainingPlan
 import ZeroMQ
 

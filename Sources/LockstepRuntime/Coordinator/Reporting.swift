@@ -1,4 +1,3 @@
-import Convergence
 package import LockstepProtocol
 package import NeuralNetwork
 package import TrainingPlan

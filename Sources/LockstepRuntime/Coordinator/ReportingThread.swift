@@ -1,8 +1,8 @@
-package import Convergence
 import CrashPoints
 import Foundation
 package import LockstepProtocol
 import NeuralNetwork
+package import RunRecords
 import Synchronization
 import TrainingPlan
 package import ZeroMQ

@@ -1,8 +1,8 @@
-import Convergence
 package import Datasets
 import Foundation
 import LockstepProtocol
 import NeuralNetwork
+import RunRecords
 import TrainingPlan
 package import ZeroMQ
 

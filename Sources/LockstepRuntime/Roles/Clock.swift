@@ -14,14 +14,14 @@ package struct SystemClock: Clock {
     /// Since the host started.
     package var now: Instant { Instant(rawValue: Self.nanoseconds / 1_000_000) }
 
-    static var nanoseconds: UInt64 {
+    package static var nanoseconds: UInt64 {
         var time = timespec()
         unsafe clock_gettime(CLOCK_MONOTONIC, &time)
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 
     /// Seconds since `start`, a value of `nanoseconds`.
-    static func seconds(since start: UInt64) -> Double { Double(nanoseconds - start) / 1e9 }
+    package static func seconds(since start: UInt64) -> Double { Double(nanoseconds - start) / 1e9 }
 }
 
 /// Time as a role lives through it: while its process is suspended, none passes. So a role that was

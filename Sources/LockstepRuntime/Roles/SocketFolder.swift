@@ -1,6 +1,6 @@
-import Convergence
 import Foundation
 import LockstepProtocol
+import RunRecords
 package import ZeroMQ
 
 /// The sockets of a cluster on one host, in a folder that no other user can enter (mode 0700), so

@@ -1,5 +1,5 @@
-import Convergence
 package import LockstepProtocol
+import RunRecords
 
 /// A session's timeline from its beginning to the file at its end.
 package struct SessionTrace: Sendable {

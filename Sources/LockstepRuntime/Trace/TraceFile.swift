@@ -1,7 +1,7 @@
-package import Convergence
 import Datasets
 import Glibc
 import LockstepProtocol
+package import RunRecords
 import TrainingPlan
 
 /// A session's timeline in the JSON that Perfetto and chrome://tracing open: the object form of the

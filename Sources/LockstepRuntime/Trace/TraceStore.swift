@@ -1,4 +1,3 @@
-import Convergence
 package import LockstepProtocol
 import Synchronization
 import TrainingPlan

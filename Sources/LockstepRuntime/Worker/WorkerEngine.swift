@@ -8,9 +8,8 @@ package import ZeroMQ
 
 /// Does what a worker's machine decides: computes, pushes, keeps weights, and gets the data set.
 ///
-/// The loop's thread computes too, node by node: between two it looks at its sockets, and a node
-/// leaves as soon as it is ready. A node that takes long is computed beside the loop. Further
-/// compute threads are the team's.
+/// The loop's thread computes with the team's: between two nodes it looks at its sockets, and a
+/// node leaves as soon as it is ready. A node that takes long is computed beside the loop.
 package final class WorkerEngine: RoleEngine {
     private let wire: Wire
     private let team: ThreadTeam

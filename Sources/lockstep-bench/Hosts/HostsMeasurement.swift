@@ -1,6 +1,6 @@
-import Convergence
 import Foundation
 import LockstepProtocol
+import TerminalText
 
 /// Training on several hosts with links of a rate, beside PyTorch DDP on the same links.
 struct HostsMeasurement {

@@ -1,5 +1,5 @@
-package import Convergence
 import Foundation
+package import TerminalText
 
 /// Every goal, with the figure measured for it: the table at the end of `all`.
 package struct GoalSummary {

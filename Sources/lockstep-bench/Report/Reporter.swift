@@ -1,6 +1,6 @@
-import Convergence
 import Foundation
 import NeuralNetwork
+import TerminalText
 
 /// Prints sections as they are measured, on standard output.
 final class Reporter {

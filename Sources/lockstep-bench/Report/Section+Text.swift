@@ -1,5 +1,5 @@
-package import Convergence
 import Foundation
+package import TerminalText
 
 extension Section {
     /// The table for a person, with its notes below.

@@ -1,7 +1,8 @@
-import Convergence
 import Datasets
 import Foundation
 import LockstepProtocol
+import Report
+import TerminalText
 
 /// What is added: workers on this host, threads of one process, or hosts.
 enum ScalingAxis: String, CaseIterable, Sendable {

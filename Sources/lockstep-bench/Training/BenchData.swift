@@ -1,7 +1,8 @@
-import Convergence
 import Datasets
 import Foundation
 import LockstepProtocol
+import RunRecords
+import TerminalText
 
 /// The data set that both sides train on, from the same four files.
 final class BenchData {

@@ -1,5 +1,5 @@
-import Convergence
 import NeuralNetwork
+import TerminalText
 
 /// What the parts of a step take at least on this machine, measured by themselves.
 struct StepFloors {

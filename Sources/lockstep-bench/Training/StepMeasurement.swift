@@ -1,7 +1,7 @@
-import Convergence
 import Datasets
 import LockstepProtocol
 import NeuralNetwork
+import TerminalText
 
 /// Training rates of all sides in all placements, and what follows from them.
 struct StepMeasurement {

@@ -1,0 +1,175 @@
+package import Datasets
+package import LockstepProtocol
+package import LockstepRuntime
+package import NeuralNetwork
+import RunRecords
+import Statistics
+import TrainingPlan
+
+/// The shipped study: every question is a sweep in a folder of its own, so that a second start
+/// takes up where the first one was left.
+package struct Study: Sendable {
+    package let plan: StudyPlan
+    let dataset: Dataset
+    let directory: String
+    let parallelism: Int
+    let kernels: KernelVariant
+    let checkpoints: CheckpointPolicy
+    /// How runs go through this many workers; without it the question of workers is left out.
+    let cluster: (@Sendable (_ workers: Int) -> Sweep.Cluster)?
+
+    package init(
+        _ plan: StudyPlan, dataset: Dataset, directory: String, parallelism: Int,
+        kernels: KernelVariant, checkpoints: CheckpointPolicy = CheckpointPolicy(),
+        cluster: (@Sendable (_ workers: Int) -> Sweep.Cluster)?
+    ) {
+        self.plan = plan
+        self.dataset = dataset
+        self.directory = directory
+        self.parallelism = parallelism
+        self.kernels = kernels
+        self.checkpoints = checkpoints
+        self.cluster = cluster
+    }
+
+    /// A configuration with the rate that was chosen for it, and its runs at that rate.
+    struct Tuned<Key: Sendable>: Sendable {
+        let key: Key
+        let rate: Double
+        let runs: [SweepResult.Run]
+
+        var outcomes: [RunOutcome] { runs.compactMap(\.outcome) }
+    }
+
+    struct ScalePoint: Hashable, Sendable {
+        let preset: RunConfiguration.Preset
+        let batchSize: Int
+    }
+
+    struct Results: Sendable {
+        var presets: [SweepResult.Run] = []
+        var ablation: [Tuned<NetworkArchitecture>] = []
+        var scale: [Tuned<ScalePoint>] = []
+        /// By count of workers; 0 is one process without sockets.
+        var workers: [(count: Int, runs: [RunOutcome])] = []
+        /// All runs by their folders, those of the choice of rates included.
+        fileprivate(set) var all: [String: SweepResult.Run] = [:]
+
+        var runCount: Int { all.count }
+
+        /// Runs that could not be trained, with their causes, by their folders.
+        var failed: [String] {
+            all.sorted { $0.key < $1.key }.compactMap { path, run in
+                if case .failed(let cause) = run.ending { "\(path): \(cause.text)" } else { nil }
+            }
+        }
+    }
+
+    /// Trains what is not there yet, question by question.
+    ///
+    /// - Parameter begins: called with each question's name before it is trained.
+    /// - Returns: the report, or why there is none.
+    package func run(
+        observer: any SweepObserver, interruption: Interruption,
+        begins: (_ question: String, _ runs: Int) -> Void
+    ) throws -> Result<StudyReport, StudyEnd> {
+        var results = Results()
+        func train(
+            _ name: String, _ runs: [SweepRun], cluster: Sweep.Cluster? = nil
+        ) throws -> [SweepResult.Run] {
+            begins(name, runs.count)
+            var sweep = Sweep(
+                runs: runs, dataset: dataset, directory: "\(directory)/\(name)",
+                parallelism: cluster == nil ? parallelism : 1, kernels: kernels)
+            sweep.cluster = cluster
+            sweep.checkpoints = checkpoints
+            let result = try sweep.run(observer: observer, interruption: interruption)
+            if let reason = interruption.reason { throw StudyEnd(reason: reason) }
+            for run in result.runs { results.all[run.directory.path] = run }
+            return result.runs
+        }
+        do {
+            results.presets = try train("presets", plan.presetRuns.map { SweepRun($0) })
+            results.ablation = try tuned(
+                "ablation", StudyPlan.variants.map { ($0, plan.ablationRates) }, plan.ablation,
+                train
+            ) { variant, rate, seed, isTuning in
+                plan.ablationRun(
+                    variant, rate: rate, seed: seed,
+                    epochs: isTuning ? plan.ablation.tuningEpochs : plan.ablation.epochs)
+            }
+            let points = plan.batchSizes.flatMap { batch in
+                StudyPlan.scalePresets.map { ScalePoint(preset: $0, batchSize: batch) }
+            }
+            let scaleRates = points.map { ($0, plan.scaleRates(batchSize: $0.batchSize)) }
+            results.scale = try tuned("scale", scaleRates, plan.scale, train) {
+                point, rate, seed, _ in
+                plan.scaleRun(
+                    point.preset, batchSize: point.batchSize, rate: rate, seed: seed)
+            }
+            let workerRuns = plan.workerRuns.map { SweepRun($0, keepsWeights: false) }
+            for count in cluster == nil ? [] : [0] + plan.workerCounts {
+                let runs = try train(
+                    "workers-\(count)", workerRuns, cluster: count == 0 ? nil : cluster?(count))
+                results.workers.append((count, runs.compactMap(\.outcome)))
+            }
+        } catch let end as StudyEnd {
+            return .failure(end)
+        }
+        return .success(try StudyReport(self, results))
+    }
+
+    /// Chooses a rate for each configuration on the held-out examples, and trains it with that rate
+    /// on every seed.
+    private func tuned<Key: Sendable>(
+        _ name: String, _ candidates: [(key: Key, rates: [Double])],
+        _ question: StudyPlan.Question,
+        _ train: (String, [SweepRun], Sweep.Cluster?) throws -> [SweepResult.Run],
+        _ configuration: (Key, _ rate: Double, _ seed: UInt64, _ isTuning: Bool) -> RunConfiguration
+    ) throws -> [Tuned<Key>] {
+        var races = candidates.map { RateRace(rates: $0.rates, seeds: question.trialSeeds) }
+        var trials: [SweepRun] = []
+        while case let next = races.map(\.next), next.contains(where: { !$0.isEmpty }) {
+            let new = zip(candidates, next).flatMap { candidate, next in
+                next.map {
+                    SweepRun(
+                        configuration(candidate.key, $0.rate, $0.seed, true), keepsWeights: false)
+                }
+            }
+            // All of them each time: the folder's list of runs is whole, and what is there is only
+            // read.
+            trials += new
+            var ended = try train("\(name)-rates", trials, nil).suffix(new.count)
+            for (race, next) in zip(races.indices, next) {
+                for trial in next { races[race].add(ended.removeFirst().outcome, of: trial) }
+            }
+        }
+        let chosen = zip(candidates, races).compactMap { candidate, race in
+            race.winner.map { (key: candidate.key, rate: $0) }
+        }
+        let seeds = StudyPlan.seeds(question.seeds)
+        let runs = try train(
+            name,
+            chosen.flatMap { key, rate in
+                seeds.map { SweepRun(configuration(key, rate, $0, false), keepsWeights: false) }
+            }, nil)
+        return chosen.enumerated().map { index, choice in
+            let range = index * seeds.count..<(index + 1) * seeds.count
+            return Tuned(key: choice.key, rate: choice.rate, runs: Array(runs[range]))
+        }
+    }
+}
+
+/// A study that was interrupted.
+package struct StudyEnd: Error {
+    package let reason: StopReason
+}
+
+extension RunOutcome {
+    /// Accuracy on the held-out examples, in order of steps.
+    var validationCurve: [CurvePoint] {
+        evaluations.filter { $0.split == .validation }.map {
+            CurvePoint(step: $0.step, epoch: $0.epoch, seconds: $0.seconds, value: $0.accuracy)
+        }
+    }
+}

@@ -1,0 +1,27 @@
+package import RunRecords
+
+extension ReportPage {
+    /// Writes `report.html`, `report.md`, `runs.csv` and `drawings/NAME.svg`, each whole or not at
+    /// all. What lay there under these names is replaced.
+    ///
+    /// - Returns: the paths, the page's first.
+    /// - Throws: ``FileError`` (exit code 73).
+    package func write(toFolder folder: String) throws(FileError) -> [String] {
+        precondition(
+            Set(charts.map(\.name)).count == charts.count, "two drawings have one name")
+        try Files.makeFolders(folder)
+        let files =
+            [("report.html", html), ("report.md", markdown), ("runs.csv", csv)]
+            + charts.map { ("drawings/\($0.name).svg", $0.svgFile()) }
+        if !charts.isEmpty { try Files.makeFolders(folder + "/drawings") }
+        var paths: [String] = []
+        for (name, text) in files {
+            try Files.replace("\(folder)/\(name)", with: Array(text.utf8))
+            paths.append("\(folder)/\(name)")
+        }
+        return paths
+    }
+
+    /// The runs as a tidy table, a row a run and epoch (RFC 4180, with line feeds).
+    package var csv: String { RunsTable(runs).csv }
+}

@@ -1,0 +1,75 @@
+package import RunRecords
+
+/// All runs as one tidy table: a row a run and epoch. A run without a whole epoch has one row
+/// without an epoch's figures, so that none is missing.
+struct RunsTable {
+    static let columns = [
+        "configuration", "configuration_sha256", "dataset", "dataset_sha256", "seed", "batch_size",
+        "workers", "threads", "servers", "epoch", "step", "examples", "examples_so_far", "seconds",
+        "train_loss", "train_accuracy", "test_loss", "test_accuracy", "weights_sha256", "status",
+    ]
+
+    let rows: [[JSONValue]]
+
+    init(_ runs: [RunOutcome]) {
+        rows = runs.flatMap(Self.rows)
+    }
+
+    private static func rows(_ run: RunOutcome) -> [[JSONValue]] {
+        let identity: [JSONValue] = [
+            .text(run.run.configuration), .text(run.provenance.configurationSHA256),
+            .text(run.provenance.dataset), .text(run.provenance.datasetSHA256),
+            // As text it would not sort; a seed beyond 2⁶³ is none that a person chose.
+            .number(Double(run.run.seed)), run.batchSize.map(JSONValue.integer) ?? .null,
+            .integer(run.run.placement.workers), .integer(run.run.placement.threads),
+            .integer(run.run.placement.servers),
+        ]
+        let status = JSONValue.text(run.statusName)
+        guard !run.epochs.isEmpty else {
+            return [
+                identity + [.integer(0), .integer(run.end?.steps ?? 0), .integer(0), .integer(0)]
+                    + [.number(run.end?.seconds ?? .nan), .null, .null, .null, .null]
+                    + [.text(run.end?.weightsSHA256 ?? ""), status]
+            ]
+        }
+        var examples = 0
+        return run.epochs.map { epoch in
+            examples += epoch.examples
+            return identity + [
+                .integer(epoch.epoch), .integer(epoch.step), .integer(epoch.examples),
+                .integer(examples), .number(epoch.seconds), .number(epoch.trainLoss),
+                .number(epoch.trainAccuracy), .number(epoch.testLoss), .number(epoch.testAccuracy),
+                .text(epoch.weightsSHA256), status,
+            ]
+        }
+    }
+
+    /// RFC 4180 with line feeds; a figure that is none is an empty cell.
+    var csv: String {
+        let lines = rows.map { $0.map(Self.cell).joined(separator: ",") }
+        return ([Self.columns.joined(separator: ",")] + lines).map { $0 + "\n" }.joined()
+    }
+
+    private static func cell(_ value: JSONValue) -> String {
+        switch value {
+        case .text(let text): quoted(text)
+        case .integer(let value): String(value)
+        case .number(let value): value.isFinite ? JSONValue.text(value) : ""
+        case .null, .array, .object: ""
+        }
+    }
+
+    static func quoted(_ text: String) -> String {
+        guard text.contains(where: { ",\"\n\r\r\n".contains($0) }) else { return text }
+        return "\"" + text.replacing("\"", with: "\"\"") + "\""
+    }
+}
+
+extension RunOutcome {
+    /// The global batch; nil where neither the settings nor the end name it.
+    package var batchSize: Int? {
+        run.settings["batch-size"].flatMap(Int.init) ?? end?.batchSize
+    }
+
+    package var statusName: String { end?.status.rawValue ?? "unfinished" }
+}

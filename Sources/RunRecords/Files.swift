@@ -1,0 +1,193 @@
+import CrashPoints
+import Foundation
+
+/// The file system refused. Reading ends a command with exit code 65, writing with 73.
+package struct FileError: Error, Equatable, CustomStringConvertible {
+    package enum Operation: String, Sendable {
+        case read, write
+    }
+
+    package let operation: Operation
+    package let path: String
+    /// `errno` as the system call left it.
+    package let code: Int32
+
+    package init(operation: Operation, path: String, code: Int32) {
+        self.operation = operation
+        self.path = path
+        self.code = code
+    }
+
+    /// Whether another folder stands at the path than before, or none.
+    package var isMoved: Bool { code == DiskCode.moved }
+
+    package var description: String {
+        if isMoved {
+            return
+                "\(path) was moved, removed or replaced while it was in use; end the run, "
+                + "and go on with "
+                + "--resume where its folder is now"
+        }
+        let remedy =
+            switch code {
+            case ENOENT: "check the path"
+            case EACCES, EPERM: "check the permissions or choose another place"
+            case ENOSPC, EDQUOT: "free some space or choose another place"
+            case EROFS: "the file system is read-only; choose another place"
+            case ENOTDIR: "part of the path is a file; choose another place"
+            case EEXIST: "another run writes there; choose another place"
+            default: "choose another place or look at the disk"
+            }
+        return "cannot \(operation.rawValue) \(path): \(unsafe String(cString: strerror(code))); "
+            + remedy
+    }
+}
+
+/// Which folder stands at a path, whatever it is called.
+struct FolderIdentity: Equatable, Sendable {
+    private let device: UInt64
+    private let inode: UInt64
+
+    /// Nil where there is none.
+    init?(_ path: String) {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        device = UInt64(status.st_dev)
+        inode = UInt64(status.st_ino)
+    }
+}
+
+/// System calls on files, whole and retried.
+package enum Files {
+    /// A signal may interrupt any call; it is made again.
+    static func retrying<Result: SignedInteger>(_ call: () -> Result) -> Result {
+        while true {
+            let result = call()
+            if result != -1 || errno != EINTR { return result }
+        }
+    }
+
+    static func open(
+        _ path: String, flags: Int32, for operation: FileError.Operation
+    ) throws(FileError) -> Int32 {
+        let descriptor = retrying { unsafe Foundation.open(path, flags | O_CLOEXEC, 0o644) }
+        guard descriptor >= 0 else {
+            throw FileError(operation: operation, path: path, code: errno)
+        }
+        return descriptor
+    }
+
+    static func writeAll(
+        _ bytes: [UInt8], to descriptor: Int32, path: String
+    ) throws(FileError) {
+        var written = 0
+        while written < bytes.count {
+            let count = retrying {
+                unsafe bytes[written...].withUnsafeBytes { slice in
+                    unsafe write(descriptor, slice.baseAddress, slice.count)
+                }
+            }
+            guard count >= 0 else { throw FileError(operation: .write, path: path, code: errno) }
+            written += count
+        }
+    }
+
+    static func synchronize(_ descriptor: Int32, path: String) throws(FileError) {
+        guard retrying({ fsync(descriptor) }) == 0 else {
+            throw FileError(operation: .write, path: path, code: errno)
+        }
+    }
+
+    package static func read(_ path: String) throws(FileError) -> [UInt8] {
+        let descriptor = try open(path, flags: O_RDONLY, for: .read)
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = retrying {
+                unsafe chunk.withUnsafeMutableBytes { buffer in
+                    unsafe Foundation.read(descriptor, buffer.baseAddress, buffer.count)
+                }
+            }
+            guard count >= 0 else { throw FileError(operation: .read, path: path, code: errno) }
+            if count == 0 { return bytes }
+            bytes += chunk[..<count]
+        }
+    }
+
+    /// Puts a file in place whole or not at all: written beside, synchronised, renamed. A crash at
+    /// any point leaves the old file or the new one.
+    package static func replace(_ path: String, with bytes: [UInt8]) throws(FileError) {
+        removeLeftovers(of: path)
+        let temporary = path + ".\(getpid()).tmp"
+        do throws(FileError) {
+            let descriptor = try open(temporary, flags: O_WRONLY | O_CREAT | O_TRUNC, for: .write)
+            defer { close(descriptor) }
+            try writeAll(bytes, to: descriptor, path: path)
+            try synchronize(descriptor, path: path)
+            CrashPoint.replacementSynchronized.pass()
+        } catch {
+            unsafe unlink(temporary)
+            throw FileError(operation: .write, path: path, code: error.code)
+        }
+        guard unsafe rename(temporary, path) == 0 else {
+            let code = errno
+            unsafe unlink(temporary)
+            throw FileError(operation: .write, path: path, code: code)
+        }
+        CrashPoint.replacementRenamed.pass()
+        let descriptor = try open(parent(of: path), flags: O_RDONLY, for: .write)
+        defer { close(descriptor) }
+        try synchronize(descriptor, path: path)
+    }
+
+    /// Removes what processes that were killed while they replaced a file have left beside it.
+    private static func removeLeftovers(of path: String) {
+        let (folder, name) = split(path)
+        let start = name + "."
+        for name in (try? FileDisk().names(in: folder)) ?? []
+        where name.hasPrefix(start) && name.hasSuffix(".tmp") {
+            guard let process = pid_t(name.dropFirst(start.count).dropLast(4)),
+                kill(process, 0) != 0, errno == ESRCH
+            else { continue }
+            unsafe unlink("\(folder)/\(name)")
+        }
+    }
+
+    /// The folder that a file or folder stands in.
+    static func parent(of path: String) -> String { split(path).folder }
+
+    /// Foundation's own ways to do so trap where a path is a single letter.
+    private static func split(_ path: String) -> (folder: String, name: String) {
+        let whole = path.dropLast(path.reversed().prefix { $0 == "/" }.count)
+        guard let slash = whole.lastIndex(of: "/") else {
+            return (whole.isEmpty && !path.isEmpty ? "/" : ".", String(whole))
+        }
+        let folder = whole[..<slash]
+        return (folder.isEmpty ? "/" : String(folder), String(whole[whole.index(after: slash)...]))
+    }
+
+    /// Makes a folder and those above it; one that exists already is left as it is.
+    package static func makeFolders(_ path: String) throws(FileError) {
+        if unsafe mkdir(path, 0o755) == 0 { return }
+        switch errno {
+        case EEXIST:
+            var status = stat()
+            guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+                throw FileError(operation: .write, path: path, code: ENOTDIR)
+            }
+        case ENOENT:
+            let folder = parent(of: path)
+            guard folder != path else {
+                throw FileError(operation: .write, path: path, code: ENOENT)
+            }
+            try makeFolders(folder)
+            // Once more and no more: there are folders, /proc for one, that say so to every name.
+            guard unsafe mkdir(path, 0o755) == 0 || errno == EEXIST else {
+                throw FileError(operation: .write, path: path, code: errno)
+            }
+        case let code:
+            throw FileError(operation: .write, path: path, code: code)
+        }
+    }
+}

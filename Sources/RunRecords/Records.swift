@@ -1,0 +1,341 @@
+package import Foundation
+
+/// What a run was trained on and as: the part that every line of a log carries.
+package struct Provenance: Codable, Equatable, Sendable {
+    /// The data set's name, `mnist` or `synthetic-digits` for instance.
+    package var dataset: String
+    /// Over the four uncompressed payload files, lower-case hexadecimal.
+    package var datasetSHA256: String
+    /// Over all that shapes the weights, lower-case hexadecimal.
+    package var configurationSHA256: String
+
+    package init(dataset: String, datasetSHA256: String, configurationSHA256: String) {
+        self.dataset = dataset
+        self.datasetSHA256 = datasetSHA256
+        self.configurationSHA256 = configurationSHA256
+    }
+
+    package enum CodingKeys: String, CodingKey {
+        case dataset
+        case datasetSHA256 = "dataset_sha256"
+        case configurationSHA256 = "configuration_sha256"
+    }
+}
+
+/// One line of `metrics.jsonl`; its `event` names the case.
+package enum MetricsRecord: Equatable, Sendable {
+    case run(RunRecord)
+    case step(StepRecord)
+    case evaluation(EvaluationRecord)
+    case epoch(EpochRecord)
+    case gap(GapRecord)
+    case end(EndRecord)
+}
+
+/// The first line: what starts, where, and with which versions.
+package struct RunRecord: Decodable, Equatable, Sendable {
+    /// The configuration's name, `ce-softmax` for instance.
+    package var configuration: String
+    /// Every setting by the name of its flag.
+    package var settings: [String: String]
+    package var seed: UInt64
+    package var placement: Placement
+    /// Versions by component: `lockstep`, `arithmetic`, `libzmq`, …
+    package var versions: [String: String]
+    /// Written in UTC with whole seconds, after ISO 8601.
+    package var started: Date
+
+    package init(
+        configuration: String, settings: [String: String], seed: UInt64, placement: Placement,
+        versions: [String: String], started: Date
+    ) {
+        self.configuration = configuration
+        self.settings = settings
+        self.seed = seed
+        self.placement = placement
+        self.versions = versions
+        self.started = started
+    }
+
+    package enum CodingKeys: String, CodingKey {
+        case configuration, settings, seed, placement, versions, started
+    }
+}
+
+/// How many processes and threads trained; no part of the configuration.
+package struct Placement: Codable, Equatable, Sendable {
+    package var workers: Int
+    package var threads: Int
+    package var servers: Int
+
+    package init(workers: Int, threads: Int, servers: Int) {
+        self.workers = workers
+        self.threads = threads
+        self.servers = servers
+    }
+
+    package enum CodingKeys: String, CodingKey {
+        case workers, threads, servers
+    }
+}
+
+/// One optimiser update.
+package struct StepRecord: Decodable, Equatable, Sendable {
+    /// Counted from 1 over the whole run.
+    package var step: Int
+    /// Counted from 1.
+    package var epoch: Int
+    /// Mean over the global batch.
+    @Measured package var loss: Float
+    /// Share of the global batch that was classified correctly before the update.
+    @Measured package var accuracy: Float
+    package var learningRate: Double
+    /// Of each layer, from input to output: root mean square over the micro-batches of the
+    /// Euclidean norm of a micro-batch's mean gradient.
+    @MeasuredByLayer package var gradientNorms: [Float]
+    /// Euclidean norm of the global batch's mean gradient of each layer; empty where it was not
+    /// measured.
+    @MeasuredByLayerIfAtAll package var batchGradientNorms: [Float]
+    /// Share of saturated units of each layer, from input to output.
+    @MeasuredByLayer package var saturation: [Float]
+    /// Of the weights after the update: a sum over them that every placement comes to, in
+    /// hexadecimal. Nil where the log has none.
+    package var weightsDigest: String?
+
+    package init(
+        step: Int, epoch: Int, loss: Float, accuracy: Float, learningRate: Double,
+        gradientNorms: [Float], batchGradientNorms: [Float] = [], saturation: [Float],
+        weightsDigest: String? = nil
+    ) {
+        self.step = step
+        self.epoch = epoch
+        self.loss = loss
+        self.accuracy = accuracy
+        self.learningRate = learningRate
+        self.gradientNorms = gradientNorms
+        self.batchGradientNorms = batchGradientNorms
+        self.saturation = saturation
+        self.weightsDigest = weightsDigest
+    }
+
+    package enum CodingKeys: String, CodingKey {
+        case step, epoch, loss, accuracy
+        case learningRate = "learning_rate"
+        case gradientNorms = "gradient_norms"
+        case batchGradientNorms = "batch_gradient_norms"
+        case saturation
+        case weightsDigest = "weights_digest"
+    }
+}
+
+/// The network judged between epochs.
+package struct EvaluationRecord: Decodable, Equatable, Sendable {
+    package enum Split: String, Codable, Sendable {
+        case train, validation, test
+    }
+
+    /// Updates done so far.
+    package var step: Int
+    /// Epochs done so far, a fraction between their ends.
+    package var epoch: Double
+    package var split: Split
+    /// Mean over the split.
+    @Measured package var loss: Double
+    @Measured package var accuracy: Double
+    /// Training time since the start of the run, evaluations left out.
+    package var seconds: Double
+
+    package init(
+        step: Int, epoch: Double, split: Split, loss: Double, accuracy: Double, seconds: Double
+    ) {
+        self.step = step
+        self.epoch = epoch
+        self.split = split
+        self.loss = loss
+        self.accuracy = accuracy
+        self.seconds = seconds
+    }
+
+    package enum CodingKeys: String, CodingKey {
+        case step, epoch, split, loss, accuracy, seconds
+    }
+}
+
+/// The end of an epoch. Train figures are running means over the epoch, as Keras' are.
+package struct EpochRecord: Decodable, Equatable, Sendable {
+    /// Counted from 1.
+    package var epoch: Int
+    /// Updates done so far.
+    package var step: Int
+    /// Examples that this epoch trained on.
+    package var examples: Int
+    /// Training time since the start of the run, evaluations left out.
+    package var seconds: Double
+    @Measured package var trainLoss: Double
+    @Measured package var trainAccuracy: Double
+    @Measured package var testLoss: Double
+    @Measured package var testAccuracy: Double
+    package var weightsSHA256: String
+
+    package init(
+        epoch: Int, step: Int, examples: Int, seconds: Double, trainLoss: Double,
+        trainAccuracy: Double, testLoss: Double, testAccuracy: Double, weightsSHA256: String
+    ) {
+        self.epoch = epoch
+        self.step = step
+        self.examples = examples
+        self.seconds = seconds
+        self.trainLoss = trainLoss
+        self.trainAccuracy = trainAccuracy
+        self.testLoss = testLoss
+        self.testAccuracy = testAccuracy
+        self.weightsSHA256 = weightsSHA256
+    }
+
+    package enum CodingKeys: String, CodingKey {
+        case epoch, step, examples, seconds
+        case trainLoss = "train_loss"
+        case trainAccuracy = "train_accuracy"
+        case testLoss = "test_loss"
+        case testAccuracy = "test_accuracy"
+        case weightsSHA256 = "weights_sha256"
+    }
+}
+
+/// Lines that are missing: the disk was full for longer than they could be kept in memory.
+package struct GapRecord: Decodable, Equatable, Sendable {
+    /// The steps that the lines belonged to, counted from 1 as in theirs.
+    package var firstStep: Int
+    package var lastStep: Int
+
+    package init(firstStep: Int, lastStep: Int) {
+        self.firstStep = firstStep
+        self.lastStep = lastStep
+    }
+
+    package enum CodingKeys: String, CodingKey {
+        case firstStep = "first_step"
+        case lastStep = "last_step"
+    }
+}
+
+/// The last line, and what `--json` prints.
+package struct EndRecord: Decodable, Equatable, Sendable {
+    package enum Status: String, Codable, CaseIterable, Sendable {
+        /// All epochs done.
+        case completed
+        /// The accuracy asked for was reached.
+        case target
+        /// A mean gradient, state or weight was no longer finite; the last finite weights remain.
+        case diverged
+        /// A signal ended it.
+        case interrupted
+        /// A peer was lost.
+        case lost
+
+        /// Whether the same run, started again, would come to the same end.
+        package var isFinal: Bool {
+            switch self {
+            case .completed, .target, .diverged: true
+            case .interrupted, .lost: false
+            }
+        }
+
+        /// Whether the run ended as it was meant to, so that its last figures count.
+        package var isResult: Bool {
+            switch self {
+            case .completed, .target: true
+            case .diverged, .interrupted, .lost: false
+            }
+        }
+    }
+
+    package var status: Status
+    package var configuration: String
+    package var configurationSHA256: String
+    package var dataset: String
+    package var datasetSHA256: String
+    package var seed: UInt64
+    package var workers: Int
+    package var threads: Int
+    package var servers: Int
+    /// The global batch.
+    package var batchSize: Int
+    /// Updates done; those of a run that ended early are the ones that count.
+    package var steps: Int
+    /// Whole epochs done.
+    package var epochs: Int
+    @Measured package var testAccuracy: Double
+    @Measured package var testLoss: Double
+    /// Training time, evaluations left out.
+    package var seconds: Double
+    /// That of the fastest epoch, training time only.
+    @Measured package var examplesPerSecond: Double
+    package var weightsSHA256: String
+    /// Why a run did not complete, for a person.
+    package var cause: String?
+    /// The step whose update would not have been finite.
+    package var divergedStep: Int?
+    /// Decisions that differ between plain and rescaled outputs, of those compared.
+    package var rescalingChangedDecisions: Int?
+    package var rescalingComparedDecisions: Int?
+
+    package init(
+        status: Status, configuration: String, provenance: Provenance, seed: UInt64,
+        placement: Placement, batchSize: Int, steps: Int, epochs: Int, testAccuracy: Double,
+        testLoss: Double, seconds: Double, examplesPerSecond: Double, weightsSHA256: String,
+        cause: String? = nil, divergedStep: Int? = nil, rescalingChangedDecisions: Int? = nil,
+        rescalingComparedDecisions: Int? = nil
+    ) {
+        self.status = status
+        self.configuration = configuration
+        configurationSHA256 = provenance.configurationSHA256
+        dataset = provenance.dataset
+        datasetSHA256 = provenance.datasetSHA256
+        self.seed = seed
+        workers = placement.workers
+        threads = placement.threads
+        servers = placement.servers
+        self.batchSize = batchSize
+        self.steps = steps
+        self.epochs = epochs
+        self.testAccuracy = testAccuracy
+        self.testLoss = testLoss
+        self.seconds = seconds
+        self.examplesPerSecond = examplesPerSecond
+        self.weightsSHA256 = weightsSHA256
+        self.cause = cause
+        self.divergedStep = divergedStep
+        self.rescalingChangedDecisions = rescalingChangedDecisions
+        self.rescalingComparedDecisions = rescalingComparedDecisions
+    }
+
+    package var provenance: Provenance {
+        Provenance(
+            dataset: dataset, datasetSHA256: datasetSHA256, configurationSHA256: configurationSHA256
+        )
+    }
+
+    package var placement: Placement {
+        Placement(workers: workers, threads: threads, servers: servers)
+    }
+
+    package enum CodingKeys: String, CodingKey {
+        case status, configuration
+        case configurationSHA256 = "configuration_sha256"
+        case dataset
+        case datasetSHA256 = "dataset_sha256"
+        case seed, workers, threads, servers
+        case batchSize = "batch_size"
+        case steps, epochs
+        case testAccuracy = "test_accuracy"
+        case testLoss = "test_loss"
+        case seconds
+        case examplesPerSecond = "examples_per_second"
+        case weightsSHA256 = "weights_sha256"
+        case cause
+        case divergedStep = "diverged_step"
+        case rescalingChangedDecisions = "rescaling_changed_decisions"
+        case rescalingComparedDecisions = "rescaling_compared_decisions"
+    }
+}
