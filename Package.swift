@@ -58,7 +58,8 @@ let package = Package(
                 + kernelVariants.map { .init(stringLiteral: $0.name) },
             swiftSettings: strict),
         .target(
-            name: "Datasets", dependencies: ["Hashing", "RandomNumbers"], swiftSettings: strict),
+            name: "Datasets", dependencies: ["Hashing", "RandomNumbers", "CZlib"],
+            swiftSettings: strict),
         .target(name: "TerminalText", swiftSettings: strict),
         .target(name: "Statistics", swiftSettings: strict),
         .target(name: "Formats", dependencies: ["Hashing"], swiftSettings: strict),
@@ -68,7 +69,11 @@ let package = Package(
         .target(
             name: "Report",
             dependencies: ["Statistics", "RunRecords", "Formats", "TerminalText"],
-            swiftSettings: strict),
+            // In the program itself, which is one file.
+            resources: [
+                .embedInCode("Drawing/chart.css"), .embedInCode("Page/page.css"),
+                .embedInCode("Page/page.js"),
+            ], swiftSettings: strict),
         .target(
             name: "LockstepProtocol", dependencies: ["TrainingPlan"], swiftSettings: strict),
         .target(
@@ -155,7 +160,8 @@ let package = Package(
                 "RunRecords", "TerminalText",
             ]),
         tests(
-            "LockstepSimulator", ["LockstepRuntime", "LockstepProtocol", "TrainingPlan"]),
+            "LockstepSimulator",
+            ["LockstepRuntime", "LockstepProtocol", "RunRecords", "TrainingPlan"]),
         .testTarget(
             name: "ArchitectureTests", dependencies: ["TestSupport"], swiftSettings: strict),
         .testTarget(

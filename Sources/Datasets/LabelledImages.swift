@@ -43,12 +43,4 @@ package struct LabelledImages: Sendable, Equatable {
         LabelledImages(
             pixels: pixels.suffix(count * Self.pixelCount), labels: labels.suffix(count))
     }
-
-    /// The examples to train on and the last `count`, held out to validate with.
-    package func holdingOutLast(
-        _ count: Int
-    ) -> (training: LabelledImages, validation: LabelledImages) {
-        precondition(count < self.count, "an example is left to train on")
-        return (prefix(self.count - count), suffix(count))
-    }
 }

@@ -85,7 +85,7 @@ struct CurvePlot {
             repeating: style.usesUnicode ? "─" : "-", count: canvas.columns + 2)
         var numbers = [Character](repeating: " ", count: canvas.columns + 8)
         // Whole numbers only, and room for each.
-        let step = Axis.niceStep(atLeast: max(1, (last - first) * 6 / Double(canvas.columns)))
+        let step = ChartAxis.niceStep(atLeast: max(1, (last - first) * 6 / Double(canvas.columns)))
         var free = 0
         for tick in stride(from: (first / step).rounded(.up) * step, through: last, by: step) {
             let column = canvas.column(of: tick) + 1
@@ -148,22 +148,16 @@ struct Axis {
 
     init(covering range: ClosedRange<Double>, maximumTicks: Int) {
         let intervals = Double(max(1, maximumTicks - 1))
-        var step = Self.niceStep(
+        var step = ChartAxis.niceStep(
             atLeast: max((range.upperBound - range.lowerBound) / intervals, 0.01))
         // Rounding both ends outwards may cost one interval more than the range has.
         while (range.upperBound / step).rounded(.up) - (range.lowerBound / step).rounded(.down)
             > intervals
-        { step = Self.niceStep(atLeast: step * 1.01) }
+        { step = ChartAxis.niceStep(atLeast: step * 1.01) }
         let low = (range.lowerBound / step).rounded(.down)
         let high = max((range.upperBound / step).rounded(.up), low + 1)
         ticks = stride(from: low, through: high, by: 1).map { $0 * step }
         digits = max(0, -Int(log10(step * 1.001).rounded(.down)))
-    }
-
-    /// The least of 1, 2 and 5 times a power of ten that is not below `minimum`.
-    static func niceStep(atLeast minimum: Double) -> Double {
-        let power = pow(10, log10(minimum * 0.999_999).rounded(.down))
-        return [1, 2, 5].map { $0 * power }.first { $0 >= minimum * 0.999_999 } ?? 10 * power
     }
 }
 

@@ -23,19 +23,36 @@ package struct Finding: Equatable, Sendable {
     package var evidence: String
 }
 
+/// What the records say about each claim on MSE with tanh.
+package struct Findings: Equatable, Sendable {
+    /// That it converges more slowly.
+    package let slowness: Finding
+    /// That it ends less accurate.
+    package let inaccuracy: Finding
+    /// That its units saturate.
+    package let saturation: Finding
+    /// That rescaled outputs help.
+    package let rescaling: Finding
+
+    /// In the order in which they are shown.
+    package var all: [Finding] { [slowness, inaccuracy, saturation, rescaling] }
+}
+
 extension Comparison {
     /// The claims about MSE with tanh that the comparison exists to test, each with its verdict.
     ///
     /// Differences are paired by seed. From three seeds on, a claim holds where Student's 95 %
     /// interval of the mean difference lies on its side of zero; with fewer the sign decides, and
     /// the evidence says on how little it rests. Runs that did not complete are named, not paired.
-    package var findings: [Finding] {
-        [slowness, inaccuracy, saturation, rescaling]
+    package var findings: Findings {
+        Findings(
+            slowness: slowness, inaccuracy: inaccuracy, saturation: saturation,
+            rescaling: rescaling)
     }
 
     /// The findings for a person.
     package func verdicts(_ style: TextStyle = TextStyle()) -> String {
-        let lines = findings.flatMap { finding in
+        let lines = findings.all.flatMap { finding in
             let gap = max(2, style.width - finding.claim.count - finding.verdict.rawValue.count)
             let verdict =
                 switch finding.verdict {

@@ -8,6 +8,10 @@ package struct RunsReport {
     private let source: ChartSource
     private let title: String?
 
+    /// The sections that another report may have more to say in.
+    package static let findingsID = "findings"
+    package static let runsID = "runs"
+
     /// - Throws: ``MixedDatasets`` for runs of two data sets.
     package init(_ runs: [RunCollection.Run], title: String? = nil) throws(MixedDatasets) {
         source = try ChartSource(runs.map(\.outcome))
@@ -55,7 +59,7 @@ package struct RunsReport {
 
     private var curves: ReportPage.Section {
         ReportPage.Section(
-            title: "Convergence",
+            "convergence", title: "Convergence",
             blocks: [
                 .chart(
                     curve(
@@ -160,7 +164,7 @@ package struct RunsReport {
                 "Intervals are Student's, over seeds. Diverged and interrupted runs count among the runs "
                 + "and not in the means.")
         return ReportPage.Section(
-            title: "Final accuracy",
+            "final", title: "Final accuracy",
             blocks: [
                 .chart(
                     Chart(
@@ -201,7 +205,8 @@ package struct RunsReport {
             note:
                 "Read at the evaluations that were made, and not between them. A run that did not reach "
                 + "it ranks last; where the median falls on such runs there is none.")
-        return ReportPage.Section(title: "Time to accuracy", blocks: [.table(table)])
+        return ReportPage.Section(
+            "time-to-accuracy", title: "Time to accuracy", blocks: [.table(table)])
     }
 
     // MARK: Layers
@@ -224,7 +229,7 @@ package struct RunsReport {
         }
         return [
             ReportPage.Section(
-                title: "Inside the network",
+                "layers", title: "Inside the network",
                 blocks: [
                     .paragraph(
                         "Means over parts of an epoch, of the norm of a micro-batch's mean gradient (the "
@@ -278,7 +283,7 @@ package struct RunsReport {
             guard Set(compared.map(\.configuration)).isSuperset(of: RunGroup.presets),
                 let source = try? ChartSource(compared.flatMap(\.outcomes))
             else { return [] }
-            let rows = Comparison(compared.flatMap(\.outcomes)).findings.map { finding in
+            let rows = Comparison(compared.flatMap(\.outcomes)).findings.all.map { finding in
                 ClaimRow(
                     claim: finding.claim, experiment: "", figure: finding.evidence,
                     verdict: finding.verdict)
@@ -290,7 +295,8 @@ package struct RunsReport {
             ? []
             : [
                 ReportPage.Section(
-                    title: "What the runs say", blocks: [.paragraph(Finding.legend)] + blocks)
+                    Self.findingsID, title: "What the runs say",
+                    blocks: [.paragraph(Finding.legend)] + blocks)
             ]
     }
 
@@ -325,6 +331,6 @@ package struct RunsReport {
             note:
                 "Seconds are training time, evaluations left out; examples/s are those of the fastest "
                 + "epoch.")
-        return ReportPage.Section(title: "The runs", blocks: [.table(table)])
+        return ReportPage.Section(Self.runsID, title: "The runs", blocks: [.table(table)])
     }
 }

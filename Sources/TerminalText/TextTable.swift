@@ -1,4 +1,5 @@
-/// Cells in aligned columns: the first to the left, the others to the right.
+/// Cells in aligned columns. In a table of figures the first column stands to the left and the
+/// others to the right; in one of words all stand to the left.
 package struct TextTable {
     private enum Row {
         case cells([String])
@@ -6,8 +7,16 @@ package struct TextTable {
     }
 
     private var rows: [Row] = []
+    private let holdsWords: Bool
 
-    package init() {}
+    /// A table of figures.
+    package init() { holdsWords = false }
+
+    /// A table of words, two blanks between the columns.
+    package init(words rows: [[String]]) {
+        self.rows = rows.map(Row.cells)
+        holdsWords = true
+    }
 
     package mutating func add(_ cells: [String]) {
         rows.append(.cells(cells))
@@ -20,7 +29,7 @@ package struct TextTable {
 
     /// Lines without spaces at their ends. The gap between columns shrinks where that makes the
     /// table fit the width; a wider one is not cut, for no figure may be lost.
-    package func text(_ style: TextStyle) -> String {
+    package func text(_ style: TextStyle = TextStyle()) -> String {
         let adapted = rows.map { row in
             switch row {
             case .cells(let cells): Row.cells(cells.map(style.adapted))
@@ -36,7 +45,7 @@ package struct TextTable {
         }
         let content = widths.reduce(0, +)
         let gaps = max(1, widths.count - 1)
-        let gap = min(4, max(2, (style.width - content) / gaps))
+        let gap = holdsWords ? 2 : min(4, max(2, (style.width - content) / gaps))
         return adapted.map { row in
             switch row {
             case .rule: style.rule(content + gap * (widths.count - 1))
@@ -49,8 +58,8 @@ package struct TextTable {
         var line = ""
         for (column, cell) in cells.enumerated() {
             let padding = String(repeating: " ", count: widths[column] - cell.count)
-            line +=
-                column == 0 ? cell + padding : String(repeating: " ", count: gap) + padding + cell
+            if column > 0 { line += String(repeating: " ", count: gap) }
+            line += column == 0 || holdsWords ? cell + padding : padding + cell
         }
         return String(line.reversed().drop { $0 == " " }.reversed())
     }

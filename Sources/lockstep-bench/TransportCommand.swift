@@ -68,7 +68,7 @@ struct TransportCommand: ParsableCommand {
 /// Exchanges of several shapes, both sides in turn.
 struct TransportMeasurement {
     var workers = [2, 8]
-    var servers = [ServerPlacement.apart(1), .colocated]
+    var servers = [ExchangePlacement.apart(1), .colocated]
     var floats = [BareExchange.modelFloats, 256]
     var transport = ExchangeTransport.ipc
     var isQuick: Bool

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Datasets
 import Foundation
+import TerminalText
 
 /// `lockstep data`: the data sets on this host.
 struct DataCommand: ParsableCommand {
@@ -78,7 +79,11 @@ extension DataCommand {
                     "\(dataset.sha256(of: file.part))", dataset.isMNIST(file.part) ? "yes" : "no",
                 ]
             }
-            printTable([["file", "bytes", "examples", "sha256 (uncompressed)", "MNIST's"]] + rows)
+            print(
+                TextTable(
+                    words: [["file", "bytes", "examples", "sha256 (uncompressed)", "MNIST's"]]
+                        + rows
+                ).text())
             print("\nThis is \(dataset.name), SHA-256 \(dataset.sha256).")
         }
 
@@ -95,7 +100,8 @@ extension DataCommand {
                 ]
             }
             print("\(cache.folder), all verified:")
-            printTable([["data set", "bytes", "train", "test", "sha256"]] + rows)
+            print(
+                TextTable(words: [["data set", "bytes", "train", "test", "sha256"]] + rows).text())
         }
     }
 
@@ -158,16 +164,6 @@ extension DataCommand {
 /// A sentence for the user that is no result.
 private func printNote(_ note: String) {
     FileHandle.standardError.write(Data((note + "\n").utf8))
-}
-
-private func printTable(_ rows: [[String]]) {
-    let widths = rows.first?.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-    for row in rows {
-        let cells = zip(row.dropLast(), widths ?? []).map { cell, width in
-            cell + String(repeating: " ", count: width - cell.count)
-        }
-        print((cells + row.suffix(1)).joined(separator: "  "))
-    }
 }
 
 private func terminalWidth() -> Int {

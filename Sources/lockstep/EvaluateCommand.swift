@@ -55,24 +55,25 @@ struct EvaluateCommand: ParsableCommand {
     private func report(_ saved: SavedNetwork, _ dataset: Dataset, _ evaluation: Evaluation) {
         let trainedOn = saved.trainedOn.map { "trained on \($0)" } ?? "trained on unknown data"
         let isMNIST = dataset.name == MNIST.name
-        printAligned([
-            ["checkpoint", saved.path],
-            [
-                "configuration",
-                "\(saved.configuration.name), seed \(saved.configuration.seed), \(trainedOn)",
-            ],
-            ["weights", "SHA-256 \(saved.weights.sha256)"],
-            [
-                "test set",
-                "\(dataset.name) (SHA-256 \("\(dataset.sha256)".prefix(12)))"
-                    + (isMNIST ? "" : ": this is not MNIST"),
-            ],
-            ["accuracy", String(format: "%.2f %%", evaluation.accuracy * 100)],
-            [
-                "loss",
-                evaluation.loss.isFinite ? String(format: "%.5f", evaluation.loss) : "infinite",
-            ],
-        ])
+        print(
+            TextTable(words: [
+                ["checkpoint", saved.path],
+                [
+                    "configuration",
+                    "\(saved.configuration.name), seed \(saved.configuration.seed), \(trainedOn)",
+                ],
+                ["weights", "SHA-256 \(saved.weights.sha256)"],
+                [
+                    "test set",
+                    "\(dataset.name) (SHA-256 \("\(dataset.sha256)".prefix(12)))"
+                        + (isMNIST ? "" : ": this is not MNIST"),
+                ],
+                ["accuracy", String(format: "%.2f %%", evaluation.accuracy * 100)],
+                [
+                    "loss",
+                    evaluation.loss.isFinite ? String(format: "%.5f", evaluation.loss) : "infinite",
+                ],
+            ]).text())
         var matrix = ConfusionMatrix()
         for (actual, row) in evaluation.confusion.enumerated() {
             for (decided, count) in row.enumerated() {

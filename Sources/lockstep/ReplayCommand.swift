@@ -5,6 +5,7 @@ import LockstepRuntime
 import Logging
 import NeuralNetwork
 import RunRecords
+import TerminalText
 import TrainingPlan
 
 /// `lockstep replay`
@@ -137,17 +138,24 @@ struct ReplayCommand: ParsableCommand {
         if json {
             print(JSONLine(run: directory.path, result).text)
         } else {
-            printAligned([
-                [
-                    "run",
-                    "\(directory.path): \(record.configuration), seed \(record.seed), trained on "
-                        + provenance.dataset,
-                ],
-                ["from", Self.start(result.start)],
-                ["step", "\(result.last.step), train loss \(String(format: "%.6f", result.loss))"],
-                ["weights", "digest \(result.digest ?? "none: not finite")"],
-                ["log", result.isSame ? Self.agreement(result) : "digest \(result.last.digest)"],
-            ])
+            print(
+                TextTable(words: [
+                    [
+                        "run",
+                        "\(directory.path): \(record.configuration), seed \(record.seed), trained on "
+                            + provenance.dataset,
+                    ],
+                    ["from", Self.start(result.start)],
+                    [
+                        "step",
+                        "\(result.last.step), train loss \(String(format: "%.6f", result.loss))",
+                    ],
+                    ["weights", "digest \(result.digest ?? "none: not finite")"],
+                    [
+                        "log",
+                        result.isSame ? Self.agreement(result) : "digest \(result.last.digest)",
+                    ],
+                ]).text())
         }
         guard result.isSame else {
             throw MismatchError(

@@ -26,12 +26,8 @@ extension RunOutcome {
             ("configuration", "SHA-256 \(end.configurationSHA256)"),
             ("directory", directory),
         ]
-        let width = rows.map(\.0.count).max() ?? 0
-        return
-            (["\(end.configuration), seed \(end.seed): \(end.ending)"]
-            + rows.map { name, value in
-                "  " + name + String(repeating: " ", count: width + 2 - name.count) + value
-            }).joined(separator: "\n")
+        let table = TextTable(words: rows.map { ["  " + $0, $1] })
+        return "\(end.configuration), seed \(end.seed): \(end.ending)\n" + table.text()
     }
 
     private static func weights(_ end: EndRecord) -> String {

@@ -3,6 +3,7 @@ import LockstepProtocol
 import LockstepRuntime
 import NeuralNetwork
 import RunRecords
+import TerminalText
 import TrainingPlan
 
 extension Settings {
@@ -50,7 +51,7 @@ extension Settings {
         for (key, fallback) in checkpoints {
             rows.append((key, self[key]?.text ?? fallback, self[key]?.origin ?? "default"))
         }
-        printAligned(rows.map { [$0.key.name, $0.text, $0.origin] })
+        print(TextTable(words: rows.map { [$0.key.name, $0.text, $0.origin] }).text())
     }
 }
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import LockstepProtocol
 import LockstepRuntime
+import TerminalText
 import TrainingPlan
 
 /// `lockstep status`
@@ -150,15 +151,7 @@ private struct ClusterReport {
         }
         let rows = overview.members.map(row)
         let header = ["member", "host", "process", "threads", "leaves", "heard", "what it does"]
-        let widths = header.indices.map { column in
-            ([header] + rows).map { $0[column].count }.max() ?? 0
-        }
-        for row in [header] + rows {
-            let cells = zip(row, widths).map {
-                $0.padding(toLength: $1, withPad: " ", startingAt: 0)
-            }
-            lines.append(cells.joined(separator: "  ").trimmingCharacters(in: .whitespaces))
-        }
+        lines.append(TextTable(words: [header] + rows).text())
         return lines.joined(separator: "\n")
     }
 

@@ -130,7 +130,7 @@ struct SweepForecast {
                 ? "complete" : seconds.popFirst().map { Figures.fixed($0, 1) + " s" } ?? ""
             rows.append([sweep.id(of: entry.configuration), entry.point.label, time])
         }
-        printAligned(rows)
+        print(TextTable(words: rows).text())
         let all = Figures.fixed(estimate.secondsForAll(parallelism: sweep.parallelism), 0)
         print(
             """

@@ -114,15 +114,3 @@ private func coordinate(
     return try Roles.coordinate(
         request, options, observer: observer, interruption: interruption)
 }
-
-/// Columns wide enough for their cells, two blanks apart.
-func printAligned(_ rows: [[String]]) {
-    let widths = rows.first?.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-    for row in rows {
-        let cells = zip(row, widths ?? []).map { cell, width in
-            cell + String(repeating: " ", count: width - cell.count)
-        }
-        let line = cells.joined(separator: "  ")
-        print(String(line.reversed().drop { $0 == " " }.reversed()))
-    }
-}

@@ -1,3 +1,4 @@
+import Datasets
 import Foundation
 import Testing
 
@@ -10,7 +11,7 @@ struct ImportTests {
         ("CrashPoints", []), ("TerminalText", []), ("Statistics", []), ("TrainingPlan", []),
         ("Hashing", ["CSodium", "CZlib"]),
         ("ZeroMQ", ["CZeroMQ"]),
-        ("Datasets", ["Hashing", "RandomNumbers"]),
+        ("Datasets", ["Hashing", "RandomNumbers", "CZlib"]),
         ("Kernels", ["CVector"]), ("KernelsAVX2", ["CVector"]), ("KernelsAVX512", ["CVector"]),
         (
             "NeuralNetwork",
@@ -68,7 +69,7 @@ struct ImportTests {
             "Kernels/", "KernelsAVX2/", "KernelsAVX512/", "NeuralNetwork/KernelSet.swift",
         ],
         "CSodium": ["Hashing/"],
-        "CZlib": ["Hashing/"],
+        "CZlib": ["Datasets/Gzip/", "Hashing/CRC32.swift"],
         "CZeroMQ": ["ZeroMQ/"],
     ]
 

@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 import Hashing
+import TestSupport
 import Testing
 
 @Suite struct DatasetCacheTests {

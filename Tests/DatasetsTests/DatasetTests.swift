@@ -47,16 +47,13 @@ import Testing
         #expect(dataset.name == name)
     }
 
-    @Test func theLastExamplesAreHeldOut() throws {
+    @Test func partsShareTheWhole() throws {
         let train = try SmallSet.dataset().train
-        let (training, validation) = train.holdingOutLast(1)
-        #expect(Array(training.labels) == [9, 0])
-        #expect(training.pixels == train.pixels.prefix(2 * 784))
-        #expect(validation.count == 1)
-        #expect(validation[0].label == 4)
-        #expect(Array(validation[0].pixels) == SmallSet.pixels.suffix(784))
-        let (all, none) = train.holdingOutLast(0)
-        #expect(all == train)
-        #expect(none.count == 0)
+        #expect(Array(train.prefix(2).labels) == [9, 0])
+        #expect(train.prefix(2).pixels == train.pixels.prefix(2 * 784))
+        let last = train.suffix(1)
+        #expect(last.count == 1 && last[0].label == 4)
+        #expect(Array(last[0].pixels) == SmallSet.pixels.suffix(784))
+        #expect(train.prefix(train.count) == train && train.suffix(0).count == 0)
     }
 }

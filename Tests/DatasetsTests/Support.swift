@@ -1,24 +1,7 @@
 import Datasets
 import Foundation
 import Hashing
-
-/// A fresh folder that goes away with its owner.
-final class TemporaryFolder: Sendable {
-    let path = NSTemporaryDirectory() + "lockstep-data-\(UUID().uuidString)"
-
-    init() throws {
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    func write(_ bytes: [UInt8], _ name: String) throws {
-        let file = URL(fileURLWithPath: "\(path)/\(name)")
-        try FileManager.default.createDirectory(
-            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-        try Data(bytes).write(to: file)
-    }
-}
+import TestSupport
 
 /// A set so small that every byte of it can be spoilt, with the IDX files written out by hand.
 enum SmallSet {

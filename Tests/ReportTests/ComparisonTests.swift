@@ -73,7 +73,7 @@ import Testing
     @Test func nothingToCompareIsSaid() {
         #expect(Comparison([]).table() == "no run to show")
         #expect(Comparison([]).plot() == "no run to show")
-        #expect(Comparison([]).findings.allSatisfy { $0.verdict == .inconclusive })
+        #expect(Comparison([]).findings.all.allSatisfy { $0.verdict == .inconclusive })
     }
 
     @Test func runsOnSeveralDatasetsAreKeptApart() {
@@ -104,7 +104,7 @@ import Testing
                 Samples.outcome("mse-tanh", seed: UInt64(index), accuracies: [0.97]),
             ]
         }
-        let finding = Comparison(runs).findings[1]
+        let finding = Comparison(runs).findings.inaccuracy
         #expect(finding.verdict == verdict, "\(finding.evidence)")
         #expect(finding.evidence.contains("one seed") == (gains.count == 1))
     }
@@ -125,7 +125,7 @@ import Testing
         let finding = Comparison([
             Samples.outcome("mse-tanh", accuracies: mse),
             Samples.outcome("ce-softmax", accuracies: other),
-        ]).findings[0]
+        ]).findings.slowness
         #expect(finding.verdict == verdict, "\(finding.evidence)")
     }
 
@@ -136,7 +136,7 @@ import Testing
             Samples.outcome("ce-softmax", seed: 1, accuracies: [0.94, 0.94]),
             Samples.outcome("mse-tanh", seed: 2, accuracies: [0.94, 0.94]),
             Samples.outcome("ce-softmax", seed: 2, accuracies: [0.975, 0.975]),
-        ]).findings[0]
+        ]).findings.slowness
         #expect(finding.verdict == .inconclusive, "\(finding.evidence)")
         #expect(finding.evidence.contains("as far as the runs went"))
     }

@@ -15,15 +15,15 @@ import Testing
             title: "Claims & <figures>", summary: ["In short: </script><b>no</b>."],
             sections: [
                 ReportPage.Section(
-                    title: "Drawings",
+                    "drawings", title: "Drawings",
                     blocks: DrawingSamples.all.enumerated().map { index, chart in
                         var chart = chart
                         chart.name += "-\(index)"
                         return .chart(chart)
                     }),
-                ReportPage.Section(title: "Tables", blocks: [.table(table)]),
+                ReportPage.Section("tables", title: "Tables", blocks: [.table(table)]),
                 ReportPage.Section(
-                    title: "Claims",
+                    "claims", title: "Claims",
                     blocks: [
                         .claims(
                             [.holds, .doesNotHold, .inconclusive].map { verdict in

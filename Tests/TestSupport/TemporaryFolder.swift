@@ -13,7 +13,10 @@ package final class TemporaryFolder: Sendable {
     package func path(_ name: String) -> String { "\(path)/\(name)" }
 
     package func write(_ bytes: some Sequence<UInt8>, _ name: String) throws {
-        try Data(bytes).write(to: URL(fileURLWithPath: path(name)))
+        let file = URL(fileURLWithPath: path(name))
+        try FileManager.default.createDirectory(
+            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data(bytes).write(to: file)
     }
 
     package func write(_ text: String, _ name: String) throws { try write(text.utf8, name) }

@@ -1,4 +1,5 @@
 import LockstepRuntime
+import Report
 package import RunRecords
 import Statistics
 
@@ -72,7 +73,7 @@ private struct Merit: Comparable, Sendable {
     private let accuracy: Double
 
     init(_ curve: [CurvePoint]) {
-        let crossings = StudyPlan.thresholds.map { Crossing(of: $0, in: curve) }
+        let crossings = Comparison.thresholds.map { Crossing(of: $0, in: curve) }
         steps = crossings.prefix { $0?.isReached == true }.compactMap { $0?.point.step }
         let last = curve.last?.value ?? 0
         accuracy = last.isFinite ? last : 0

@@ -1,4 +1,5 @@
 import LockstepRuntime
+import Report
 package import TrainingPlan
 
 /// What the study trains: how many seeds, rates, batches and epochs each of its questions gets.
@@ -188,7 +189,7 @@ package struct StudyPlan: Sendable {
         // A large batch has few steps in an epoch, and they cost little.
         run.epochs = scale.epochs * (batchSize >= 4_096 ? 3 : batchSize >= 1_024 ? 2 : 1)
         run.validationExamples = validationExamples
-        run.targetAccuracy = Self.thresholds.last
+        run.targetAccuracy = Comparison.thresholds.last
         let stepsPerEpoch = (5 * validationExamples + batchSize - 1) / batchSize
         run.evaluateEvery =
             (stepsPerEpoch + Self.evaluationsPerEpoch - 1) / Self.evaluationsPerEpoch
@@ -207,7 +208,6 @@ package struct StudyPlan: Sendable {
         }
     }
 
-    static let thresholds = [0.95, 0.96, 0.97]
     /// At most.
     private static let evaluationsPerEpoch = 8
 

@@ -19,10 +19,11 @@ extension StudyReport {
                 verdict: finding.verdict)
         }
         return [
-            row(found[0], "MSE with tanh converges more slowly"),
-            row(found[1], "MSE with tanh ends less accurate"), significance(presets),
-            row(found[3], "Rescaling the outputs by (x + 1) / 2 may help slightly"),
-            probabilities(presets), row(found[2], "Units saturate under MSE with tanh"), hindrance,
+            row(found.slowness, "MSE with tanh converges more slowly"),
+            row(found.inaccuracy, "MSE with tanh ends less accurate"), significance(presets),
+            row(found.rescaling, "Rescaling the outputs by (x + 1) / 2 may help slightly"),
+            probabilities(presets), row(found.saturation, "Units saturate under MSE with tanh"),
+            hindrance,
             efficiency,
         ]
     }
@@ -117,7 +118,7 @@ extension StudyReport {
         let experiment =
             "Every global batch, each configuration at its own learning rate; examples to an accuracy on "
             + "held-out digits."
-        for threshold in StudyPlan.thresholds.reversed() {
+        for threshold in Comparison.thresholds.reversed() {
             let mse = crossings(.mseTanh, threshold: threshold)
             let other = crossings(.ceSoftmax, threshold: threshold)
             let ratios = zip(mse, other).compactMap { a, b in

@@ -49,7 +49,7 @@ extension StudyReport {
                     kind: .heat(HeatTable(preset.confusion))))
         }
         return ReportPage.Section(
-            title: "What the outputs say",
+            "outputs", title: "What the outputs say",
             blocks: [
                 .chart(
                     Chart(

@@ -52,7 +52,7 @@ extension StudyReport {
             ]
         }
         return ReportPage.Section(
-            title: "Beside the reference",
+            "reference", title: "Beside the reference",
             blocks: [
                 .paragraph("The reference: \(reference.what)"),
                 .chart(

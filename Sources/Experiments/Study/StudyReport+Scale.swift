@@ -127,7 +127,7 @@ extension StudyReport {
                         series: series, ideals: ideals)))
         }
         return ReportPage.Section(
-            title: "At scale",
+            "scale", title: "At scale",
             blocks: [
                 .paragraph(criticalText),
                 .chart(
@@ -158,7 +158,7 @@ extension StudyReport {
 
     private func scaleTable(_ source: ChartSource) -> ReportTable {
         let rows = StudyPlan.scalePresets.flatMap { preset in
-            let byThreshold = StudyPlan.thresholds.map { crossings(preset, threshold: $0) }
+            let byThreshold = Comparison.thresholds.map { crossings(preset, threshold: $0) }
             return results.scale.filter { $0.key.preset == preset }.enumerated().map {
                 index, point in
                 ScaleRow(
@@ -166,7 +166,7 @@ extension StudyReport {
                     noise: noise(point))
             }
         }
-        let steps = StudyPlan.thresholds.enumerated().map { index, threshold in
+        let steps = Comparison.thresholds.enumerated().map { index, threshold in
             let percent = Figures.fixed(threshold * 100, 0)
             return ReportTable.Column<ScaleRow>.fixed(
                 "steps_to_\(percent)", "steps to \(percent) %, median", digits: 0

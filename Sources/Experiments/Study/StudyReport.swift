@@ -39,9 +39,10 @@ package struct StudyReport {
         let presets = try RunsReport(presetRuns).page.sections
         var sections = [
             ReportPage.Section(
-                title: "The claims", blocks: [.paragraph(Finding.legend), .claims(try claims())])
+                "claims", title: "The claims",
+                blocks: [.paragraph(Finding.legend), .claims(try claims())])
         ]
-        sections += presets.filter { !Self.replacedSections.contains($0.title) }
+        sections += presets.filter { !Self.replacedSections.contains($0.id) }
         if let reference { sections.append(try referenceSection(reference)) }
         sections += [try ablationSection(), try scaleSection()]
         if !results.workers.isEmpty { sections.append(try workersSection()) }
@@ -52,7 +53,7 @@ package struct StudyReport {
     }
 
     /// Of the report on the presets' runs: the claims have more here, and the runs are in the CSV.
-    private static let replacedSections = ["What the runs say", "The runs"]
+    private static let replacedSections = [RunsReport.findingsID, RunsReport.runsID]
 
     private var summary: [String] {
         let plan = study.plan
@@ -68,7 +69,7 @@ package struct StudyReport {
             failed.isEmpty
             ? [] : ["\(Figures.plural(failed.count, "run")) could not be trained and are missing."]
         return [opening]
-            + comparison.findings.prefix(2).map {
+            + [comparison.findings.slowness, comparison.findings.inaccuracy].map {
                 "\($0.claim): \($0.verdict.rawValue). \($0.evidence)"
             }
             + lost
@@ -102,7 +103,7 @@ package struct StudyReport {
                 "Intervals are Student's, over seeds, from three runs on. Diverged runs are in none of the "
                 + "means.")
         return ReportPage.Section(
-            title: "Which part does it?",
+            "ablation", title: "Which part does it?",
             blocks: [
                 .paragraph(
                     "Every combination of loss, output, hidden activation and targets that fits together, "
@@ -191,7 +192,7 @@ package struct StudyReport {
                 x: [Double($0.count)], y: Double($0.count) * rate(1, StudyPlan.scalePresets[0]))
         }
         return ReportPage.Section(
-            title: "More workers",
+            "workers", title: "More workers",
             blocks: [
                 .paragraph(
                     "The weights do not depend on the number of workers, so a curve is measured once "
@@ -213,7 +214,7 @@ package struct StudyReport {
 
     /// At the batch of the question of workers. The curve does not depend on their number.
     private func examplesToHighestThreshold(_ preset: RunConfiguration.Preset) -> Double? {
-        guard let threshold = StudyPlan.thresholds.last else { return nil }
+        guard let threshold = Comparison.thresholds.last else { return nil }
         let batch = StudyPlan.workersBatchSize
         return crossings(preset, threshold: threshold).first { $0.batchSize == batch }?.median
             .map { $0 * Double(batch) }

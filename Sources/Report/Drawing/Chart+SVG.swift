@@ -52,7 +52,7 @@ extension Chart {
                 "role": "img", "aria-labelledby": "t d",
             ])
         addNames(to: &markup, ids: ("t", "d"))
-        markup.add("<style>\n\(ChartStyle.variables)\(ChartStyle.rules)</style>\n")
+        markup.add("<style>\n\(ChartStyle.rules)</style>\n")
         markup.add("<rect class=\"paper\" x=\"-12\" width=\"100%\" height=\"100%\"/>\n")
         markup.add(canvas.markup.text)
         markup.close("svg")

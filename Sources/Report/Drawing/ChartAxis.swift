@@ -72,7 +72,8 @@ package struct ChartAxis: Equatable, Sendable {
 
     private func linear(_ low: Double, _ high: Double, _ maximumTicks: Int) -> ScaledAxis {
         let least = unit == .count ? 1.0 : 0
-        let step = max(Self.niceStep((high - low) / Double(max(maximumTicks - 1, 1))), least)
+        let step = max(
+            Self.niceStep(atLeast: (high - low) / Double(max(maximumTicks - 1, 1))), least)
         let first = (low / step).rounded(.up)
         let last = (high / step + 1e-9).rounded(.down)
         var ticks: [Double] = []
@@ -86,7 +87,7 @@ package struct ChartAxis: Equatable, Sendable {
     }
 
     /// The smallest of 1, 2 and 5 times a power of ten that is not below `step`.
-    static func niceStep(_ step: Double) -> Double {
+    static func niceStep(atLeast step: Double) -> Double {
         let power = pow(10, floor(log10(step)))
         for factor in [1.0, 2, 5] where factor * power >= step * (1 - 1e-9) {
             return factor * power

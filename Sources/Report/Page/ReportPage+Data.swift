@@ -1,111 +1,118 @@
+import Foundation
+
 extension ReportPage {
-    /// All figures behind the page: `runs` as columns and rows (those of the CSV), `tables` with
-    /// unrounded figures, `charts` with the medians and quartiles that are drawn.
-    var data: JSONValue {
-        let table = RunsTable(runs)
-        return .object([
-            "title": .text(title),
-            "runs": .object([
-                "columns": .array(RunsTable.columns.map(JSONValue.text)),
-                "rows": .array(table.rows.map(JSONValue.array)),
-            ]),
-            "tables": .array(tables.map(\.data)),
-            "charts": .array(charts.map(\.data)),
-        ])
+    /// All figures behind the page as JSON: `runs` as columns and rows (those of the CSV), `tables`
+    /// with unrounded figures, `charts` with the medians and quartiles that are drawn.
+    ///
+    /// Signs with a meaning in HTML are escaped, so that no text can end the script that holds it.
+    var json: String {
+        let data: [String: Any] = [
+            "title": title,
+            "runs": [
+                "columns": RunsTable.columns, "rows": RunsTable(runs).rows.map { $0.map(\.json) },
+            ],
+            "tables": tables.map(\.data),
+            "charts": charts.map(\.data),
+        ]
+        guard
+            let bytes = try? JSONSerialization.data(
+                withJSONObject: data, options: [.sortedKeys, .withoutEscapingSlashes])
+        else { preconditionFailure("a page holds texts and figures only") }
+        // Outside of texts, JSON has none of these.
+        return ["<", ">", "&", "\u{2028}", "\u{2029}"].reduce(
+            String(decoding: bytes, as: UTF8.self)
+        ) { text, sign in
+            text.replacing(
+                sign, with: sign.unicodeScalars.map { String(format: "\\u%04x", $0.value) }.joined()
+            )
+        }
     }
+
+    /// What is not finite becomes null, as in the log.
+    static func json(_ figure: Double) -> Any { figure.isFinite ? figure : NSNull() }
 }
 
 extension ChartSource {
-    fileprivate var data: JSONValue {
-        .object([
-            "dataset": .text(dataset), "dataset_sha256": .text(datasetSHA256),
-            "configuration_sha256": .array(configurationSHA256s.map(JSONValue.text)),
-            "n": .integer(runCount), "censored": .integer(censoredCount),
-            "diverged": .integer(divergedCount),
-        ])
+    fileprivate var data: [String: Any] {
+        [
+            "dataset": dataset, "dataset_sha256": datasetSHA256,
+            "configuration_sha256": configurationSHA256s, "n": runCount,
+            "censored": censoredCount, "diverged": divergedCount,
+        ]
     }
 }
 
 extension ReportTable {
-    fileprivate var data: JSONValue {
+    fileprivate var data: [String: Any] {
         let rows = rows.map { row in
-            JSONValue.array(
-                row.map { cell in
-                    switch cell {
-                    case .text(let text): .text(text)
-                    case .number(let value, _): .number(value)
-                    }
-                })
+            row.map { cell -> Any in
+                switch cell {
+                case .text(let text): text
+                case .number(let value, _): ReportPage.json(value)
+                }
+            }
         }
-        return .object([
-            "name": .text(name), "title": .text(title), "source": source.data,
-            "columns": .array(headings.map { .text($0.key) }), "rows": .array(rows),
-        ])
+        return [
+            "name": name, "title": title, "source": source.data, "columns": headings.map(\.key),
+            "rows": rows,
+        ]
     }
 }
 
 extension Chart {
-    fileprivate var data: JSONValue {
-        .object([
-            "name": .text(name), "title": .text(title), "source": source.data,
-            "figures": figures,
-        ])
+    fileprivate var data: [String: Any] {
+        ["name": name, "title": title, "source": source.data, "figures": figures]
     }
 
-    private var figures: JSONValue {
+    private var figures: Any {
         switch kind {
         case .lines(let chart): chart.data
         case .bars(let chart):
-            .array(
-                chart.bars.map { bar in
-                    .object([
-                        "label": .text(bar.label), "value": .number(bar.value),
-                        "low": .number(bar.interval?.lowerBound ?? .nan),
-                        "high": .number(bar.interval?.upperBound ?? .nan),
-                        "runs": .array(bar.runs.map(JSONValue.number)),
-                    ])
-                })
+            chart.bars.map { bar -> [String: Any] in
+                [
+                    "label": bar.label, "value": ReportPage.json(bar.value),
+                    "low": ReportPage.json(bar.interval?.lowerBound ?? .nan),
+                    "high": ReportPage.json(bar.interval?.upperBound ?? .nan),
+                    "runs": bar.runs.map(ReportPage.json),
+                ]
+            }
         case .heat(let table):
-            .object([
-                "rows": .array(table.rows.map(JSONValue.text)),
-                "columns": .array(table.columns.map(JSONValue.text)),
-                "values": .array(table.values.map(JSONValue.number)),
-            ])
-        case .reliability(let diagram): .array(diagram.series.map(\.data))
-        case .digits(let gallery): .array(gallery.digits.map { .text($0.caption) })
+            [
+                "rows": table.rows, "columns": table.columns,
+                "values": table.values.map(ReportPage.json),
+            ] as [String: Any]
+        case .reliability(let diagram): diagram.series.map(\.data)
+        case .digits(let gallery): gallery.digits.map(\.caption)
         }
     }
 }
 
 extension LineChart {
-    fileprivate var data: JSONValue {
-        let series = zip(series, series.map(\.band)).map { series, band in
-            JSONValue.object([
-                "label": .text(series.label), "runs": .integer(series.runs.count),
-                "x": .array(
-                    xAxes.indices.map { axis in .array(band.map { .number($0.x[axis]) }) }),
-                "lower_quartile": .array(band.map { .number($0.lowerQuartile) }),
-                "median": .array(band.map { .number($0.median) }),
-                "upper_quartile": .array(band.map { .number($0.upperQuartile) }),
-                "n": .array(band.map { .integer($0.runCount) }),
-                "censored": .array(
-                    band.indices.filter { band[$0].isCensored }.map(JSONValue.integer)),
-            ])
+    fileprivate var data: [String: Any] {
+        let series = zip(series, series.map(\.band)).map { series, band -> [String: Any] in
+            [
+                "label": series.label, "runs": series.runs.count,
+                "x": xAxes.indices.map { axis in band.map { ReportPage.json($0.x[axis]) } },
+                "lower_quartile": band.map { ReportPage.json($0.lowerQuartile) },
+                "median": band.map { ReportPage.json($0.median) },
+                "upper_quartile": band.map { ReportPage.json($0.upperQuartile) },
+                "n": band.map(\.runCount),
+                "censored": band.indices.filter { band[$0].isCensored },
+            ]
         }
-        return .object([
-            "axes": .array(xAxes.map { .text($0.label) }), "series": .array(series),
-            "thresholds": .array(thresholds.map { .number($0.value) }),
-        ])
+        return [
+            "axes": xAxes.map(\.label), "series": series,
+            "thresholds": thresholds.map { ReportPage.json($0.value) },
+        ]
     }
 }
 
 extension ReliabilityDiagram.Series {
-    fileprivate var data: JSONValue {
-        .object([
-            "label": .text(label),
-            "count": .array(bins.map { .integer($0.count) }),
-            "confidence": .array(bins.map { .number($0.meanConfidence) }),
-            "accuracy": .array(bins.map { .number($0.accuracy) }),
-        ])
+    fileprivate var data: [String: Any] {
+        [
+            "label": label, "count": bins.map(\.count),
+            "confidence": bins.map { ReportPage.json($0.meanConfidence) },
+            "accuracy": bins.map { ReportPage.json($0.accuracy) },
+        ]
     }
 }

@@ -9,6 +9,8 @@ extension ReportPage {
     package func write(toFolder folder: String) throws(FileError) -> [String] {
         precondition(
             Set(charts.map(\.name)).count == charts.count, "two drawings have one name")
+        precondition(
+            Set(sections.map(\.id)).count == sections.count, "two sections have one identifier")
         try Files.makeFolders(folder)
         let files =
             [("report.html", html), ("report.md", markdown), ("runs.csv", csv)]

@@ -10,23 +10,23 @@ extension ReportPage {
         page.element("title", title)
         page.add("<link rel=\"icon\" href=\"data:,\">\n")
         page.add(
-            "<style>\n\(ChartStyle.variables)\(ChartStyle.rules)\(PageStyle.rules)</style>\n</head>\n"
+            "<style>\n\(ChartStyle.rules)\(PageStyle.rules)</style>\n</head>\n"
         )
         page.add("<body>\n<header>\n")
         page.element("h1", title)
         for paragraph in summary { page.element("p", paragraph) }
         addContents(to: &page)
         page.add("</header>\n<main>\n")
-        for (index, section) in sections.enumerated() {
+        for section in sections {
             page.add("<section>\n")
-            page.element("h2", ["id": "section-\(index + 1)"], section.title)
+            page.element("h2", ["id": "section-\(section.id)"], section.title)
             for block in section.blocks { add(block, to: &page) }
             page.add("</section>\n")
         }
         page.add("</main>\n<footer>\n")
         page.element("p", Self.footer)
         page.add("</footer>\n<script type=\"application/json\" id=\"data\">")
-        page.add(data.serialized)
+        page.add(json)
         page.add("</script>\n<script>\n\(PageStyle.script)</script>\n</body>\n</html>\n")
         return page.text
     }
@@ -40,8 +40,8 @@ extension ReportPage {
     private func addContents(to page: inout Markup) {
         guard sections.count > 2 else { return }
         page.open("nav", ["aria-label": "Sections"])
-        for (index, section) in sections.enumerated() {
-            page.element("a", ["href": "#section-\(index + 1)"], section.title)
+        for section in sections {
+            page.element("a", ["href": "#section-\(section.id)"], section.title)
         }
         page.close("nav")
     }

@@ -13,10 +13,13 @@ package struct ReportPage: Equatable, Sendable {
     package var runs: [RunOutcome]
 
     package struct Section: Equatable, Sendable {
+        /// Names it in links; no other section of the page has it.
+        package let id: String
         package var title: String
         package var blocks: [Block]
 
-        package init(title: String, blocks: [Block]) {
+        package init(_ id: String, title: String, blocks: [Block]) {
+            self.id = id
             self.title = title
             self.blocks = blocks
         }

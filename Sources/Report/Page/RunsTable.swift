@@ -1,3 +1,4 @@
+import Foundation
 package import RunRecords
 
 /// All runs as one tidy table: a row a run and epoch. A run without a whole epoch has one row
@@ -9,26 +10,54 @@ struct RunsTable {
         "train_loss", "train_accuracy", "test_loss", "test_accuracy", "weights_sha256", "status",
     ]
 
-    let rows: [[JSONValue]]
+    enum Cell {
+        case text(String)
+        case integer(Int)
+        case number(Double)
+        case none
+
+        var json: Any {
+            switch self {
+            case .text(let text): text
+            case .integer(let value): value
+            case .number(let value): ReportPage.json(value)
+            case .none: NSNull()
+            }
+        }
+
+        /// A figure that is none is an empty cell; others are the shortest that read back the same.
+        var csv: String {
+            switch self {
+            case .text(let text): RunsTable.quoted(text)
+            case .integer(let value): String(value)
+            case .number(let value) where value.isFinite:
+                value.description.hasSuffix(".0")
+                    ? String(value.description.dropLast(2)) : value.description
+            case .number, .none: ""
+            }
+        }
+    }
+
+    let rows: [[Cell]]
 
     init(_ runs: [RunOutcome]) {
         rows = runs.flatMap(Self.rows)
     }
 
-    private static func rows(_ run: RunOutcome) -> [[JSONValue]] {
-        let identity: [JSONValue] = [
+    private static func rows(_ run: RunOutcome) -> [[Cell]] {
+        let identity: [Cell] = [
             .text(run.run.configuration), .text(run.provenance.configurationSHA256),
             .text(run.provenance.dataset), .text(run.provenance.datasetSHA256),
             // As text it would not sort; a seed beyond 2⁶³ is none that a person chose.
-            .number(Double(run.run.seed)), run.batchSize.map(JSONValue.integer) ?? .null,
+            .number(Double(run.run.seed)), run.batchSize.map(Cell.integer) ?? Cell.none,
             .integer(run.run.placement.workers), .integer(run.run.placement.threads),
             .integer(run.run.placement.servers),
         ]
-        let status = JSONValue.text(run.statusName)
+        let status = Cell.text(run.statusName)
         guard !run.epochs.isEmpty else {
             return [
                 identity + [.integer(0), .integer(run.end?.steps ?? 0), .integer(0), .integer(0)]
-                    + [.number(run.end?.seconds ?? .nan), .null, .null, .null, .null]
+                    + [.number(run.end?.seconds ?? .nan), .none, .none, .none, .none]
                     + [.text(run.end?.weightsSHA256 ?? ""), status]
             ]
         }
@@ -46,17 +75,8 @@ struct RunsTable {
 
     /// RFC 4180 with line feeds; a figure that is none is an empty cell.
     var csv: String {
-        let lines = rows.map { $0.map(Self.cell).joined(separator: ",") }
+        let lines = rows.map { $0.map(\.csv).joined(separator: ",") }
         return ([Self.columns.joined(separator: ",")] + lines).map { $0 + "\n" }.joined()
-    }
-
-    private static func cell(_ value: JSONValue) -> String {
-        switch value {
-        case .text(let text): quoted(text)
-        case .integer(let value): String(value)
-        case .number(let value): value.isFinite ? JSONValue.text(value) : ""
-        case .null, .array, .object: ""
-        }
     }
 
     static func quoted(_ text: String) -> String {

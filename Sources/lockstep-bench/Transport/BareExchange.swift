@@ -10,7 +10,7 @@ enum BareProgram: String, CaseIterable, Sendable {
     case colocated = "zmq_colocated"
 
     /// Which of them does what a shape asks for; nil where none does.
-    init?(_ servers: ServerPlacement) {
+    init?(_ servers: ExchangePlacement) {
         switch servers {
         case .apart(1): self = .central
         case .apart: return nil
@@ -98,7 +98,7 @@ struct ExchangeFloor {
 
     init(_ bare: BareExchange, _ folder: TemporaryFolder, steps: Int) throws {
         var best: (name: String, microseconds: Double)?
-        for servers in [ServerPlacement.apart(1), .colocated] {
+        for servers in [ExchangePlacement.apart(1), .colocated] {
             let shape = ExchangeShape(
                 workers: 2, servers: servers, floats: BareExchange.modelFloats, steps: steps)
             for _ in 0..<3 {

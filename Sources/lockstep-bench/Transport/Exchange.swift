@@ -6,7 +6,7 @@ import ZeroMQ
 /// The shape of an exchange: what every worker sends and gets in a step.
 struct ExchangeShape: Hashable, Sendable {
     var workers: Int
-    var servers: ServerPlacement
+    var servers: ExchangePlacement
     var floats: Int
     var steps: Int
     var transport = ExchangeTransport.ipc

@@ -1,7 +1,7 @@
 import ArgumentParser
 
 /// Where the servers of an exchange are.
-enum ServerPlacement: Hashable, Sendable {
+enum ExchangePlacement: Hashable, Sendable {
     /// Each in a process of its own.
     case apart(Int)
     /// Each worker's process also serves a part of the vector.
@@ -25,9 +25,9 @@ enum ServerPlacement: Hashable, Sendable {
 
 /// Numbers of servers, or "colocated", separated by commas.
 struct ServerPlacementList: ExpressibleByArgument, Sendable {
-    let values: [ServerPlacement]
+    let values: [ExchangePlacement]
 
-    init(_ values: [ServerPlacement]) { self.values = values }
+    init(_ values: [ExchangePlacement]) { self.values = values }
 
     init?(argument: String) {
         let parts = argument.split(separator: ",", omittingEmptySubsequences: false)

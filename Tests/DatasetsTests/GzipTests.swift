@@ -1,4 +1,4 @@
-import Hashing
+import Datasets
 import Testing
 
 @Suite struct GzipTests {
