@@ -165,6 +165,9 @@ final class Checks {
         case .notice(.left(let member, _)), .notice(.expelled(let member, _)):
             viewChangedAt = now
             workersInView.remove(member.incarnation)
+        case .notice(.tooFewWorkers):
+            viewChangedAt = now
+            workersInView = []
         case .keepReport: outstandingReports += 1
         case .recordStep: outstandingReports -= shardCount
         case .beginRun(let start):
