@@ -162,6 +162,21 @@ VECTOR_INLINE float vector_lane_sum(float16 x) {
     return y[0] + y[1];
 }
 
+// The sums of the lanes of four vectors, each in that order.
+VECTOR_INLINE void vector_store_lane_sums(void *to, float16 a, float16 b, float16 c, float16 d) {
+    float16 ab = __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
+                 __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+    float16 cd = __builtin_shufflevector(c, d, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
+                 __builtin_shufflevector(c, d, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+    float16 all = __builtin_shufflevector(ab, cd, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27) +
+                  __builtin_shufflevector(ab, cd, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+    all = all + __builtin_shufflevector(all, all, 2, 3, 2, 3, 6, 7, 6, 7, 10, 11, 10, 11, 14, 15, 14, 15);
+    for (int row = 0; row < 4; row++) {
+        float sum = all[4 * row] + all[4 * row + 1];
+        memcpy((char *)to + 4 * row, &sum, sizeof sum);
+    }
+}
+
 // The same bits as integers, and back.
 VECTOR_INLINE uint32x16 vector_bits(float16 x) {
     uint32x16 bits;

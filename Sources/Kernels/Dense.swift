@@ -148,9 +148,10 @@ package func biasGradient(
 package func sumOfSquares(_ squares: UnsafePointer<Float>, _ outputs: Int) -> Float {
     var sum = splat(0)
     var j = 0
-    while j < outputs {
-        sum += unsafe vector_load_first(squares + j, outputs &- j)
+    while j &+ 16 <= outputs {
+        sum += unsafe vector_load(squares + j)
         j &+= 16
     }
+    if j < outputs { sum += unsafe vector_load_first(squares + j, outputs &- j) }
     return vector_lane_sum(sum)
 }

@@ -47,43 +47,50 @@ package func copyFloats(
 package func squaredNorms(
     _ values: UnsafeRawPointer, _ rows: Int, _ count: Int, _ squares: UnsafeMutableRawPointer
 ) {
+    let whole = count & ~15
     var row = 0
     // A chain waits for every addition, so four rows go together.
     while row &+ 4 <= rows {
-        let first = unsafe values + row &* count &* 4
+        let x0 = unsafe values + row &* count &* 4
+        let (x1, x2, x3) = unsafe (x0 + count &* 4, x0 + count &* 8, x0 + count &* 12)
         var (s0, s1, s2, s3) = (splat(0), splat(0), splat(0), splat(0))
         var i = 0
-        while i < count {
-            let lanes = count &- i
-            let place = unsafe first + i &* 4
-            let x0 = unsafe vector_load_first(place, lanes)
-            let x1 = unsafe vector_load_first(place + count &* 4, lanes)
-            let x2 = unsafe vector_load_first(place + count &* 8, lanes)
-            let x3 = unsafe vector_load_first(place + count &* 12, lanes)
-            (s0, s1) = (vector_fma(x0, x0, s0), vector_fma(x1, x1, s1))
-            (s2, s3) = (vector_fma(x2, x2, s2), vector_fma(x3, x3, s3))
+        while i < whole {
+            unsafe addSquare(vector_load(x0 + i &* 4), &s0)
+            unsafe addSquare(vector_load(x1 + i &* 4), &s1)
+            unsafe addSquare(vector_load(x2 + i &* 4), &s2)
+            unsafe addSquare(vector_load(x3 + i &* 4), &s3)
             i &+= 16
         }
-        let target = unsafe squares + row &* 4
-        unsafe target.storeBytes(of: vector_lane_sum(s0), as: Float.self)
-        unsafe target.storeBytes(of: vector_lane_sum(s1), toByteOffset: 4, as: Float.self)
-        unsafe target.storeBytes(of: vector_lane_sum(s2), toByteOffset: 8, as: Float.self)
-        unsafe target.storeBytes(of: vector_lane_sum(s3), toByteOffset: 12, as: Float.self)
+        if whole < count {
+            unsafe addSquare(vector_load_first(x0 + whole &* 4, count &- whole), &s0)
+            unsafe addSquare(vector_load_first(x1 + whole &* 4, count &- whole), &s1)
+            unsafe addSquare(vector_load_first(x2 + whole &* 4, count &- whole), &s2)
+            unsafe addSquare(vector_load_first(x3 + whole &* 4, count &- whole), &s3)
+        }
+        unsafe vector_store_lane_sums(squares + row &* 4, s0, s1, s2, s3)
         row &+= 4
     }
     while row < rows {
-        let first = unsafe values + row &* count &* 4
+        let x = unsafe values + row &* count &* 4
         var sum = splat(0)
         var i = 0
-        while i < count {
-            let x = unsafe vector_load_first(first + i &* 4, count &- i)
-            sum = vector_fma(x, x, sum)
+        while i < whole {
+            unsafe addSquare(vector_load(x + i &* 4), &sum)
             i &+= 16
+        }
+        if whole < count {
+            unsafe addSquare(vector_load_first(x + whole &* 4, count &- whole), &sum)
         }
         unsafe squares.storeBytes(
             of: vector_lane_sum(sum), toByteOffset: row &* 4, as: Float.self)
         row &+= 1
     }
+}
+
+@inline(__always)
+private func addSquare(_ x: SIMD16<Float>, _ sum: inout SIMD16<Float>) {
+    sum = vector_fma(x, x, sum)
 }
 
 /// A 64-bit checksum of `count` bytes at memory speed, for frames on their way: 16 lanes of 32-bit
@@ -118,12 +125,13 @@ package func digest(_ values: UnsafeRawPointer, _ count: Int, _ first: Int) -> U
     var (even, odd) = (SIMD8<UInt64>(repeating: 0), SIMD8<UInt64>(repeating: 0))
     var (evenSums, oddSums) = (even, odd)
     var i = 0
-    while i < count {
-        let x = unsafe vector_load_first(values + i &* 4, count &- i)
-        even = even &+ vector_even_bits(x)
-        odd = odd &+ vector_odd_bits(x)
-        evenSums = evenSums &+ even
-        oddSums = oddSums &+ odd
+    while i &+ 16 <= count {
+        unsafe addLine(vector_load(values + i &* 4), &even, &odd, &evenSums, &oddSums)
+        i &+= 16
+    }
+    if i < count {
+        let rest = unsafe vector_load_first(values + i &* 4, count &- i)
+        addLine(rest, &even, &odd, &evenSums, &oddSums)
         i &+= 16
     }
     // Line k of n is in the sums of sums n − k times.
@@ -139,4 +147,16 @@ package func digest(_ values: UnsafeRawPointer, _ count: Int, _ first: Int) -> U
     }
     let start = UInt64(truncatingIfNeeded: first)
     return sum &+ 0x9e37_79b9_7f4a_7c15 &* (weighted &+ start &* sum)
+}
+
+/// Adds 16 floats, as numbers, to the sums of `digest`, and those to the sums of sums.
+@inline(__always)
+private func addLine(
+    _ x: SIMD16<Float>, _ even: inout SIMD8<UInt64>, _ odd: inout SIMD8<UInt64>,
+    _ evenSums: inout SIMD8<UInt64>, _ oddSums: inout SIMD8<UInt64>
+) {
+    even = even &+ vector_even_bits(x)
+    odd = odd &+ vector_odd_bits(x)
+    evenSums = evenSums &+ even
+    oddSums = oddSums &+ odd
 }
