@@ -53,22 +53,15 @@ package struct DatasetCache: Sendable {
     ) -> Dataset? {
         let path = path(of: sha256)
         guard (try? FileManager.default.attributesOfItem(atPath: path)) != nil else { return nil }
-        let damage: String
+        let damage: DatasetError
         do throws(DatasetError) {
-            let dataset = try Dataset(
-                payload: FileByteStream(path: path), name: name, origin: "the cache (\(path))",
-                seal: seal(of: sha256))
-            if dataset.sha256 == sha256 {
-                keepSeal(of: dataset)
-                return dataset
-            }
-            damage = "\(path): the content's SHA-256 is \(dataset.sha256)."
+            return try verified(sha256, name: name)
         } catch {
-            if case .unreadable = error.problem {
-                note("The cache entry is not used. \(error.description)")
-                return nil
-            }
-            damage = error.description
+            damage = error
+        }
+        if case .unreadable = damage.problem {
+            note("The cache entry is not used. \(damage)")
+            return nil
         }
         do {
             try FileManager.default.removeItem(atPath: path)
@@ -77,6 +70,23 @@ package struct DatasetCache: Sendable {
             note("The cache entry is damaged and cannot be removed; it is not used. \(damage)")
         }
         return nil
+    }
+
+    /// The data set with this hash, which is kept; nothing is removed.
+    ///
+    /// - Throws: what is wrong with the entry.
+    package func verified(
+        _ sha256: SHA256.Digest, name: String? = nil
+    ) throws(DatasetError) -> Dataset {
+        let path = path(of: sha256)
+        let dataset = try Dataset(
+            payload: FileByteStream(path: path), name: name, origin: "the cache (\(path))",
+            seal: seal(of: sha256))
+        guard dataset.sha256 == sha256 else {
+            throw DatasetError(.damagedCacheEntry(found: dataset.sha256), path: path)
+        }
+        keepSeal(of: dataset)
+        return dataset
     }
 
     /// Keeps a data set, in place of an entry that is there already.

@@ -8,6 +8,7 @@ package struct DatasetError: Error, Equatable, Sendable {
         case notAFolder
         case emptyFolder
         case missingFile(part: DatasetPart)
+        case ambiguous(part: DatasetPart, other: String)
         // The file.
         case unreadable(reason: String)
         case notARegularFile
@@ -25,6 +26,7 @@ package struct DatasetError: Error, Equatable, Sendable {
         case countsDiffer(images: Int, labels: Int)
         case wrongLabel(label: UInt8, index: Int)
         case wrongChecksum(found: SHA256.Digest, expected: SHA256.Digest)
+        case damagedCacheEntry(found: SHA256.Digest)
     }
 
     /// The file or folder, or in words what else was read.
@@ -55,6 +57,8 @@ extension DatasetError.Problem: CustomStringConvertible {
         case .emptyFolder: "the folder is empty"
         case .missingFile(let part):
             "the \(part.words) are missing (accepted: \(part.fileNames.joined(separator: ", ")))"
+        case .ambiguous(let part, let other):
+            "the \(part.words) are also in \(other), with other content"
         case .unreadable(let reason): "it cannot be read (\(reason))"
         case .notARegularFile: "this is not a regular file"
         case .gzip(let error): error.description
@@ -79,6 +83,8 @@ extension DatasetError.Problem: CustomStringConvertible {
             "label \(index) is \(label), where labels are 0 to 9"
         case .wrongChecksum(let found, let expected):
             "its SHA-256 is \(found), but MNIST's is \(expected)"
+        case .damagedCacheEntry(let found):
+            "its content's SHA-256 is \(found), which is not the one in its name"
         }
     }
 
@@ -88,6 +94,7 @@ extension DatasetError.Problem: CustomStringConvertible {
         case .notAFolder: "Give the folder that holds the four IDX files."
         case .emptyFolder: "Put the four IDX files there, or use --data mnist to download them."
         case .missingFile: "Put the file there, raw or gzip, or use --data mnist to download MNIST."
+        case .ambiguous: "Move one of the two to another folder."
         case .unreadable: "Check that it exists and that you may read it."
         case .notARegularFile: "Put the IDX file itself in its place."
         case .gzip: "Get the file again; 'gzip -t' tells whether a copy is whole."
@@ -99,6 +106,7 @@ extension DatasetError.Problem: CustomStringConvertible {
         case .wrongLabel: "Only sets of ten classes can be trained."
         case .wrongChecksum:
             "Get the file again; to train on it as it is, give its folder with --data DIR."
+        case .damagedCacheEntry: "Delete the file; 'lockstep data fetch' downloads MNIST again."
         }
     }
 }

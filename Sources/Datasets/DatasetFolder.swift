@@ -9,6 +9,8 @@ package struct DatasetFolder: Sendable {
     package let path: String
     /// Where each part is, in the order of `DatasetPart`.
     package let files: [(part: DatasetPart, path: String)]
+    /// Further files of the same parts, under other names. They must say the same.
+    private let copies: [(part: DatasetPart, path: String)]
 
     package init(path: String) throws(DatasetError) {
         self.path = path
@@ -18,12 +20,17 @@ package struct DatasetFolder: Sendable {
         }
         guard isFolder.boolValue else { throw DatasetError(.notAFolder, path: path) }
         for below in ["", "/MNIST/raw", "/raw"] {
-            let found = Self.files(in: path + below)
-            if found.isEmpty { continue }
-            for part in DatasetPart.allCases where !found.contains(where: { $0.part == part }) {
-                throw DatasetError(.missingFile(part: part), path: path + below)
+            let namings = DatasetNaming.allCases.map { Self.files(in: path + below, $0) }
+            guard let found = namings.first(where: { !$0.isEmpty }) else { continue }
+            var first: [(DatasetPart, String)] = []
+            for part in DatasetPart.allCases {
+                guard let file = found.first(where: { $0.part == part }) else {
+                    throw DatasetError(.missingFile(part: part), path: path + below)
+                }
+                first.append(file)
             }
-            files = found
+            files = first
+            copies = found.filter { file in !first.contains { $0.1 == file.path } }
             return
         }
         let names: [String]
@@ -38,11 +45,12 @@ package struct DatasetFolder: Sendable {
 
     /// The parts that lie in one folder. A dangling link counts, so that it is named when it is
     /// read.
-    private static func files(in folder: String) -> [(part: DatasetPart, path: String)] {
-        DatasetPart.allCases.compactMap { part in
-            part.fileNames.map { "\(folder)/\($0)" }
-                .first { (try? FileManager.default.attributesOfItem(atPath: $0)) != nil }
-                .map { (part, $0) }
+    private static func files(
+        in folder: String, _ naming: DatasetNaming
+    ) -> [(part: DatasetPart, path: String)] {
+        DatasetPart.allCases.flatMap { part in
+            naming.fileNames(of: part).map { (part, "\(folder)/\($0)") }
+                .filter { (try? FileManager.default.attributesOfItem(atPath: $0.1)) != nil }
         }
     }
 
@@ -55,6 +63,12 @@ package struct DatasetFolder: Sendable {
         let train = try load(images: streams[0], labels: streams[1])
         let test = try load(images: streams[2], labels: streams[3])
         let dataset = Dataset(train: train, test: test, origin: path)
+        for copy in copies {
+            guard try isSame(copy.path, dataset.file(copy.part)) else {
+                let path = files.first { $0.part == copy.part }?.path ?? path
+                throw DatasetError(.ambiguous(part: copy.part, other: copy.path), path: path)
+            }
+        }
         if requiringMNIST, dataset.sha256 != MNIST.sha256 {
             for file in files {
                 let found = dataset.sha256(of: file.part)
@@ -66,6 +80,17 @@ package struct DatasetFolder: Sendable {
             }
         }
         return dataset
+    }
+
+    /// Whether a file's uncompressed bytes are these.
+    private func isSame(
+        _ path: String, _ segments: [ArraySlice<UInt8>]
+    ) throws(DatasetError) -> Bool {
+        let stream = try openByteStream(path: path)
+        for segment in segments where try stream.read(segment.count)[...] != segment {
+            return false
+        }
+        return try stream.read(1).isEmpty
     }
 
     private func load(

@@ -11,9 +11,7 @@ package enum DatasetPart: String, CaseIterable, Sendable {
     package var fileName: String { "\(rawValue)-\(format)" }
 
     /// The names under which it is found in a folder, the first one first.
-    package var fileNames: [String] {
-        [fileName, "\(rawValue).\(format)"].flatMap { [$0, $0 + ".gz"] }
-    }
+    package var fileNames: [String] { DatasetNaming.mnist.fileNames(of: self) }
 
     package var words: String {
         switch self {
@@ -24,5 +22,28 @@ package enum DatasetPart: String, CaseIterable, Sendable {
         }
     }
 
-    private var format: String { holdsImages ? "idx3-ubyte" : "idx1-ubyte" }
+    fileprivate var format: String { holdsImages ? "idx3-ubyte" : "idx1-ubyte" }
+}
+
+/// How the files of a set are named. EMNIST's ten-class sets come in one folder with its others.
+enum DatasetNaming: CaseIterable {
+    case mnist, emnistDigits, emnistMNIST
+
+    /// The names of a part, raw and gzip, the first one first.
+    func fileNames(of part: DatasetPart) -> [String] {
+        let (prefix, stem) =
+            switch self {
+            case .mnist: ("", part.rawValue)
+            case .emnistDigits: ("emnist-digits-", emnistStem(part))
+            case .emnistMNIST: ("emnist-mnist-", emnistStem(part))
+            }
+        return ["-", "."].flatMap { separator in
+            let name = prefix + stem + separator + part.format
+            return [name, name + ".gz"]
+        }
+    }
+
+    private func emnistStem(_ part: DatasetPart) -> String {
+        part.rawValue.replacing("t10k", with: "test")
+    }
 }

@@ -33,19 +33,19 @@ package struct MNISTDownload: Sendable {
 
     private let mirrors: [String]
     private let checksum: @Sendable (DatasetPart) -> SHA256.Digest
-    private let idleTimeoutSeconds: Double
+    private let patience: TransferPatience
 
     /// - Parameters:
     ///   - checksum: of the uncompressed files.
-    ///   - idleTimeoutSeconds: how long a mirror may be silent, before its first byte and later.
+    ///   - patience: with each mirror.
     package init(
         mirrors: [String] = MNISTDownload.mirrors,
         checksum: @escaping @Sendable (DatasetPart) -> SHA256.Digest = MNIST.sha256(of:),
-        idleTimeoutSeconds: Double = 5
+        patience: TransferPatience = TransferPatience()
     ) {
         self.mirrors = mirrors
         self.checksum = checksum
-        self.idleTimeoutSeconds = idleTimeoutSeconds
+        self.patience = patience
     }
 
     /// - Parameter progress: called from time to time, on other threads, while bytes arrive.
@@ -82,7 +82,7 @@ package struct MNISTDownload: Sendable {
             do throws(TransferError) {
                 let body = try Transfer.run(
                     url: mirror + file, atMost: Self.largestByteCount,
-                    idleTimeoutSeconds: idleTimeoutSeconds
+                    patience: patience
                 ) { byteCount, expected in
                     progress(
                         Progress(file: file, byteCount: byteCount, expectedByteCount: expected))

@@ -6,7 +6,20 @@ struct TransferError: Error {
     let reason: String
 }
 
-/// One HTTP GET into memory, bounded in size and in silence.
+/// How long a mirror is waited for.
+package struct TransferPatience: Sendable {
+    /// How long it may be silent, before its first byte and later.
+    package var idleSeconds = 5.0
+    /// What must come in each such time: 20 KB/s.
+    package var windowSeconds = 10.0
+    package var leastBytesPerWindow = 200_000
+    /// For one file.
+    package var overallSeconds = 600.0
+
+    package init() {}
+}
+
+/// One HTTP GET into memory, bounded in size, in silence, and in time.
 ///
 /// The session calls back on a queue of its own; all state is behind the lock, which is what makes
 /// it `Sendable`.
@@ -21,15 +34,15 @@ final class Transfer: NSObject, URLSessionDataDelegate, @unchecked Sendable {
     private let lock = NSLock()
     private var state = State()
     private let largestByteCount: Int
-    private let idleTimeoutSeconds: Double
+    private let patience: TransferPatience
     private let progress: @Sendable (Int, Int?) -> Void
 
     private init(
-        atMost byteCount: Int, idleTimeoutSeconds: Double,
+        atMost byteCount: Int, patience: TransferPatience,
         progress: @escaping @Sendable (Int, Int?) -> Void
     ) {
         largestByteCount = byteCount
-        self.idleTimeoutSeconds = idleTimeoutSeconds
+        self.patience = patience
         self.progress = progress
     }
 
@@ -37,16 +50,16 @@ final class Transfer: NSObject, URLSessionDataDelegate, @unchecked Sendable {
     ///
     /// - Parameter progress: gets the bytes so far and those announced.
     static func run(
-        url: String, atMost byteCount: Int, idleTimeoutSeconds: Double,
+        url: String, atMost byteCount: Int, patience: TransferPatience,
         progress: @escaping @Sendable (Int, Int?) -> Void
     ) throws(TransferError) -> [UInt8] {
         guard let address = URL(string: url) else {
             throw TransferError(reason: "this is not an address")
         }
         let transfer = Transfer(
-            atMost: byteCount, idleTimeoutSeconds: idleTimeoutSeconds, progress: progress)
+            atMost: byteCount, patience: patience, progress: progress)
         let settings = URLSessionConfiguration.ephemeral
-        settings.timeoutIntervalForRequest = idleTimeoutSeconds
+        settings.timeoutIntervalForRequest = patience.idleSeconds
         let session = URLSession(
             configuration: settings, delegate: transfer, delegateQueue: nil)
         defer { session.invalidateAndCancel() }
@@ -57,22 +70,37 @@ final class Transfer: NSObject, URLSessionDataDelegate, @unchecked Sendable {
     /// Looks at the state a few times a second: the session's own time-out does not cover all
     /// phases.
     private func wait() throws(TransferError) -> [UInt8] {
+        let began = ContinuousClock.now
+        var (windowBegan, windowByteCount) = (began, 0)
         while true {
-            let (result, lastSign) = lock.withLock { (state.result, state.lastSign) }
+            let (result, lastSign, byteCount) = lock.withLock {
+                (state.result, state.lastSign, state.body.count)
+            }
             switch result {
             case .success: return lock.withLock { state.body }
             case .failure(let error): throw error
             case nil: break
             }
-            if ContinuousClock.now - lastSign > .seconds(idleTimeoutSeconds) {
-                throw silence
+            let now = ContinuousClock.now
+            if now - lastSign > .seconds(patience.idleSeconds) { throw silence }
+            if now - began > .seconds(patience.overallSeconds) {
+                throw TransferError(
+                    reason: "only \(byteCount) bytes came within \(patience.overallSeconds) s")
+            }
+            if now - windowBegan > .seconds(patience.windowSeconds) {
+                let received = byteCount - windowByteCount
+                guard received >= patience.leastBytesPerWindow else {
+                    throw TransferError(
+                        reason: "only \(received) bytes came in \(patience.windowSeconds) s")
+                }
+                (windowBegan, windowByteCount) = (now, byteCount)
             }
             Thread.sleep(forTimeInterval: 0.02)
         }
     }
 
     private var silence: TransferError {
-        TransferError(reason: "nothing was received for \(idleTimeoutSeconds) s")
+        TransferError(reason: "nothing was received for \(patience.idleSeconds) s")
     }
 
     private func end(_ result: Result<Void, TransferError>) {

@@ -58,7 +58,7 @@ package final class LocalEngine {
         optimizer = makeOptimizer()
         savedOptimizer = makeOptimizer()
         gradient = GradientBuffer(slices)
-        sampleOrder = SampleOrder(seed: configuration.seed, count: schedule.exampleCount)
+        sampleOrder = SampleOrder(configuration, examples)
         indices = [UInt32](repeating: 0, count: schedule.exampleCount)
         weights = layout.initialWeights(seed: configuration.seed)
         savedWeights = FloatBuffer(count: whole.count)

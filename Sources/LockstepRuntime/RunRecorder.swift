@@ -63,12 +63,13 @@ final class RunRecorder {
             totalSteps: schedule.totalSteps, kernels: kernels)
         testEvaluator = Evaluator(
             configuration.architecture, kernels: kernels, examples: data.test)
+        let split = TrainingSplit(configuration, labels: dataset.train.labels)
         validationEvaluator =
-            configuration.validationExamples == 0
+            split.heldOut.isEmpty
             ? nil
             : Evaluator(
                 configuration.architecture, kernels: kernels, examples: data.train,
-                range: schedule.exampleCount..<dataset.train.count)
+                places: split.heldOut)
         let record = RunRecord(
             configuration: configuration.name,
             settings: configuration.settings, seed: configuration.seed, placement: placement,
@@ -101,6 +102,7 @@ final class RunRecorder {
             CrashPoint.runRecorded.pass()
         }
         observer.runStarted(configuration, directory: directory)
+        if let warning = split.warning { observer.notice(warning) }
     }
 
     deinit { checkpointWriter.close() }

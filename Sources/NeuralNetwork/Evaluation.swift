@@ -18,7 +18,7 @@ package struct Evaluation: Sendable, Equatable {
 @safe package final class Evaluator {
     private let network: Network
     private let examples: SparseExamples
-    private let range: Range<Int>
+    private let places: [UInt32]
     private let workspace: Workspace
     private let indices: UnsafeMutablePointer<UInt32>
     private let otherDecisions: UnsafeMutablePointer<UInt8>
@@ -27,14 +27,14 @@ package struct Evaluation: Sendable, Equatable {
 
     private static let examplesPerPass = 128
 
-    /// - Parameter range: the examples to evaluate on.
+    /// - Parameter places: of the examples to evaluate on; default: all.
     package init(
         _ architecture: NetworkArchitecture, kernels: KernelSet, examples: SparseExamples,
-        range: Range<Int>? = nil
+        places: [UInt32]? = nil
     ) {
         network = Network(architecture, kernels: kernels)
         self.examples = examples
-        self.range = range ?? 0..<examples.count
+        self.places = places ?? (0..<UInt32(examples.count)).map(\.self)
         workspace = Workspace(
             network.layout, capacity: Self.examplesPerPass, leafSize: PixelBlocks.unitSize)
         workspace.batch.prepare(examples)
@@ -61,10 +61,10 @@ package struct Evaluation: Sendable, Equatable {
         var loss = 0.0
         var changed = 0
         var confusion = [[Int]](repeating: [Int](repeating: 0, count: outputs), count: outputs)
-        var start = range.lowerBound
-        while start < range.upperBound {
-            let count = min(Self.examplesPerPass, range.upperBound - start)
-            for b in 0..<count { unsafe indices[b] = UInt32(start + b) }
+        var start = 0
+        while start < places.count {
+            let count = min(Self.examplesPerPass, places.count - start)
+            for b in 0..<count { unsafe indices[b] = places[start + b] }
             unsafe workspace.batch.fill(0..<count, from: examples, indices)
             let unitCount = workspace.pixels.unitCount(count)
             unsafe network.forward(
@@ -92,7 +92,7 @@ package struct Evaluation: Sendable, Equatable {
             start += count
         }
         return Evaluation(
-            examples: range.count, loss: range.isEmpty ? 0 : loss / Double(range.count),
+            examples: places.count, loss: places.isEmpty ? 0 : loss / Double(places.count),
             correct: confusion.indices.reduce(0) { $0 + confusion[$1][$1] }, confusion: confusion,
             decisionsChangedByRescaling: changed)
     }

@@ -76,6 +76,10 @@ import Glibc
         }
     }
 
+    package var labelBytes: UnsafeBufferPointer<UInt8> {
+        unsafe UnsafeBufferPointer(start: labels, count: count)
+    }
+
     deinit {
         unsafe starts.deallocate()
         unsafe labels.deallocate()

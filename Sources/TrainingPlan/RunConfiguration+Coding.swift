@@ -110,7 +110,8 @@ extension RunConfiguration {
     /// data set and the arithmetic, sorted by key, each ended by a line feed.
     ///
     /// The name is left out; the micro-batch is the effective one; a setting that is not set has no
-    /// line. `decode` moves no weight, but it moves the accuracy that is reported.
+    /// line. `decode` moves no weight, but it moves the accuracy that is reported. How examples are
+    /// held out has a line where some are.
     package func canonicalText(datasetSHA256: String) -> String {
         var lines = [
             "arithmetic-version=\(arithmeticVersion)", "dataset-sha256=\(datasetSHA256)",
@@ -119,6 +120,7 @@ extension RunConfiguration {
         for key in Key.allCases where key != .configuration && key != .microBatch {
             if let text = text(of: key) { lines.append("\(key.rawValue)=\(text)") }
         }
+        if validationExamples > 0 { lines.append("validation-draw=stratified") }
         return lines.sorted().map { $0 + "\n" }.joined()
     }
 

@@ -47,7 +47,7 @@ extension DataCommand {
             abstract: "Check the data sets of the cache, or the IDX files of a folder.",
             discussion: """
                 Prints sizes and the SHA-256 of the uncompressed files, and which data set they \
-                are. A damaged entry of the cache is removed.
+                are. A damaged file is named, with exit code 65, and stays where it is.
 
                 Examples:
                   lockstep data verify
@@ -64,7 +64,7 @@ extension DataCommand {
             if let folder {
                 try verifyFolder(folder)
             } else {
-                verifyCache(DatasetCache(environment: ProcessInfo.processInfo.environment))
+                try verifyCache(DatasetCache(environment: ProcessInfo.processInfo.environment))
             }
         }
 
@@ -87,9 +87,17 @@ extension DataCommand {
             print("\nThis is \(dataset.name), SHA-256 \(dataset.sha256).")
         }
 
-        private func verifyCache(_ cache: DatasetCache) {
-            let datasets = cache.entries().compactMap { cache.load($0, note: printNote) }
-            guard !datasets.isEmpty else {
+        private func verifyCache(_ cache: DatasetCache) throws {
+            var datasets: [Dataset] = []
+            var damages: [DatasetError] = []
+            for entry in cache.entries() {
+                do throws(DatasetError) {
+                    datasets.append(try cache.verified(entry))
+                } catch {
+                    damages.append(error)
+                }
+            }
+            guard !datasets.isEmpty || !damages.isEmpty else {
                 print("\(cache.folder) holds no data set. 'lockstep data fetch' downloads MNIST.")
                 return
             }
@@ -99,9 +107,14 @@ extension DataCommand {
                     "\(dataset.test.count)", "\(dataset.sha256)",
                 ]
             }
-            print("\(cache.folder), all verified:")
-            print(
-                TextTable(words: [["data set", "bytes", "train", "test", "sha256"]] + rows).text())
+            if !rows.isEmpty {
+                print("\(cache.folder), verified:")
+                print(
+                    TextTable(words: [["data set", "bytes", "train", "test", "sha256"]] + rows)
+                        .text())
+            }
+            damages.dropLast().forEach { printNote("\($0)") }
+            if let last = damages.last { throw last }
         }
     }
 

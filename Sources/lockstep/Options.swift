@@ -111,7 +111,8 @@ struct TrainingOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Hold the last training examples out, to evaluate on; default 0.", valueName: "n"))
+            "Hold training examples out, of each label its share, to evaluate on; default 0.",
+            valueName: "n"))
     var validationExamples: String?
 
     @Option(

@@ -26,6 +26,38 @@ import Testing
         #expect(try DatasetFolder(path: folder.path).load().sha256 == SmallSet.sha256)
     }
 
+    /// EMNIST's archive has its sets of ten classes beside others.
+    @Test(arguments: ["emnist-digits-", "emnist-mnist-"])
+    func readsEMNISTNames(prefix: String) throws {
+        let folder = try TemporaryFolder()
+        for part in DatasetPart.allCases {
+            let name = part.fileName.replacing("t10k", with: "test")
+            try folder.write(Gzip.compress(SmallSet.file(part)), "\(prefix)\(name).gz")
+            try folder.write([1, 2, 3], "emnist-letters-\(name).gz")
+        }
+        #expect(try DatasetFolder(path: folder.path).load().sha256 == SmallSet.sha256)
+    }
+
+    /// The same files raw and gzip are one set; another set's are not.
+    @Test func rawAndGzipMustSayTheSame() throws {
+        let folder = try TemporaryFolder()
+        try SmallSet.write(to: folder)
+        try SmallSet.write(to: folder, gzip: true)
+        #expect(try DatasetFolder(path: folder.path).load().sha256 == SmallSet.sha256)
+        for other in [[0, 4, 9], [9, 0], [9, 0, 4, 4]] as [[UInt8]] {
+            let labels = SmallSet.labels.prefix(8) + other
+            try folder.write(Gzip.compress(Array(labels)), "train-labels-idx1-ubyte.gz")
+            let error = #expect(throws: DatasetError.self) {
+                try DatasetFolder(path: folder.path).load()
+            }
+            let path = "\(folder.path)/train-labels-idx1-ubyte"
+            #expect(
+                error
+                    == DatasetError(.ambiguous(part: .trainLabels, other: path + ".gz"), path: path)
+            )
+        }
+    }
+
     struct BadFile: Sendable, CustomTestStringConvertible {
         let testDescription: String
         let part: DatasetPart

@@ -7,6 +7,8 @@ final class LocalServer: Sendable {
         case status(Int)
         /// A body that announces more bytes than come; then silence.
         case stall([UInt8])
+        /// A body of a byte every 20 ms.
+        case trickle([UInt8])
         /// A body cut off by the end of the connection.
         case cut([UInt8])
     }
@@ -58,6 +60,15 @@ final class LocalServer: Sendable {
         case .body(let body): send(connection, "200 OK", body.count, body)
         case .status(let status): send(connection, "\(status) Refused", 0, [])
         case .cut(let body): send(connection, "200 OK", body.count + 100, body)
+        case .trickle(let body):
+            send(connection, "200 OK", body.count, [])
+            for byte in body {
+                var byte = byte
+                guard unsafe Foundation.send(connection, &byte, 1, Int32(MSG_NOSIGNAL)) == 1 else {
+                    return
+                }
+                Thread.sleep(forTimeInterval: 0.02)
+            }
         case .stall(let body):
             send(connection, "200 OK", body.count + 100, body)
             // Until the client hangs up; bounded, should it never do so.

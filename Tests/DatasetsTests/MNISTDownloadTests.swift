@@ -6,9 +6,13 @@ import Testing
 /// The download, from servers on loopback that serve the small set in MNIST's place.
 @Suite struct MNISTDownloadTests {
     static func download(_ mirrors: [LocalServer]) -> MNISTDownload {
-        MNISTDownload(
+        var patience = TransferPatience()
+        patience.idleSeconds = 1
+        patience.windowSeconds = 1
+        patience.leastBytesPerWindow = 1_000
+        return MNISTDownload(
             mirrors: mirrors.map(\.mirror), checksum: { SHA256.hash(SmallSet.file($0)) },
-            idleTimeoutSeconds: 1)
+            patience: patience)
     }
 
     static func part(_ path: String) -> DatasetPart? {
@@ -26,11 +30,12 @@ import Testing
         { _ in .body(Array("<html>Welcome to the hotel</html>".utf8)) },
         { path in .body(part(path).map { Gzip.compress(SmallSet.file($0)).dropLast() } ?? []) },
         { path in .stall(part(path).map { Gzip.compress(SmallSet.file($0)) } ?? []) },
+        { path in .trickle(part(path).map { Gzip.compress(SmallSet.file($0)) } ?? []) },
         { path in .cut(part(path).map { Gzip.compress(SmallSet.file($0)) } ?? []) },
     ]
     static let reasons = [
         "status 404", "status 503", "SHA-256 is", "SHA-256 is", "cut short",
-        "nothing was received for 1.0 s", "transfer closed",
+        "nothing was received for 1.0 s", "bytes came in 1.0 s", "transfer closed",
     ]
 
     @Test func aGoodMirrorServesAll() throws {

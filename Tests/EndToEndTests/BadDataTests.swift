@@ -100,6 +100,37 @@ extension EndToEndTests {
             }
         }
 
+        /// Raw files of one set and gzip files of another: nobody can tell which is meant.
+        @Test func twoSetsInOneFolderAreNamed() throws {
+            var lockstep = try Lockstep()
+            try SmallDigits.write(to: lockstep.folder)
+            var labels = SmallDigits.file(.testLabels)
+            labels[20] ^= 1
+            try lockstep.folder.write(Gzip.compress(labels), "t10k-labels-idx1-ubyte.gz")
+            lockstep.environment["LOCKSTEP_DATA"] = lockstep.folder.path
+            let run = try lockstep.run(["train", "--workers", "0", "--epochs", "1"])
+            #expect(run.status == 65)
+            for name in ["t10k-labels-idx1-ubyte: ", "t10k-labels-idx1-ubyte.gz,", "Move one"] {
+                #expect(run.message.contains(name), "\(run.standardError)")
+            }
+        }
+
+        /// It is named and stays, so that it can be looked at; training removes it and goes on.
+        @Test func aDamagedCacheEntryIsNamed() throws {
+            let lockstep = try Lockstep()
+            let hash = SHA256.hash(Array("another set".utf8))
+            try lockstep.folder.write(
+                DatasetPart.allCases.flatMap { SmallDigits.file($0) }, "cache/lockstep/\(hash).idx")
+            let run = try lockstep.run(["data", "verify"])
+            #expect(run.status == 65)
+            for word in ["\(hash).idx: its content", "'lockstep data fetch'"] {
+                #expect(run.message.contains(word), "\(run.standardError)")
+            }
+            #expect(
+                FileManager.default.fileExists(
+                    atPath: lockstep.folder.path("cache/lockstep/\(hash).idx")))
+        }
+
         @Test func foldersWithoutDataAreNamed() throws {
             let lockstep = try Lockstep()
             let path = lockstep.folder.path("empty")

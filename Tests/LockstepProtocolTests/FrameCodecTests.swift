@@ -107,7 +107,7 @@ import TrainingPlan
 
     @Test func layoutIsLittleEndianAndFixed() {
         let bytes = Self.frame(.push(Self.address, node: LeafRange(12, 4)))
-        #expect(bytes[..<8] == [0x4c, 0x4b, 0x53, 0x54, 9, 0, 67, 0])
+        #expect(bytes[..<8] == [0x4c, 0x4b, 0x53, 0x54, 10, 0, 67, 0])
         #expect(bytes[8..<16] == [0xd4, 0xc3, 0xb2, 0xa1, 4, 3, 2, 1])
         #expect(bytes[16..<24] == [45, 0, 0, 0, 3, 0, 0, 0])
         #expect(bytes[24..<36] == [0xd4, 0xc3, 0xb2, 0xa1, 0, 0, 0, 0, 0, 0, 4, 0])

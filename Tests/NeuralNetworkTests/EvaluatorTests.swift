@@ -11,7 +11,8 @@ struct EvaluatorTests {
         architecture.decoding = decoding
         let fastest = KernelVariant.allCases.last(where: \.isSupported) ?? .baseline
         return Evaluator(
-            architecture, kernels: KernelSet(fastest), examples: problem.examples, range: range)
+            architecture, kernels: KernelSet(fastest), examples: problem.examples,
+            places: range?.map { UInt32($0) })
     }
 
     private static let architectures: [NetworkArchitecture] = [

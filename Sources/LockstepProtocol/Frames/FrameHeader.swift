@@ -55,4 +55,4 @@ public struct FrameHeader: Hashable, Sendable {
 /// The version of the frames and of what they mean: it changes when either does, and processes of
 /// different versions never train together. 1 to 3 had other frame layouts, 4 a fixed membership, 5
 /// no audits, 8 no traces.
-package let protocolVersion: UInt16 = 9
+package let protocolVersion: UInt16 = 10

@@ -47,7 +47,7 @@ final class WorkerRunEngine {
             batchSize: schedule.batchSize)
         weights = configuration.layout.initialWeights(seed: configuration.seed)
         engine.load(weights)
-        sampleOrder = SampleOrder(seed: configuration.seed, count: schedule.exampleCount)
+        sampleOrder = SampleOrder(configuration, examples)
         indices = [UInt32](repeating: 0, count: schedule.exampleCount)
         kept = plan.slices.indices.flatMap { _ in [MessageSlot(), MessageSlot()] }
     }
