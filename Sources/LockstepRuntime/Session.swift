@@ -19,6 +19,8 @@ package struct PlannedRun: Sendable {
     /// The state that the run goes on from, found in its directory; nil to train from step 0, in a
     /// directory without a log.
     package var start: Checkpoint?
+    /// Whether it was begun by an earlier command.
+    package private(set) var hasBegun = false
 
     package init(
         _ configuration: RunConfiguration, directory: RunDirectory, stepLineInterval: Int = 1,
@@ -47,6 +49,7 @@ extension PlannedRun {
             matching: configuration.checkpointIdentity(dataset: dataset))
         for warning in point.warnings { notice("warning: \(warning)") }
         start = point.checkpoint
+        hasBegun = true
         if let start {
             notice(
                 "\(directory.path) holds this run unfinished: it goes on after step \(start.step)")

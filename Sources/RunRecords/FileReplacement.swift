@@ -22,8 +22,7 @@ package struct FileReplacement: ~Copyable {
         self.path = path
         temporary = "\(path).\(getpid()).tmp"
         do throws(FileError) {
-            descriptor = try Files.open(
-                temporary, flags: O_WRONLY | O_CREAT | O_TRUNC, for: .write)
+            descriptor = try Files.makeTemporary(temporary)
         } catch {
             throw FileError(operation: .write, path: path, code: error.code)
         }

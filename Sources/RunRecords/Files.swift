@@ -121,7 +121,7 @@ package enum Files {
         removeLeftovers(of: path)
         let temporary = path + ".\(getpid()).tmp"
         do throws(FileError) {
-            let descriptor = try open(temporary, flags: O_WRONLY | O_CREAT | O_TRUNC, for: .write)
+            let descriptor = try makeTemporary(temporary)
             defer { close(descriptor) }
             try writeAll(bytes, to: descriptor, path: path)
             try synchronize(descriptor, path: path)
@@ -139,6 +139,14 @@ package enum Files {
         let descriptor = try open(parent(of: path), flags: O_RDONLY, for: .write)
         defer { close(descriptor) }
         try synchronize(descriptor, path: path)
+    }
+
+    /// A new file that nobody has put there: in a folder that others may write to, a link under its
+    /// name would have its target overwritten.
+    static func makeTemporary(_ path: String) throws(FileError) -> Int32 {
+        // What an earlier process of this number has left.
+        unsafe unlink(path)
+        return try open(path, flags: O_WRONLY | O_CREAT | O_EXCL, for: .write)
     }
 
     /// Removes what processes that were killed while they replaced a file have left beside it.

@@ -26,6 +26,8 @@ package final class FolderLock: Sendable {
         try Files.makeFolders(folder)
         let path = "\(folder)/\(Self.fileName)"
         let descriptor = try Files.open(path, flags: O_RDWR | O_CREAT, for: .write)
+        // Whoever can open it can take the lock: no other user.
+        _ = fchmod(descriptor, 0o600)
         guard Files.retrying({ flock(descriptor, LOCK_EX | LOCK_NB) }) == 0 else {
             let code = errno
             close(descriptor)

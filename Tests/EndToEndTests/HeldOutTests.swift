@@ -20,10 +20,10 @@ extension EndToEndTests {
         }
 
         private static let arguments = [
-            "--configuration", "ce-softmax", "--epochs", "3", "--validation-examples", "100",
+            "--configuration", "ce-softmax", "--epochs", "5", "--validation-examples", "203",
         ]
 
-        /// With the last hundred held out, all of label 9, this ends below 92 % in both.
+        /// The last tenth is all of label 9: without it, a tenth of the test set is decided wrongly.
         @Test func aSetThatIsSortedByLabelLosesNone() throws {
             var lockstep = try Lockstep()
             try SmallDigits.write(Self.sorted(), to: lockstep.folder)
@@ -34,7 +34,7 @@ extension EndToEndTests {
             #expect(ends[0].weightsSHA256 == ends[1].weightsSHA256)
             let reference = try Lockstep().train(Self.arguments + ["--workers", "0"])
             let accuracies = [ends[0], reference].map(\.testAccuracy)
-            #expect(abs(accuracies[0] - accuracies[1]) < 0.05, "\(accuracies)")
+            #expect(abs(accuracies[0] - accuracies[1]) < 0.07, "\(accuracies)")
         }
 
         @Test func aLabelThatIsOnOneSideIsTold() throws {

@@ -79,6 +79,27 @@ import TrainingPlan
         #expect(stage.end?.exitCode == .success)
     }
 
+    /// It is waited for from when it was heard last, and not from the end on.
+    @Test func aMemberThatWasSilentBeforeTheEndIsWaitedForLess() {
+        var (stage, members) = CoordinatorStage.running()
+        for _ in 0..<40 {
+            _ = stage.tick(after: 100)
+            _ = stage.say(&members.servers[0], Members.serving(0))
+            _ = stage.say(&members.workers[0], Members.working(0))
+        }
+        _ = CoordinatorRunTests.complete(&stage)
+        _ = stage.handle(.ended(0))
+        _ = stage.say(&members.servers[0], .leaving(Self.told))
+        _ = stage.say(&members.workers[0], .leaving(Self.told))
+        var notices: [CoordinatorNotice] = []
+        let closedAt = stage.now
+        while stage.end == nil, stage.now.milliseconds(since: closedAt) < 20_000 {
+            notices += CoordinatorStage.notices(stage.wait(milliseconds: 100))
+        }
+        #expect(stage.now.milliseconds(since: closedAt) <= Limits.peerLeaseMilliseconds - 4_000)
+        #expect(notices == [.withoutGoodbye(members.workers[1].name)])
+    }
+
     // MARK: Goodbye
 
     /// `leave`, `leaving` and `heard` are each lost once.

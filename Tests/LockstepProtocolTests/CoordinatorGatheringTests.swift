@@ -15,6 +15,20 @@ import TrainingPlan
         #expect(text.contains("after 20 s, 0 of 2 workers are ready and 0 of 1 servers"), "\(text)")
     }
 
+    /// Of a run that had begun before the coordinator was started again some workers may be gone for
+    /// good: it goes on with those that come, from step 0 too.
+    @Test(arguments: [false, true])
+    func whoComesBackIsEnoughForARunThatHadBegun(isResumed: Bool) {
+        var stage = CoordinatorStage.gathering(workers: 3, isResumed: isResumed)
+        var members = stage.joinAll(workers: 2, servers: 1)
+        var duties: [ShardDuty] = []
+        for _ in 0..<20 where duties.isEmpty {
+            duties = CoordinatorStage.shardDuties(
+                members.beat(&stage, milliseconds: 500, workers: .ready))
+        }
+        #expect(duties.isEmpty != isResumed)
+    }
+
     /// They are there, but will never be ready: that is no reason to wait for ever.
     @Test func membersThatAreNotReadyTimeOut() {
         var stage = CoordinatorStage.gathering()

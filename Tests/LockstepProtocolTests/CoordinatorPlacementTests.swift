@@ -81,6 +81,15 @@ import TrainingPlan
             }
         }
 
+        /// The coordinator's host learns that a process has ended.
+        mutating func lose(_ process: Int) {
+            note(
+                stage.handle(
+                    .lost(
+                        processID: Int32(process), host: "everywhere",
+                        cause: "was killed by signal 9", failure: nil)))
+        }
+
         private func phase(of process: Int) -> MemberPhase {
             guard let order, shards.contains(process) else { return .ready }
             return Members.serving(0, generation: order.generation)
@@ -99,6 +108,17 @@ import TrainingPlan
         var cluster = Cluster(processes)
         for _ in 0..<processes { cluster.join(host: "a") }
         #expect(cluster.shards == shards)
+    }
+
+    /// A process that is known to be gone takes its server with it: nothing waits for the silence of
+    /// either.
+    @Test func aProcessThatIsGoneTakesItsServerWithIt() {
+        var cluster = Cluster(3)
+        for host in ["a", "b", "c"] { cluster.join(host: host) }
+        cluster.pass(milliseconds: 100)
+        #expect(cluster.shards == [0, 1, 2] && cluster.generation == 0)
+        cluster.lose(1)
+        #expect(cluster.shards == [0, 2] && cluster.generation == 1)
     }
 
     @Test func aWorkerThatServesIsWaitedForAWhile() {

@@ -35,7 +35,7 @@ extension Stage where Machine == CoordinatorMachine {
         _ runs: [RunConfiguration] = [Fixture.configuration], workers: Int = 2, servers: Int = 1,
         minimumWorkers: Int = 1, maximumWorkers: Int = Limits.maximumWorkers,
         waitTimeoutMilliseconds: Int = waitTimeout, firstSteps: [Step]? = nil,
-        checkpointMilliseconds: Int = 0, audits: AuditRate = .none
+        isResumed: Bool = false, checkpointMilliseconds: Int = 0, audits: AuditRate = .none
     ) -> Self {
         var stage = Self(
             CoordinatorMachine(
@@ -45,6 +45,7 @@ extension Stage where Machine == CoordinatorMachine {
                     startingWorkers: workers, minimumWorkers: minimumWorkers,
                     maximumWorkers: maximumWorkers, servers: .count(servers),
                     waitTimeoutMilliseconds: waitTimeoutMilliseconds, firstSteps: firstSteps,
+                    isResumed: isResumed,
                     checkpointMilliseconds: checkpointMilliseconds, audits: audits)))
         _ = stage.start()
         return stage

@@ -65,6 +65,19 @@ import ZeroMQ
 
     // MARK: Two processes
 
+    /// What its maker has replaced is let go of by the other side, which lives on: a session of many
+    /// runs keeps no memory of those that are over.
+    @Test func aChannelIsAbandonedWithItsMaker() throws {
+        let opener: SharedMemoryChannel
+        do {
+            let maker = try #require(SharedMemoryChannel(Self.size))
+            opener = try #require(SharedMemoryChannel(opening: maker.name))
+            #expect(!opener.isAbandoned && !maker.isAbandoned)
+            withExtendedLifetime(maker) {}
+        }
+        #expect(opener.isAbandoned)
+    }
+
     @Test func framesGoBothWaysInOrder() throws {
         let (maker, opener) = try Self.opened()
         for round in 0..<50 {

@@ -17,6 +17,9 @@ package struct SessionPlan: Hashable, Sendable {
     package var waitTimeoutMilliseconds: Int
     /// The step of the checkpoint that each run goes on from, by run; 0 to begin anew.
     package var firstSteps: [Step]
+    /// Whether the first run had begun before this coordinator was started: some of its workers may
+    /// be gone for good.
+    package var isResumed: Bool
     /// The time between checkpoints; 0 for none.
     package var checkpointMilliseconds: Int
     package var audits: AuditRate
@@ -26,9 +29,11 @@ package struct SessionPlan: Hashable, Sendable {
         runs: [RunConfiguration], startingWorkers: Int, minimumWorkers: Int = 1,
         maximumWorkers: Int = Limits.maximumWorkers, servers: ServerPlacement,
         waitTimeoutMilliseconds: Int,
-        firstSteps: [Step]? = nil, checkpointMilliseconds: Int = 0, audits: AuditRate = .none
+        firstSteps: [Step]? = nil, isResumed: Bool = false, checkpointMilliseconds: Int = 0,
+        audits: AuditRate = .none
     ) {
         self.audits = audits
+        self.isResumed = isResumed || firstSteps?.first ?? 0 > 0
         self.firstSteps = firstSteps ?? runs.map { _ in 0 }
         self.checkpointMilliseconds = checkpointMilliseconds
         self.session = session

@@ -122,7 +122,7 @@ extension CoordinatorMachine {
     /// A worker that is stopped or cut off keeps the steps from going on by the shard that it hosts:
     /// others take it up long before its lease is over. If it comes back, so does a shard.
     mutating func replaceSilentServer(now: Instant, into actions: inout [CoordinatorAction]) {
-        guard plan.servers == .onWorkers, case .running(let run) = state,
+        guard plan.servers == .onWorkers, let run, !isBereft,
             let silent = run.servers.first(where: { isSilent($0, now: now) }),
             let member = membership[silent],
             !chosenServers(for: run.order.configuration, now: now).isEmpty

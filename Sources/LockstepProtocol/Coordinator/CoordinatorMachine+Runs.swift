@@ -87,7 +87,7 @@ extension CoordinatorMachine {
         if ready >= plan.startingWorkers { return true }
         guard ready >= plan.minimumWorkers else { return false }
         if runIndex > 0 { return !membership.members.contains { endsRun($0, now: now) } }
-        return plan.firstSteps.first ?? 0 > 0
+        return plan.isResumed
             && now.milliseconds(since: since) >= Limits.replacementMilliseconds
     }
 

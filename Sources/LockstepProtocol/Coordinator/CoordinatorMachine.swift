@@ -86,6 +86,11 @@ package struct CoordinatorMachine: RoleMachine {
         }
     }
 
+    /// Whether a run waits for servers.
+    var isBereft: Bool {
+        if case .bereft = state { true } else { false }
+    }
+
     /// Whether the first run was started.
     private var hasBegun: Bool {
         switch state {
@@ -115,9 +120,10 @@ package struct CoordinatorMachine: RoleMachine {
         for incarnation in membership.due(now: now, interval: interval) {
             assign(incarnation, now: now, into: &actions)
         }
-        while !isClosing, let member = membership.expired(now: now) {
+        while let member = membership.expired(now: now) {
             let silence = seconds(now.milliseconds(since: member.lastHeard))
             remove(member, "has been silent for \(silence) s", now: now, into: &actions)
+            if isClosing { actions.append(.notice(.withoutGoodbye(member.name))) }
         }
         watchGathering(now: now, into: &actions)
         replaceSilentServer(now: now, into: &actions)
@@ -227,15 +233,15 @@ package struct CoordinatorMachine: RoleMachine {
             if run == unrecordedRun { unrecordedRun = nil }
             advance(now: now, into: &actions)
         case .lost(let processID, let host, let cause, let failure):
-            let member = membership.members.first {
+            // A server that it hosted comes first: no new view is made for a generation that ends.
+            let members = membership.members.filter {
                 $0.name.processID == processID && $0.name.host == host
-                    && $0.name.role == .worker
-            }
-            if let member { remove(member, cause, now: now, into: &actions) }
+            }.sorted { $0.name.role == .server && $1.name.role == .worker }
+            for member in members { remove(member, cause, now: now, into: &actions) }
             if let failure, !hasEndedAllRuns, !hasBegun || membership.workerCount == 0 {
                 endSession(.failed, failure, now: now, into: &actions)
             }
-            if member != nil { advance(now: now, into: &actions) }
+            if !members.isEmpty { advance(now: now, into: &actions) }
         case .failed(let reason): endSession(.failed, reason, now: now, into: &actions)
         }
     }

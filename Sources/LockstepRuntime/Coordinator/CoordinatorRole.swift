@@ -214,6 +214,7 @@ final class CoordinatorRole {
                 servers: request.placement.servers,
                 waitTimeoutMilliseconds: request.waitTimeoutMilliseconds,
                 firstSteps: request.runs.map { Step($0.start?.step ?? 0) },
+                isResumed: request.runs.first?.hasBegun ?? false,
                 checkpointMilliseconds: request.runs.first?.checkpoints.milliseconds ?? 0,
                 audits: request.audits))
         var lost: [CoordinatorEvent] = []

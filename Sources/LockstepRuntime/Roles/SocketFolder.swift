@@ -42,7 +42,11 @@ package final class SocketFolder {
         (path, lock) = made
     }
 
-    deinit { Self.remove(path) }
+    deinit {
+        Self.remove(path)
+        // Of this cluster too: a process may have been killed before its peer had opened what it made.
+        SharedMemory.removeAbandoned()
+    }
 
     private static let attempts = 8
 

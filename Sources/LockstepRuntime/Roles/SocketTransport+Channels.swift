@@ -16,7 +16,7 @@ extension SocketTransport {
 
     func open(_ channel: any DirectChannel, for port: Port) {
         channels.removeAll { other in
-            // Those of processes that are gone are found out here, where there are new ones.
+            // Those that nobody uses any more are found out here, where there are new ones.
             other.port == port || (other.channel as? SharedMemoryChannel)?.isAbandoned == true
         }
         channels.append((port, channel))

@@ -50,7 +50,8 @@ package import ZeroMQ
 
     /// The nodes of a step, or the weights of two: more go through the socket.
     package static let slotCount: UInt32 = 4
-    /// Whether the other side has opened it; then what tells how the memory is cut.
+    /// Whether its maker has let go of it, whether the other side has opened it, and how the memory
+    /// is cut.
     private static let headByteCount = 64
     private static let pageByteCount = 4_096
 
@@ -115,8 +116,20 @@ package import ZeroMQ
     /// What the other side opens.
     package var name: String { memory.name }
 
-    /// Whether this side has it from a process that is gone.
-    package var isAbandoned: Bool { !isMaker && kill(memory.maker, 0) != 0 && errno == ESRCH }
+    deinit {
+        if isMaker { unsafe isClosed.pointee.store(1, ordering: .releasing) }
+    }
+
+    /// Whether this side has it from a process that is gone, or that has another one by now.
+    package var isAbandoned: Bool {
+        guard !isMaker else { return false }
+        return unsafe isClosed.pointee.load(ordering: .acquiring) == 1
+            || kill(memory.maker, 0) != 0 && errno == ESRCH
+    }
+
+    private var isClosed: UnsafeMutablePointer<Word> {
+        unsafe memory.bytes.baseAddress!.assumingMemoryBound(to: Word.self)
+    }
 
     private var isOpened: UnsafeMutablePointer<Word> {
         unsafe (memory.bytes.baseAddress! + 4).assumingMemoryBound(to: Word.self)
