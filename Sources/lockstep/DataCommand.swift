@@ -113,7 +113,7 @@ extension DataCommand {
                     TextTable(words: [["data set", "bytes", "train", "test", "sha256"]] + rows)
                         .text())
             }
-            damages.dropLast().forEach { printNote("\($0)") }
+            for damage in damages.dropLast() { printNote("\(damage)") }
             if let last = damages.last { throw last }
         }
     }

@@ -58,7 +58,8 @@ import Testing
     /// Every run ever recorded that holds examples out rests on this draw.
     @Test func recordedDraw() {
         let labels = (0..<20).map { UInt8($0 % 2) }
-        #expect(TrainingSplit(labels: labels, holdingOut: 6, seed: 1).heldOut == [2, 3, 7, 15, 16, 18])
+        let split = TrainingSplit(labels: labels, holdingOut: 6, seed: 1)
+        #expect(split.heldOut == [2, 3, 7, 15, 16, 18])
     }
 
     @Test func anOrderVisitsWhatIsTrainedOn() {

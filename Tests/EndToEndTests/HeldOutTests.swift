@@ -1,6 +1,6 @@
-import RunRecords
 import Datasets
 import Foundation
+import RunRecords
 import TestSupport
 import Testing
 
