@@ -97,7 +97,35 @@ import TrainingPlan
         #expect(Self.records(stage.deliverAll(actions)) == [.checkpoint(0, 2), .recordStep(0, 2)])
     }
 
+    /// On a slow link a checkpoint takes its time, in which steps go slower: no more than a tenth.
+    @Test func aSlowFetchIsFollowedByALongRest() {
+        var (stage, members) = Self.asked()
+        _ = stage.say(&members.servers[0], Members.serving(3, checkpoint: 5))
+        var actions: [CoordinatorAction] = []
+        for step in 3..<6 { actions += stage.report(Step(step)) }
+        actions += stage.tick(after: 20)
+        stage.pass(milliseconds: 100)
+        _ = stage.deliverAll(actions)
+        #expect(Self.wanted(stage.wait(milliseconds: 800)).allSatisfy { $0 == nil })
+        #expect(Self.wanted(stage.wait(milliseconds: 300)).contains { $0 != nil })
+    }
+
     // MARK: What goes on from one
+
+    /// Otherwise faults that come faster than checkpoints would keep a run where it is.
+    @Test func aGenerationDoesNotPutOffItsFirstCheckpoint() {
+        var (stage, members) = Self.asked()
+        _ = stage.say(&members.servers[0], Members.serving(3, checkpoint: 5))
+        var actions: [CoordinatorAction] = []
+        for step in 3..<7 { actions += stage.report(Step(step)) }
+        _ = stage.deliverAll(actions + stage.tick(after: 20))
+        stage.pass(milliseconds: 180)
+        _ = stage.say(&members.servers[0], .leaving(Fixture.lostCause))
+        var again = Peer(.server, nonce: 9)
+        _ = stage.join(&again)
+        let begun = stage.say(&again, Members.serving(5, generation: 1))
+        #expect(Self.wanted(begun + stage.wait(milliseconds: 40)).contains { $0 != nil })
+    }
 
     @Test func aGenerationBeginsWithTheNewestCheckpoint() {
         var (stage, members) = Self.asked()

@@ -15,6 +15,9 @@ struct CheckpointPlan: Sendable {
     private var keepers: [Bool]
     private var pull: SnapshotPull?
     private var lastAt: Instant
+    /// When the one that comes was begun to be fetched, and how long the last one took.
+    private var fetchedFrom: Instant
+    private var lastMilliseconds = 0
     private var isHurried = false
     /// How far ahead a step is named, at least.
     private var margin: Int
@@ -22,6 +25,8 @@ struct CheckpointPlan: Sendable {
     private var measured: (step: Step, at: Instant)
 
     private static let smallestMargin = 2
+    /// Of the time on a slow link no more than a tenth is theirs.
+    private static let restPerFetch = 9
     /// Servers have heard of the wish before a step that lies so far ahead.
     private static let leadMilliseconds = 40
 
@@ -29,8 +34,16 @@ struct CheckpointPlan: Sendable {
         self.held = held
         keepers = Array(repeating: false, count: shardCount)
         lastAt = now
+        fetchedFrom = now
         margin = Self.smallestMargin
         measured = (held, now)
+    }
+
+    /// Of the same run's next generation, which gets no more time without a checkpoint than this one.
+    init(after other: CheckpointPlan, shardCount: Int, now: Instant) {
+        self.init(held: other.held, shardCount: shardCount, now: now)
+        lastAt = other.lastAt
+        lastMilliseconds = other.lastMilliseconds
     }
 
     /// What follows.
@@ -63,13 +76,15 @@ struct CheckpointPlan: Sendable {
         if let wanted {
             if keepers.allSatisfy(\.self), step >= wanted {
                 pull = makePull(wanted)
+                fetchedFrom = now
                 return advance(
                     interval: interval, step: step, notBefore: notBefore, endStep: endStep,
                     now: now, makePull: makePull, into: act)
             }
             return .nothing
         }
-        guard interval > 0, whole == nil, isHurried || now.milliseconds(since: lastAt) >= interval
+        let rest = max(interval, Self.restPerFetch * lastMilliseconds)
+        guard interval > 0, whole == nil, isHurried || now.milliseconds(since: lastAt) >= rest
         else {
             return .nothing
         }
@@ -123,6 +138,7 @@ struct CheckpointPlan: Sendable {
         guard pull?.receive(part, now: now) == true, let current = pull else { return nil }
         guard current.isComplete else { return false }
         whole = current.step
+        lastMilliseconds = now.milliseconds(since: fetchedFrom)
         lastAt = now
         isHurried = false
         margin = max(margin / 2, Self.smallestMargin)

@@ -86,7 +86,8 @@ struct CoordinatorRun: Sendable {
         self.servers = servers
         view = View(
             run.view.number.next, workers: workers, leafCounts: schedule.leafCounts, now: now)
-        checkpoints = CheckpointPlan(held: order.firstStep, shardCount: servers.count, now: now)
+        checkpoints = CheckpointPlan(
+            after: run.checkpoints, shardCount: servers.count, now: now)
         reported = Array(repeating: order.firstStep, count: servers.count)
         acknowledged = reported
         toRecord = run.toRecord
