@@ -46,6 +46,8 @@ let package = Package(
         .systemLibrary(name: "CSodium", providers: [.apt(["libzmq3-dev"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CVector"),
+        // What Glibc's module leaves out.
+        .systemLibrary(name: "CLinux"),
         .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: strict),
         .target(name: "Hashing", dependencies: ["CSodium", "CZlib"], swiftSettings: strict),
         .target(name: "RandomNumbers", swiftSettings: strict),
@@ -67,7 +69,7 @@ let package = Package(
             name: "LockstepRuntime",
             dependencies: [
                 "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets", "Convergence",
-                "ZeroMQ", "Hashing", "CrashPoints",
+                "ZeroMQ", "Hashing", "CrashPoints", "CLinux",
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
         .target(
@@ -80,7 +82,8 @@ let package = Package(
         .executableTarget(
             name: "lockstep",
             dependencies: [
-                "LockstepSimulator", "LockstepRuntime", "LockstepProtocol", "NeuralNetwork",
+                "CLinux", "LockstepSimulator", "LockstepRuntime", "LockstepProtocol",
+                "NeuralNetwork",
                 "TrainingPlan", "Datasets",
                 "Convergence", "ZeroMQ", "Hashing", "CrashPoints",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
