@@ -46,6 +46,8 @@ let package = Package(
         .systemLibrary(name: "CSodium", providers: [.apt(["libzmq3-dev"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CVector"),
+        // What Glibc's module leaves out.
+        .systemLibrary(name: "CLinux"),
         .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: strict),
         .target(name: "Hashing", dependencies: ["CSodium", "CZlib"], swiftSettings: strict),
         .target(name: "RandomNumbers", swiftSettings: strict),
@@ -80,7 +82,7 @@ let package = Package(
             name: "LockstepRuntime",
             dependencies: [
                 "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets", "RunRecords",
-                "Formats", "TerminalText", "ZeroMQ", "Hashing", "CrashPoints",
+                "Formats", "TerminalText", "ZeroMQ", "Hashing", "CrashPoints", "CLinux",
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: strict),
         .target(
@@ -98,7 +100,7 @@ let package = Package(
         .executableTarget(
             name: "lockstep",
             dependencies: [
-                "LockstepSimulator", "Experiments", "LockstepRuntime", "LockstepProtocol",
+                "CLinux", "LockstepSimulator", "Experiments", "LockstepRuntime", "LockstepProtocol",
                 "NeuralNetwork", "TrainingPlan", "Datasets", "Report", "RunRecords", "Formats",
                 "TerminalText", "ZeroMQ", "Hashing", "CrashPoints",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -4,7 +4,7 @@ package enum ExitCode: Int32, Sendable, CaseIterable {
     case success = 0
     case usage = 64
     case badData = 65
-    /// No peer within the time, or the port is in use.
+    /// No peer within the time, the port is in use, or a limit of the system is too low.
     case unavailable = 69
     /// A fault of ours, or of a machine that computes wrongly.
     case internalError = 70
@@ -14,8 +14,11 @@ package enum ExitCode: Int32, Sendable, CaseIterable {
     case refusedByKey = 77
     /// Configuration, version or hash does not fit.
     case mismatch = 78
+    case hungUp = 129
     case interrupted = 130
     case terminated = 143
+    /// The limit of CPU time is reached.
+    case outOfTime = 152
 }
 
 /// Why a role stops: its exit code, and the sentence for the person in front of it.

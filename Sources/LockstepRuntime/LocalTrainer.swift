@@ -46,7 +46,11 @@ package final class LocalTrainer {
                     run, recorder, data.train, kernels: kernels, team: team,
                     interruption: interruption, trace: trace)
                 outcomes.append(recorder.outcome)
-                if let reason = interruption.reason {
+                // A run that was complete when the signal came is.
+                let isLast = index == request.runs.count - 1
+                if let reason = interruption.reason,
+                    !isLast || recorder.outcome.end?.status == .interrupted
+                {
                     return SessionResult(outcomes: outcomes, reason: reason)
                 }
             }
@@ -89,6 +93,7 @@ package final class LocalTrainer {
         let start = SystemClock.nanoseconds
         var checkpointTime = start
         var step = recorder.step
+        var checkpointRequests = interruption.checkpointCount
         while step < schedule.endStep {
             if let reason = interruption.reason {
                 recorder.checkpoint(of: step, weights: engine.weights, state: engine.optimizerState)
@@ -115,7 +120,11 @@ package final class LocalTrainer {
                 }
             }
             let age = Double(now - checkpointTime) / 1e9
-            if run.checkpoints.isDue(age: age, endsEpoch: schedule.epochEnds(after: step)) {
+            let isAsked = interruption.checkpointCount != checkpointRequests
+            if isAsked
+                || run.checkpoints.isDue(age: age, endsEpoch: schedule.epochEnds(after: step))
+            {
+                checkpointRequests = interruption.checkpointCount
                 recorder.checkpoint(
                     of: step.next, weights: engine.weights, state: engine.optimizerState)
                 checkpointTime = now

@@ -2,10 +2,8 @@ package import Datasets
 package import LockstepProtocol
 package import NeuralNetwork
 package import RunRecords
-import Synchronization
 package import TerminalText
 package import TrainingPlan
-import ZeroMQ
 
 /// A run of a session: what to train, and where its records go.
 package struct PlannedRun: Sendable {
@@ -136,40 +134,6 @@ package protocol SessionObserver: Sendable {
     func progress(_ progress: RunProgress)
     func epochEnded(_ record: EpochRecord, epochs: Int, examplesPerSecond: Double)
     func runEnded(_ outcome: RunOutcome)
-}
-
-/// Asks a session or a role to stop: a signal of the system, or a test.
-package final class Interruption: Sendable {
-    private struct State {
-        var reason: StopReason?
-        var count = 0
-        var wakeUps: [WakeUp] = []
-    }
-
-    private let state = Mutex(State())
-
-    package init() {}
-
-    /// The first reason counts.
-    package func request(_ reason: StopReason) {
-        state.withLock { state in
-            if state.reason == nil { state.reason = reason }
-            state.count += 1
-            for wakeUp in state.wakeUps { wakeUp.signal() }
-        }
-    }
-
-    package var reason: StopReason? { state.withLock { $0.reason } }
-
-    /// How often it was asked: a second time is more urgent.
-    var count: Int { state.withLock { $0.count } }
-
-    func register(_ wakeUp: WakeUp) {
-        state.withLock { state in
-            state.wakeUps.append(wakeUp)
-            if state.reason != nil { wakeUp.signal() }
-        }
-    }
 }
 
 extension StopReason {

@@ -7,7 +7,8 @@ import Synchronization
 /// step is microseconds away, then sleep. A team of one is a plain call. Only its owner may call
 /// `run`, and from one thread at a time; that is what makes it `Sendable`.
 @safe package final class ThreadTeam: @unchecked Sendable {
-    package let count: Int
+    /// Those that could be started, no more than were asked for: no result depends on it.
+    package private(set) var count: Int
 
     private let generation = Atomic<Int>(0)
     private let arrived = Atomic<Int>(0)
@@ -29,7 +30,10 @@ import Synchronization
         self.count = count
         unsafe pthread_mutex_init(lock, nil)
         unsafe pthread_cond_init(wake, nil)
-        for index in 1..<max(count, 1) { start(index) }
+        for index in 1..<max(count, 1) where !start(index) {
+            self.count = index
+            break
+        }
     }
 
     /// Ends the other threads. Call once, when no body runs.
@@ -86,12 +90,15 @@ import Synchronization
         }
     }
 
-    private func start(_ index: Int) {
+    private func start(_ index: Int) -> Bool {
         let box = unsafe Unmanaged.passRetained(Start(team: self, index: index))
         var thread = pthread_t()
-        let status = unsafe pthread_create(&thread, nil, threadMain, box.toOpaque())
-        precondition(status == 0, "cannot start a compute thread: error \(status)")
+        guard unsafe pthread_create(&thread, nil, threadMain, box.toOpaque()) == 0 else {
+            unsafe box.release()
+            return false
+        }
         threads.append(thread)
+        return true
     }
 
     fileprivate func loop(_ index: Int) {

@@ -1,5 +1,6 @@
 import CrashPoints
 import Foundation
+import Synchronization
 
 /// The file system refused. Reading ends a command with exit code 65, writing with 73.
 package struct FileError: Error, Equatable, CustomStringConvertible {
@@ -36,6 +37,8 @@ package struct FileError: Error, Equatable, CustomStringConvertible {
             case EROFS: "the file system is read-only; choose another place"
             case ENOTDIR: "part of the path is a file; choose another place"
             case EEXIST: "another run writes there; choose another place"
+            case EFBIG:
+                "a file may not be so large here; raise the limit (ulimit -f) or choose another place"
             default: "choose another place or look at the disk"
             }
         return "cannot \(operation.rawValue) \(path): \(unsafe String(cString: strerror(code))); "
@@ -92,11 +95,23 @@ package enum Files {
         }
     }
 
+    /// Makes a file's bytes, or a folder's names, durable where the file system can.
     static func synchronize(_ descriptor: Int32, path: String) throws(FileError) {
         guard retrying({ fsync(descriptor) }) == 0 else {
-            throw FileError(operation: .write, path: path, code: errno)
+            let code = errno
+            if isRefusal(code) { return refusedSynchronization.store(true, ordering: .relaxed) }
+            throw FileError(operation: .write, path: path, code: code)
         }
     }
+
+    /// Whether a file system does not offer what was asked for, as network and FUSE mounts may not:
+    /// nothing is wrong with the file.
+    static func isRefusal(_ code: Int32) -> Bool {
+        [EINVAL, ENOSYS, ENOTSUP, EOPNOTSUPP].contains(code)
+    }
+
+    /// Whether any has refused to make something durable.
+    static let refusedSynchronization = Atomic(false)
 
     package static func read(_ path: String) throws(FileError) -> [UInt8] {
         let descriptor = try open(path, flags: O_RDONLY, for: .read)

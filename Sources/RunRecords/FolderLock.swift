@@ -17,6 +17,8 @@ package final class FolderLock: Sendable {
     package static let fileName = "lock"
 
     private let descriptor: Int32
+    /// What a person should know where the file system has no locks, which is no reason not to go on.
+    package let warning: String?
 
     /// Makes the folder where it is missing.
     ///
@@ -28,13 +30,19 @@ package final class FolderLock: Sendable {
         let descriptor = try Files.open(path, flags: O_RDWR | O_CREAT, for: .write)
         // Whoever can open it can take the lock: no other user.
         _ = fchmod(descriptor, 0o600)
-        guard Files.retrying({ flock(descriptor, LOCK_EX | LOCK_NB) }) == 0 else {
-            let code = errno
+        let code = Files.retrying { flock(descriptor, LOCK_EX | LOCK_NB) } == 0 ? 0 : errno
+        switch code {
+        case 0: warning = nil
+        case EWOULDBLOCK:
             close(descriptor)
-            guard code == EWOULDBLOCK else {
-                throw FileError(operation: .write, path: path, code: code)
-            }
             throw FolderInUse(path: folder, holder: Self.holder(path))
+        case _ where code == ENOLCK || Files.isRefusal(code):
+            warning =
+                "\(folder) cannot be locked, because its file system has no locks: make sure that no "
+                + "other process uses it"
+        default:
+            close(descriptor)
+            throw FileError(operation: .write, path: path, code: code)
         }
         self.descriptor = descriptor
         CrashPoint.folderLocked.pass()

@@ -70,7 +70,7 @@ struct CompareCommand: ParsableCommand {
         } else if !result.outcomes.isEmpty {
             report(result)
         }
-        try result.throwIfFailed()
+        try result.end()
     }
 
     private func report(_ result: TrainingSession.Result) {

@@ -5,11 +5,14 @@ import Synchronization
 import TerminalText
 
 /// Standard error: lines for people, and on a terminal a bar below them that is redrawn in place.
+///
+/// Nobody waits for a reader: see ``PatientWriter``.
 final class Console: Sendable {
     static let shared = Console()
 
     let isTerminal = isatty(STDERR_FILENO) != 0
     private let isBarShown = Mutex(false)
+    private let writer = PatientWriter(STDERR_FILENO)
 
     private static let startOfLine = "\r\u{1B}[K"
 
@@ -19,7 +22,7 @@ final class Console: Sendable {
     /// A line of its own.
     func say(_ text: String) {
         isBarShown.withLock { isShown in
-            write((isShown ? Self.startOfLine : "") + text + "\n")
+            writer.write((isShown ? Self.startOfLine : "") + text + "\n")
             isShown = false
         }
     }
@@ -28,33 +31,32 @@ final class Console: Sendable {
     func showBar(_ line: String) {
         guard isTerminal else { return }
         isBarShown.withLock { isShown in
-            write(Self.startOfLine + line)
+            writer.write(Self.startOfLine + line)
             isShown = true
         }
     }
 
     func clearBar() {
         isBarShown.withLock { isShown in
-            if isShown { write(Self.startOfLine) }
+            if isShown { writer.write(Self.startOfLine) }
             isShown = false
         }
     }
 
-    /// The last line of a command that did not end well.
-    func show(_ reason: StopReason) {
+    /// The last lines of a command that did not end well.
+    func show(_ reason: StopReason, hint: String? = nil) {
         clearBar()
         // What was printed before comes first, also where both streams are one file.
         fflush(nil)
-        if reason.exitCode != .success { say("Error: \(reason.text)") }
+        guard reason.exitCode != .success else { return }
+        writer.write("Error: \(reason.text)\n", isNeeded: true)
+        if let hint { writer.write("\(hint)\n", isNeeded: true) }
     }
 
-    /// One call a line, so that lines of several processes do not mix.
-    private func write(_ text: String) {
-        let bytes = Array(text.utf8)
-        _ = unsafe bytes.withUnsafeBytes {
-            unsafe Foundation.write(STDERR_FILENO, $0.baseAddress, $0.count)
-        }
-    }
+    /// Waits, no longer than a person likes to, until everything has been taken.
+    func finish() { writer.drain(milliseconds: Self.finishMilliseconds) }
+
+    private static let finishMilliseconds = 1_000
 }
 
 /// Writes what is logged to the console. Notices stand as they are; the rest names its level.

@@ -206,7 +206,7 @@ struct DoctorCommand: ParsableCommand {
     private func ports() throws -> [Endpoint] {
         let endpoint = try tcpEndpoint(bind ?? "tcp://127.0.0.1:29500", flag: "--bind")
         guard !endpoint.isLoopback else { return [endpoint] }
-        try EndpointOptions.checkPorts(of: endpoint, Self.portCount)
+        try EndpointOptions.checkPorts(of: endpoint, Self.portCount, flag: "--bind")
         return (0..<Self.portCount).compactMap { endpoint.port(above: $0) }
     }
 

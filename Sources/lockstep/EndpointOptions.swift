@@ -43,7 +43,12 @@ struct EndpointOptions: ParsableArguments {
                     "choose ports beside it")
             }
         } else {
-            try Self.checkPorts(of: endpoint, 1 + dataPortCount)
+            let outer = try advertised()
+            // Loopback ports are the system's choice, unless they are translated.
+            if !endpoint.isLoopback || outer?.port != nil {
+                try Self.checkPorts(of: endpoint, 1 + dataPortCount, flag: "--bind")
+            }
+            if let outer { try Self.checkPorts(of: outer, 1 + dataPortCount, flag: "--advertise") }
         }
         return try address(endpoint, text, ports, key, logger)
     }
@@ -128,10 +133,11 @@ struct EndpointOptions: ParsableArguments {
         return first...last
     }
 
-    /// On loopback the ports beyond the first are the system's choice.
-    static func checkPorts(of endpoint: Endpoint, _ portCount: Int) throws(UsageError) {
-        guard !endpoint.isLoopback, let port = endpoint.port.map(Int.init),
-            endpoint.port(above: portCount - 1) == nil
+    /// Each server has a port of its own, behind that for data.
+    static func checkPorts(
+        of endpoint: Endpoint, _ portCount: Int, flag: String
+    ) throws(UsageError) {
+        guard let port = endpoint.port.map(Int.init), endpoint.port(above: portCount - 1) == nil
         else { return }
         let uses =
             switch portCount - 2 {
@@ -142,9 +148,9 @@ struct EndpointOptions: ParsableArguments {
                     + "\(port + 1 + servers) for \(servers) servers"
             }
         throw UsageError(
-            "--bind \(endpoint.text)",
+            "\(flag) \(endpoint.text)",
             "\(portCount) ports are needed, \(uses), and 65535 is the last",
-            "give a port up to \(65_536 - portCount)")
+            "give a port up to \(65_536 - portCount), or others for data with --data-ports")
     }
 }
 

@@ -39,7 +39,7 @@ extension StopReason {
         case is DatasetError, is MetricsError, is ReferenceError, is SafetensorsError,
             is NoRunsError:
             self.init(.badData, "\(error)")
-        case is DownloadError, is FileDescriptorLimitError, is UnresolvedHost:
+        case is DownloadError, is FileDescriptorLimitError, is SystemLimitError, is UnresolvedHost:
             self.init(.unavailable, "\(error)")
         case let error as FileError:
             switch error.operation {
@@ -79,6 +79,7 @@ extension StopReason {
             + (isLaunch ? ["--hosts", "--hostfile", "--ssh", "--remote-path", "--port"] : [])
             + (isMember ? [] : ["--bind"])
         switch exitCode {
+        case .cannotWrite where text.hasPrefix(StandardStreams.output): return nil
         case .unavailable, .refusedByKey, .cannotWrite: break
         case .mismatch where isMember: break
         default: return nil

@@ -177,7 +177,8 @@ struct LaunchCommand: ParsableCommand {
             workerCommand: WorkerCommand.local(
                 threads: try settings.threads(),
                 waitTimeoutMilliseconds: try settings.waitTimeoutMilliseconds(),
-                logLevel: session.role.logLevel, hasKey: key != nil), key: key,
+                logLevel: session.role.logLevel, hasKey: key != nil), workerFile: ownProgram,
+            workerThreads: try settings.threads(), key: key,
             dropped: logger.dropped)
         let directory = session.runDir ?? rank.job.map { "runs/\($0)" }
         let result = try TrainingSession(
@@ -202,7 +203,7 @@ struct LaunchCommand: ParsableCommand {
             cache: DatasetCache(environment: environment), notice: { logger.notice("\($0)") },
             dropped: logger.dropped)
         let interruption = Interruption()
-        Signals.forward(to: interruption)
+        Signals.forward(to: interruption, as: .member)
         let reason = try Roles.work(options, interruption: interruption)
         logger.info("\(reason.text)")
         if reason.exitCode != .success { throw CommandEnd(reason: reason) }

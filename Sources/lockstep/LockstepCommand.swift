@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLinux
 import CrashPoints
 import Foundation
 import LockstepProtocol
@@ -31,8 +32,14 @@ struct LockstepCommand: ParsableCommand {
             --batch-size), else from the file of --config, else from the defaults.
 
             Exit codes: 0 done (a diverged run is a result), 64 usage, 65 bad data, 69 no peer \
-            within the time or port in use, 70 internal, 73 cannot write, 75 lost a peer, 77 \
-            refused by key, 78 configuration, version or hash does not fit, 130 and 143 on signals.
+            within the time, port in use, or a limit of the system too low, 70 internal, 73 cannot write, 75 lost a peer, 77 \
+            refused by key, 78 configuration, version or hash does not fit; 129, 130, 143 and 152 on \
+            signals.
+
+            Signals: SIGINT (Ctrl-C), SIGTERM and SIGHUP end a run in good order, with a \
+            checkpoint and a record of its end, and so does SIGXCPU, the limit of CPU time; SIGINT \
+            or SIGTERM once more ends it at once. SIGUSR1 and SIGUSR2 have a checkpoint written, \
+            and training goes on. After nohup, SIGHUP does nothing.
             """,
         version: """
             lockstep \(lockstepVersion) (arithmetic \(arithmeticVersion), protocol \
@@ -52,19 +59,62 @@ struct LockstepCommand: ParsableCommand {
     }
 
     static func main() {
-        // A reader that goes away is no reason to lose a run; writing reports it.
-        _ = signal(SIGPIPE, SIG_IGN)
+        StandardStreams.open()
+        // A reader that goes away and a file that may not grow are no reasons to lose a run: writing
+        // reports them.
+        for end in [SIGPIPE, SIGXFSZ] { _ = signal(end, SIG_IGN) }
+        Signals.ignoreRequestsForCheckpoints()
         do {
+            try CommandLine.checkEncoding()
+            try reserve()
             try CrashPoint.arm(environment: ProcessInfo.processInfo.environment)
             var command = try parseAsRoot()
             try command.run()
+            try StandardStreams.flushOutput()
+            Console.shared.finish()
         } catch {
-            guard let reason = StopReason(error) else { exit(withError: error) }
-            Console.shared.show(reason)
-            if let command = reason.doctorCommand(arguments: CommandLine.arguments) {
-                Console.shared.say("To look for the cause: \(command)")
-            }
-            Foundation.exit(reason.exitCode.rawValue)
+            end(with: error)
         }
+    }
+
+    /// What every command needs of the system.
+    private static func reserve() throws {
+        try FileDescriptorLimit.reserve(fileCount)
+        guard MemoryLimit.isLimited else { return }
+        lockstep_use_one_heap()
+        try MemoryLimit.reserve(MemoryLimit.baseByteCount)
+    }
+
+    /// Of data, records and pipes that are open at a time.
+    private static let fileCount = 24
+
+    private static func end(with error: any Error) -> Never {
+        guard let reason = StopReason(error) else { show(error) }
+        let command = reason.doctorCommand(arguments: CommandLine.arguments)
+        end(with: reason, hint: command.map { "To look for the cause: \($0)" })
+    }
+
+    private static func end(with reason: StopReason, hint: String? = nil) -> Never {
+        Console.shared.show(reason, hint: hint)
+        Console.shared.finish()
+        Foundation.exit(reason.exitCode.rawValue)
+    }
+
+    /// Help and the version, which were asked for, and what is wrong with a command line.
+    private static func show(_ error: any Error) -> Never {
+        let code = exitCode(for: error)
+        let text = fullMessage(for: error)
+        if code == .success {
+            print(text)
+            do throws(CommandEnd) {
+                try StandardStreams.flushOutput()
+            } catch {
+                end(with: error.reason)
+            }
+        } else {
+            Console.shared.say(text)
+        }
+        Console.shared.finish()
+        Foundation.exit(code.rawValue)
     }
 }

@@ -51,7 +51,12 @@ struct RemoteLaunch {
         }
         let deadline = ContinuousClock.now + .milliseconds(waitMilliseconds)
         var graceEnd: ContinuousClock.Instant?
+        var checkpointRequests = 0
         while true {
+            if case let count = interruption.checkpointCount, count != checkpointRequests {
+                checkpointRequests = count
+                processes.send(SIGUSR1)
+            }
             if let reason = interruption.reason, graceEnd == nil {
                 graceEnd = .now + .milliseconds(Self.graceMilliseconds)
                 processes.send(reason.exitCode == .interrupted ? SIGINT : SIGTERM)

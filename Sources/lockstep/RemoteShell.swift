@@ -133,7 +133,7 @@ struct RemoteShell {
 
     /// A name that tells the program's contents.
     private func copyPath() throws -> String {
-        let program = try Data(contentsOf: URL(fileURLWithPath: executablePath))
+        let program = try Data(contentsOf: URL(fileURLWithPath: ownProgram))
         return "\"\(Self.copyFolder)/lockstep-\("\(SHA256.hash(program))".prefix(16))\""
     }
 
@@ -149,9 +149,9 @@ struct RemoteShell {
         let processes = try hosts.indices.map { index in
             try SpawnedProcess(
                 reach(hosts[index], script),
-                input: FileHandle(forReadingFrom: URL(fileURLWithPath: executablePath)),
+                input: FileHandle(forReadingFrom: URL(fileURLWithPath: ownProgram)),
                 output: .standardError, error: .standardError
-            ) { status in if status == 0 { done.withLock { _ = $0.insert(index) } } }
+            ) { _, end in if end == .exited(0) { done.withLock { _ = $0.insert(index) } } }
         }
         defer { for process in processes { process.terminate() } }
         let end = ContinuousClock.now + .milliseconds(milliseconds)

@@ -42,7 +42,7 @@ struct ServerCommand: ParsableCommand {
             notice: { logger.notice("\($0)") },
             dropped: logger.dropped)
         let interruption = Interruption()
-        Signals.forward(to: interruption)
+        Signals.forward(to: interruption, as: .member)
         let reason = try Roles.serve(options, interruption: interruption)
         logger.info("\(reason.text)")
         if reason.exitCode != .success { throw CommandEnd(reason: reason) }

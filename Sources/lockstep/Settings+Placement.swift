@@ -1,5 +1,6 @@
 import LockstepProtocol
 import LockstepRuntime
+import Logging
 import RunRecords
 import TrainingPlan
 
@@ -41,6 +42,17 @@ extension Settings {
 
     func threads() throws(UsageError) -> Int {
         try integer(.threads, in: 1...Self.maximumThreads, or: 1)
+    }
+
+    /// Threads take turns at the cores: more than there are only wait for each other.
+    func warnOfIdleThreads(_ threads: Int, _ logger: Logger) {
+        let cores = HostResources.cores
+        guard threads > cores, let given = self[.threads] else { return }
+        logger.warning(
+            """
+            \(given.place): this process may use \(cores) \(cores == 1 ? "core" : "cores"), and \
+            threads beyond that make steps slower
+            """)
     }
 
     /// In the workers' processes, unless a number is given. Where no checkpoints are made that a run

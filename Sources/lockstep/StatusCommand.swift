@@ -54,7 +54,7 @@ struct StatusCommand: ParsableCommand {
                 print("\u{1b}[2J\u{1b}[H", terminator: "")
             }
             print(json ? report.json : report.text)
-            fflush(nil)
+            try StandardStreams.flushOutput()
             (before, beforeAt) = (overview, now)
         } while watch
     }

@@ -90,10 +90,12 @@ struct StudyCommand: ParsableCommand {
                 placement: SessionPlacement(workers: workers),
                 waitTimeoutMilliseconds: waitTimeoutMilliseconds, train: train)
         }
+        let parallelism = parallelism ?? ProcessInfo.processInfo.activeProcessorCount
         let study = Study(
             plan, dataset: dataset, directory: "\(runDir)/\(size.rawValue)",
-            parallelism: parallelism ?? ProcessInfo.processInfo.activeProcessorCount,
-            kernels: kernels, checkpoints: checkpoints, cluster: withoutWorkers ? nil : cluster)
+            parallelism: parallelism, kernels: kernels, checkpoints: checkpoints,
+            cluster: withoutWorkers ? nil : cluster)
+        try ThreadLimit.reserve(2 * parallelism + ThreadLimit.ownThreads)
         let interruption = Interruption()
         Signals.forward(to: interruption)
         let start = Date()

@@ -117,6 +117,7 @@ struct SweepCommand: ParsableCommand {
                 placement: placement, waitTimeoutMilliseconds: waitTimeoutMilliseconds,
                 audits: try settings.auditRate(), train: train)
         }
+        try ThreadLimit.reserve(2 * sweep.parallelism + ThreadLimit.ownThreads)
         let interruption = Interruption()
         Signals.forward(to: interruption)
         let labels = plan.labels
@@ -125,6 +126,9 @@ struct SweepCommand: ParsableCommand {
             interruption: interruption)
         Console.shared.clearBar()
         show(result, plan, dataset)
+        if result.reason.exitCode == .success {
+            try StandardStreams.flushOutput(alsoIn: session.runDir ?? Self.defaultDirectory)
+        }
         if result.reason.exitCode != .success { throw CommandEnd(reason: result.reason) }
     }
 

@@ -88,6 +88,12 @@ func localCluster(
 ) -> TrainingSession.Train {
     { request, reporter, interruption in
         guard request.placement.workers > 0 else {
+            let threads = request.placement.threads
+            try ThreadLimit.reserve(threads + ThreadLimit.ownThreads)
+            for run in request.runs {
+                try MemoryLimit.reserve(
+                    MemoryLimit.trainingByteCount(run.configuration, threads: threads))
+            }
             return Roles.trainHere(request, observer: reporter, interruption: interruption)
         }
         if let bind { return try coordinate(request, role, at: bind, reporter, interruption) }
@@ -109,7 +115,8 @@ private func coordinate(
         workerCommand: WorkerCommand.local(
             threads: request.placement.threads,
             waitTimeoutMilliseconds: request.waitTimeoutMilliseconds, logLevel: role.logLevel,
-            hasKey: key != nil), key: key,
+            hasKey: key != nil), workerFile: ownProgram,
+        workerThreads: request.placement.threads, key: key,
         dropped: Logger(label: "lockstep").dropped)
     return try Roles.coordinate(
         request, options, observer: observer, interruption: interruption)

@@ -61,6 +61,7 @@ struct TrainingSession {
         }
         kernels = try .selected(environment: ProcessInfo.processInfo.environment)
         waitTimeoutMilliseconds = try settings.waitTimeoutMilliseconds()
+        settings.warnOfIdleThreads(placement.threads, logger)
         checkpoints = try settings.checkpointPolicy()
         dataset = try Dataset.find(settings[.data]?.text, logger)
         for configuration in configurations {
@@ -68,21 +69,31 @@ struct TrainingSession {
         }
         let dataset = dataset
         entries = try configurations.map { configuration in
-            try Self.open(directory(configuration), configuration, dataset)
+            try Self.open(directory(configuration), configuration, dataset) {
+                logger.warning("\($0)")
+            }
         }
         hasFreshDirectories = configurations.allSatisfy { directory($0) == nil }
     }
 
     private static func open(
-        _ path: String?, _ configuration: RunConfiguration, _ dataset: Dataset
+        _ path: String?, _ configuration: RunConfiguration, _ dataset: Dataset,
+        warning: (String) -> Void
     ) throws -> Entry {
-        func entry(_ opening: RunDirectory.Opening, _ lock: FolderLock?) -> Entry {
-            Entry(configuration: configuration, opening: opening, lock: lock)
+        func entry(_ opening: RunDirectory.Opening, _ lock: FolderLock?) throws -> Entry {
+            switch opening {
+            case .new(let directory), .unfinished(let directory):
+                let weights = configuration.layout.parameterCount * MemoryLayout<Float>.size
+                try directory.rehearse(byteCount: weights).forEach(warning)
+                if let text = lock?.warning { warning(text) }
+            case .finished: break
+            }
+            return Entry(configuration: configuration, opening: opening, lock: lock)
         }
         guard let path else {
             let directory = try RunDirectory.fresh(
                 configuration: configuration.name, seed: configuration.seed)
-            return entry(.new(directory), try FolderLock(directory.path))
+            return try entry(.new(directory), try FolderLock(directory.path))
         }
         func look() throws -> RunDirectory.Opening {
             try RunDirectory.open(
@@ -92,11 +103,11 @@ struct TrainingSession {
         }
         // A result is shown also where nothing can be written.
         if case let finished = try look(), case .finished = finished {
-            return entry(finished, nil)
+            return try entry(finished, nil)
         }
         let lock = try FolderLock(path)
         // Whoever had it until now may have ended the run.
-        return entry(try look(), lock)
+        return try entry(try look(), lock)
     }
 
     /// Trains what is not finished already.
@@ -187,7 +198,14 @@ extension TrainingSession.Result {
         } else {
             for (run, directory) in outcomes { print(run.summary(directory: directory)) }
         }
+        try end()
+    }
+
+    /// After what was printed: an end that is none of success counts more than a lost line.
+    func end() throws(CommandEnd) {
         try throwIfFailed()
+        let place = outcomes.map { RunDirectory(path: $0.directory).metricsPath }
+        try StandardStreams.flushOutput(alsoIn: place.joined(separator: ", "))
     }
 
     /// One line of JSON a run.
@@ -200,11 +218,33 @@ extension Dataset {
     /// The data set that was asked for, or what the environment and this host offer.
     static func find(_ request: String?, _ logger: Logger) throws -> Dataset {
         let bar = Console.shared.isTerminal ? DownloadBar() : nil
-        let source = DatasetSource(environment: ProcessInfo.processInfo.environment)
+        let environment = ProcessInfo.processInfo.environment
+        let source = DatasetSource(environment: environment)
+        let wanted = (request ?? environment["LOCKSTEP_DATA"]).flatMap { $0.isEmpty ? nil : $0 }
+        try MemoryLimit.reserve(
+            MemoryLimit.baseByteCount
+                + MemoryLimit.datasetByteCount(payload: expectedByteCount(wanted)))
         defer { bar?.finish() }
         let found = try source.find(request.map(DatasetRequest.init)) { bar?.show($0) }
         bar?.finish()
         for note in found.notes { logger.notice("\(note)") }
         return found.dataset
     }
+
+    /// A guess, before anything is read: compressed files become several times as large.
+    private static func expectedByteCount(_ request: String?) -> Int {
+        guard let request, case .folder(let path) = DatasetRequest(request) else {
+            return mnistByteCount
+        }
+        let manager = FileManager.default
+        let names = (try? manager.contentsOfDirectory(atPath: path)) ?? []
+        return names.reduce(0) { sum, name in
+            let attributes = try? manager.attributesOfItem(atPath: "\(path)/\(name)")
+            let size = attributes?[.size] as? Int ?? 0
+            return sum + (name.hasSuffix(".gz") ? mnistRatio * size : size)
+        }
+    }
+
+    private static let mnistByteCount = 70_000 * 785
+    private static let mnistRatio = 6
 }

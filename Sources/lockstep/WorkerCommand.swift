@@ -58,12 +58,16 @@ struct WorkerCommand: ParsableCommand {
 
     func run() throws {
         let (coordinator, key) = try coordinatorEndpoint(coordinator, keyOptions)
-        if exitWithStandardInput { Signals.exitWithStandardInput() }
+        let interruption = Interruption()
+        if exitWithStandardInput { Signals.followParent(to: interruption) }
         let logger = ConsoleLogHandler.bootstrap(
             role.logLevel, label: exitWithStandardInput ? "worker \(getpid()): " : "")
         let settings = try Settings(
             command: "worker", flags: [[.threads: threads, .data: data], role.given], file: nil)
         let environment = ProcessInfo.processInfo.environment
+        if !exitWithStandardInput {
+            settings.warnOfIdleThreads(try settings.threads(), logger)
+        }
         var options = MemberOptions(
             coordinator: coordinator,
             waitTimeoutMilliseconds: try settings.waitTimeoutMilliseconds(), key: key,
@@ -78,8 +82,7 @@ struct WorkerCommand: ParsableCommand {
                 bind: try Endpoint($0), advertised: options.advertised,
                 dataPorts: options.dataPorts)
         }
-        let interruption = Interruption()
-        Signals.forward(to: interruption, ignoresInterrupt: exitWithStandardInput)
+        Signals.forward(to: interruption, as: exitWithStandardInput ? .child : .member)
         let reason = try Roles.work(options, interruption: interruption)
         logger.info("\(reason.text)")
         if reason.exitCode != .success { throw CommandEnd(reason: reason) }
@@ -99,8 +102,10 @@ struct WorkerCommand: ParsableCommand {
     }
 }
 
-/// This program, also where it was found by `PATH` or moved since.
-var executablePath: String {
-    let link = "/proc/self/exe"
-    return (try? FileManager.default.destinationOfSymbolicLink(atPath: link)) ?? link
-}
+/// This program, also where it was found by `PATH`, for people to read.
+let executablePath =
+    (try? FileManager.default.destinationOfSymbolicLink(atPath: ownProgram)) ?? ownProgram
+
+/// The file that this process runs, whatever stands at its path by now: a cluster whose program is
+/// replaced goes on with the one that it was begun with.
+let ownProgram = "/proc/self/exe"

@@ -77,6 +77,12 @@ extension EndToEndTests {
                 "coordinator --data-ports 29500-29510", 64, "--data-ports 29500-29510",
                 "the port of --bind"),
             Mistake(
+                "coordinator --bind tcp://127.0.0.1:65500 --servers 64 --advertise 127.0.0.1:29500",
+                64, "--bind tcp://127.0.0.1:65500", "66 ports are needed"),
+            Mistake(
+                "coordinator --servers 64 --advertise 127.0.0.1:65500", 64,
+                "--advertise tcp://127.0.0.1:65500", "66 ports are needed", "--data-ports"),
+            Mistake(
                 "server --bind 127.0.0.1:29501 --data-ports 29600-29601", 64,
                 "--bind 127.0.0.1:29501", "give port 0"),
             Mistake("coordinator --advertise a:b:c", 64, "--advertise a:b:c", "host"),

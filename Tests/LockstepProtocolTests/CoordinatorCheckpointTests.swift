@@ -48,6 +48,15 @@ import TrainingPlan
         #expect(Self.wanted(stage.tick(after: 180)).allSatisfy { $0 == nil })
     }
 
+    /// A person does not wait until one is due.
+    @Test func oneThatIsAskedForComesAtOnce() {
+        var (stage, _) = CoordinatorStage.running(
+            [Fixture.configuration(epochs: 4)], checkpointMilliseconds: 1_000_000)
+        for step in 0..<3 { _ = stage.report(Step(step)) }
+        #expect(Self.wanted(stage.tick(after: 20)).allSatisfy { $0 == nil })
+        #expect(Self.wanted(stage.handle(.checkpointAsked)) == [5])
+    }
+
     /// Weights to evaluate and a checkpoint come over one connection: both are asked for again over
     /// a new one, and neither takes it away from the other.
     @Test func bothTransfersShareAConnection() {

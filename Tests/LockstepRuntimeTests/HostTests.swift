@@ -57,8 +57,28 @@ import ZeroMQ
         let error = try #require(throws: RoleError.self) {
             try children.start(["/nowhere/lockstep"])
         }
-        #expect(error.reason.exitCode == .internalError)
+        #expect(error.reason.exitCode == .unavailable)
         #expect(error.reason.text.contains("/nowhere/lockstep"))
+    }
+
+    /// What is started under a name need not be what stands there.
+    @Test func startsAnotherFileUnderAName() throws {
+        let children = try children()
+        defer { children.stop() }
+        try children.start(["/nowhere/lockstep", "-c", "exit 78"], file: "/bin/sh")
+        #expect(exits(of: children, count: 1).first?.exitCode == .mismatch)
+    }
+
+    /// Through its standard input, which holds nothing else by then.
+    @Test func retiresTheNewest() throws {
+        let children = try children()
+        defer { children.stop() }
+        try children.start(["/bin/sh", "-c", "exec sleep 1000"])
+        try children.start(["/bin/sh", "-c", "test $(head -c 1 | od -An -tu1) = 15 && exit 7"])
+        children.retire(1)
+        let exited = exits(of: children, count: 1)
+        #expect(exited.first?.cause == "exited with code 7" && exited.first?.wasNeeded == false)
+        #expect(children.count == 1)
     }
 
     /// `cat` leaves when its standard input ends: nobody has to kill it.

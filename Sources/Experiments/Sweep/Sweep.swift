@@ -118,6 +118,7 @@ package struct Sweep: Sendable {
         return try withExtendedLifetime(lock) {
             try SweepDescription.check(directory)
             let state = try SweepState(self, observer: observer)
+            if let warning = lock.warning { state.notice("warning: \(warning)") }
             try SweepDescription(self, ids: ids).write(to: directory)
             if let cluster {
                 try ClusterSweep(self, cluster, state, interruption).run()

@@ -192,6 +192,8 @@ package enum CoordinatorEvent: Hashable, Sendable {
     indirect case lost(processID: Int32, host: String, cause: String, failure: StopReason?)
     /// It cannot go on, e.g. cannot write its log.
     indirect case failed(StopReason)
+    /// A person or a supervisor wants a checkpoint now; training goes on.
+    case checkpointAsked
 }
 
 /// What a coordinator may be sent. Types for other roles do not come this far.

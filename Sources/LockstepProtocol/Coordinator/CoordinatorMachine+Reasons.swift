@@ -6,11 +6,24 @@ extension CoordinatorMachine {
     func tooFew(waited milliseconds: Int) -> StopReason {
         let joined = membership.workerCount - membership.readyWorkerCount
         let preparing = joined == 0 ? "" : " (\(joined) more joined, but have no data set yet)"
+        let remedy =
+            withoutData.map {
+                "\($0.name) has got nothing of the data set from \(placeText(plan.dataEndpoint)): let it "
+                    + "through to there, or name an address that it reaches with --advertise (and "
+                    + "ports with --data-ports)"
+            }
+            ?? "start the rest, check their --coordinator address, or wait longer with --wait-timeout"
         return StopReason(
             .unavailable,
             "after \(seconds(milliseconds)) s, \(membership.readyWorkerCount) of "
-                + "\(plan.startingWorkers) workers are ready\(preparing) and \(servers): start the "
-                + "rest, check their --coordinator address, or wait longer with --wait-timeout")
+                + "\(plan.startingWorkers) workers are ready\(preparing) and \(servers): \(remedy)")
+    }
+
+    /// A worker that waits for the data set and has got none of it.
+    private var withoutData: Member? {
+        membership.members.first {
+            $0.name.role == .worker && $0.phase == .joining(datasetBytes: 0)
+        }
     }
 
     private var servers: String {

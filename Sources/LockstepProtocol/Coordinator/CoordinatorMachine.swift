@@ -243,6 +243,11 @@ package struct CoordinatorMachine: RoleMachine {
             }
             if !members.isEmpty { advance(now: now, into: &actions) }
         case .failed(let reason): endSession(.failed, reason, now: now, into: &actions)
+        case .checkpointAsked:
+            guard case .running(var run) = state else { return }
+            run.wantCheckpointNow()
+            state = .running(run)
+            advance(now: now, into: &actions)
         }
     }
 

@@ -18,7 +18,7 @@ package final class ChildProcesses: Sendable {
     }
 
     private struct Child {
-        let process: Process
+        let process: SpawnedProcess
         let standardInput: Pipe
         /// It was asked to leave.
         var isRetired = false
@@ -43,44 +43,40 @@ package final class ChildProcesses: Sendable {
         self.wakeUp = wakeUp
         self.secret = secret
         // A child that has died already does not take this process with it.
-        if !secret.isEmpty { _ = signal(SIGPIPE, SIG_IGN) }
+        _ = signal(SIGPIPE, SIG_IGN)
     }
 
-    package func start(_ command: [String]) throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: command[0])
-        process.arguments = Array(command.dropFirst())
-        let standardInput = Pipe()
-        process.standardInput = standardInput
-        // Standard output belongs to results.
-        process.standardOutput = FileHandle.standardError
-        process.terminationHandler = { [weak self] process in self?.ended(process) }
-        do {
-            try process.run()
-        } catch {
-            throw RoleError(
-                .internalError, "cannot start a worker with \(command[0]): \(error)")
-        }
+    /// - Parameter file: what is started under the name that `command` begins with, if it is another.
+    /// - Throws: ``RoleError`` with `unavailable`.
+    package func start(_ command: [String], file: String? = nil) throws {
+        let standardInput = SpawnedProcess.makePipe()
+        let process = try SpawnedProcess(
+            command, file: file, input: standardInput.fileHandleForReading,
+            // Standard output belongs to results.
+            output: .standardError, error: .standardError
+        ) { [weak self] processID, end in self?.ended(processID, end) }
+        // So that it closes with the process.
+        try? standardInput.fileHandleForReading.close()
         // One that has ended already says so by its end.
         try? standardInput.fileHandleForWriting.write(contentsOf: secret)
         state.withLock { $0.children.append(Child(process: process, standardInput: standardInput)) }
     }
 
-    private func ended(_ process: Process) {
-        let status = process.terminationStatus
-        let isSignal = process.terminationReason == .uncaughtSignal
-        let exitCode = isSignal ? .lostPeer : ExitCode(rawValue: status) ?? .lostPeer
+    private func ended(_ processID: pid_t, _ end: SpawnedProcess.End) {
+        let (exitCode, cause): (ExitCode, String) =
+            switch end {
+            case .exited(let code):
+                (ExitCode(rawValue: code) ?? .lostPeer, "exited with code \(code)")
+            case .killed(let signal): (.lostPeer, "was killed by signal \(signal)")
+            }
         state.withLock { state in
             let isRetired = state.children.contains {
-                $0.process.processIdentifier == process.processIdentifier && $0.isRetired
+                $0.process.processID == processID && $0.isRetired
             }
             state.exited.append(
                 Exited(
-                    processID: process.processIdentifier,
-                    cause: isSignal
-                        ? "was killed by signal \(status)" : "exited with code \(status)",
-                    exitCode: exitCode,
-                    wasNeeded: !state.isStopping && !isRetired && (isSignal || status != 0),
+                    processID: processID, cause: cause, exitCode: exitCode,
+                    wasNeeded: !state.isStopping && !isRetired && end != .exited(0),
                     isHopeless: exitCode != .lostPeer && exitCode != .unavailable))
         }
         wakeUp.signal()
@@ -89,13 +85,14 @@ package final class ChildProcesses: Sendable {
     /// Those that have not been asked to leave.
     package var count: Int { state.withLock { $0.children.count { !$0.isRetired } } }
 
-    /// Asks the newest to leave.
+    /// Asks the newest to leave, through the pipe: a signal may come from elsewhere, and is put off.
     package func retire(_ count: Int) {
         state.withLock { state in
             let active = state.children.indices.filter { !state.children[$0].isRetired }
             for index in active.suffix(count) {
                 state.children[index].isRetired = true
-                kill(state.children[index].process.processIdentifier, SIGTERM)
+                try? state.children[index].standardInput.fileHandleForWriting.write(
+                    contentsOf: [UInt8(SIGTERM)])
             }
         }
     }
@@ -104,7 +101,7 @@ package final class ChildProcesses: Sendable {
     /// gets no more.
     ///
     /// - Returns: whether there is one.
-    package func replace(_ command: [String]) throws -> Bool {
+    package func replace(_ command: [String], file: String? = nil) throws -> Bool {
         let now = Date()
         let mayReplace = state.withLock { state in
             state.replacements.removeAll { now.timeIntervalSince($0) > Self.replacementSeconds }
@@ -114,7 +111,7 @@ package final class ChildProcesses: Sendable {
             state.replacements.append(now)
             return true
         }
-        if mayReplace { try start(command) }
+        if mayReplace { try start(command, file: file) }
         return mayReplace
     }
 
@@ -126,7 +123,7 @@ package final class ChildProcesses: Sendable {
         state.withLock { state in
             defer { state.exited = [] }
             state.children.removeAll { child in
-                state.exited.contains { $0.processID == child.process.processIdentifier }
+                state.exited.contains { $0.processID == child.process.processID }
             }
             return state.exited
         }
@@ -141,9 +138,13 @@ package final class ChildProcesses: Sendable {
         let deadline = Date(timeIntervalSinceNow: Self.patienceSeconds)
         for child in children { try? child.standardInput.fileHandleForWriting.close() }
         for child in children {
-            while child.process.isRunning, Date() < deadline { usleep(5_000) }
-            if child.process.isRunning { kill(child.process.processIdentifier, SIGKILL) }
-            child.process.waitUntilExit()
+            let left = max(Int(deadline.timeIntervalSinceNow * 1_000), 0)
+            if child.process.waits(milliseconds: left) { continue }
+            child.process.send(SIGKILL)
+            // One that waits for a dead disk does not even die.
+            _ = child.process.waits(milliseconds: Self.killMilliseconds)
         }
     }
+
+    private static let killMilliseconds = 5_000
 }

@@ -39,6 +39,13 @@ final class CoordinatorRole {
                 sockets: 3 + 3 * serverCount,
                 connections: 2 * memberCount
                     + placement.workers * placement.servers.knownCount))
+        try ThreadLimit.reserve(
+            ThreadLimit.ownThreads + serverCount + options.localWorkers,
+            others: options.localWorkers * (options.workerThreads + ThreadLimit.ownThreads))
+        for run in request.runs {
+            try MemoryLimit.reserve(
+                MemoryLimit.trainingByteCount(run.configuration, threads: 1 + serverCount))
+        }
         // I/O for many workers and servers goes through one thread until a core is to spare for
         // more.
         let context = try Context()
@@ -114,7 +121,11 @@ final class CoordinatorRole {
                 notice: { [observer] in observer.notice($0) },
                 dropped: options.dropped)
         }
-        for _ in 0..<options.localWorkers { try children.start(workerCommand(bound)) }
+        for _ in 0..<options.localWorkers { try start(children, bound) }
+    }
+
+    private func start(_ children: ChildProcesses, _ bound: Endpoint) throws {
+        try children.start(workerCommand(bound), file: options.workerFile)
     }
 
     private func workerCommand(_ bound: Endpoint) -> [String] {
@@ -150,7 +161,7 @@ final class CoordinatorRole {
         let failure = StopReason(child.exitCode, "\(text): see its messages above")
         if child.isHopeless { return failure }
         do {
-            guard try children.replace(workerCommand(bound)) else {
+            guard try children.replace(workerCommand(bound), file: options.workerFile) else {
                 observer.notice("\(text), as many before it: no other is started")
                 return failure
             }
@@ -180,7 +191,7 @@ final class CoordinatorRole {
         }
         let before = children.count
         do {
-            for _ in before..<max(count, before) { try children.start(workerCommand(bound)) }
+            for _ in before..<max(count, before) { try start(children, bound) }
         } catch {
             return StopReason(.internalError, "no worker can be started: \(error)")
         }
@@ -218,22 +229,28 @@ final class CoordinatorRole {
                 checkpointMilliseconds: request.runs.first?.checkpoints.milliseconds ?? 0,
                 audits: request.audits))
         var lost: [CoordinatorEvent] = []
+        var checkpointRequests = interruption.checkpointCount
         let engine = CoordinatorEngine(
             wire: Wire(kernels: KernelSet(request.kernels)),
             runs: request.runs.map(\.configuration), reporting: reporting,
             datasetPart: {
                 dataset.payloadChunk(offset: Int($0.offset), byteCount: Int($0.byteCount))
             },
-            lostChildren: {
+            lostChildren: { [interruption] in
                 lost += children.takeExited().map { self.event(of: $0, children, bound) }
                 if let reason = servers.takeFailure() { lost.append(.failed(reason)) }
+                if case let count = interruption.checkpointCount, count != checkpointRequests {
+                    checkpointRequests = count
+                    lost.append(.checkpointAsked)
+                }
                 return lost.isEmpty ? nil : lost.removeFirst()
             }, firstState: { [runs = request.runs] in runs[$0.index].start.map(WholeState.init) },
             scale: { self.scale(to: $0, children, bound) }, trace: trace,
             notice: { [observer] in observer.notice($0) })
         var loop = RoleLoop(
             machine, engine, network, clock: SystemClock(), dropped: options.dropped)
-        let reason = try loop.run(interruption, waitingAt: network)
+        var reason = try loop.run(interruption, waitingAt: network)
+        if reason.exitCode != .success { reason = interruption.end(reason) }
         engine.close(reason, isInterrupted: interruption.reason != nil)
         return reason
     }

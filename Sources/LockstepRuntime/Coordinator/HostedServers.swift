@@ -47,7 +47,7 @@ final class HostedServers {
         let ready = DispatchSemaphore(value: 0)
         let ended = DispatchSemaphore(value: 0)
         let opening = OpeningError()
-        let thread = Thread { [interruption, failure] in
+        let isStarted = startThread(named: "server") { [interruption, failure] in
             defer { ended.signal() }
             let server: OpenServer
             do {
@@ -73,8 +73,11 @@ final class HostedServers {
                 failure.note(StopReason(.internalError, "a parameter server stopped: \(error)"))
             }
         }
-        thread.name = "server"
-        thread.start()
+        guard isStarted else {
+            throw RoleError(
+                .unavailable,
+                "no thread can be started for a parameter server; \(ThreadLimit.remedy)")
+        }
         threads.append(ended)
         ready.wait()
         if let error = opening.error.withLock({ $0 }) { throw error }

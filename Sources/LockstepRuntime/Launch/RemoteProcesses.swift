@@ -40,8 +40,8 @@ package final class RemoteProcesses: Sendable {
         let process = try SpawnedProcess(
             command, input: standardInput.fileHandleForReading, output: output,
             error: standardError.fileHandleForWriting
-        ) { [self] status in
-            state.withLock { $0.ended.append(Ended(index: index, status: status)) }
+        ) { [self] _, end in
+            state.withLock { $0.ended.append(Ended(index: index, status: end.status)) }
             changed.signal()
         }
         state.withLock { $0.processes.append(process) }

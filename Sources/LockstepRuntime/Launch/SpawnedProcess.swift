@@ -2,24 +2,39 @@ package import Foundation
 import LockstepProtocol
 import Synchronization
 
-/// A program that runs beside this one, found by `PATH`.
+/// A program that runs beside this one.
 ///
 /// Foundation's `Process` takes a program for ended as soon as it closes the files that it did not
 /// open, which ssh does first of all, and then waits for it in the thread that watches all others.
 package final class SpawnedProcess: Sendable {
-    private let processID: pid_t
+    /// How a process ended.
+    package enum End: Hashable, Sendable {
+        case exited(Int32)
+        case killed(signal: Int32)
+
+        /// As shells have it: 128 and the signal where one has ended it.
+        package var status: Int32 {
+            switch self {
+            case .exited(let code): code
+            case .killed(let signal): 128 + signal
+            }
+        }
+    }
+
+    package let processID: pid_t
     private let hasEnded = Mutex(false)
     private let end = DispatchSemaphore(value: 0)
 
     /// - Parameters:
-    ///   - command: the program and its arguments.
+    ///   - command: the program, found by `PATH`, and its arguments.
+    ///   - file: what is started under that name, if it is another.
     ///   - input: its standard input; with it the two that follow, all of its files.
-    ///   - ended: told once of its exit code, 128 and the signal where one has ended it, in a thread
-    ///     of its own.
-    /// - Throws: ``RoleError`` with `unavailable`.
+    ///   - ended: told once how it ended, in a thread of its own.
+    /// - Throws: ``RoleError`` with `unavailable` where the system has no room for another process
+    ///   or thread, and where there is no such program.
     package init(
-        _ command: [String], input: FileHandle, output: FileHandle, error: FileHandle,
-        ended: @escaping @Sendable (Int32) -> Void = { _ in }
+        _ command: [String], file: String? = nil, input: FileHandle, output: FileHandle,
+        error: FileHandle, ended: @escaping @Sendable (pid_t, End) -> Void = { _, _ in }
     ) throws {
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
@@ -43,15 +58,17 @@ package final class SpawnedProcess: Sendable {
         defer { while let argument = unsafe arguments.popLast() { unsafe free(argument) } }
         var spawned: pid_t = 0
         let code = unsafe posix_spawnp(
-            &spawned, command[0], &actions, &attributes, &arguments, environ)
+            &spawned, file ?? command[0], &actions, &attributes, &arguments, environ)
         guard code == 0 else {
+            let isLimit = code == EAGAIN || code == ENOMEM
             throw RoleError(
                 .unavailable,
-                "cannot start \(command[0]): \(unsafe String(cString: strerror(code)))")
+                "cannot start \(command[0]): \(unsafe String(cString: strerror(code)))"
+                    + (isLimit ? "; \(ThreadLimit.remedy)" : ""))
         }
         let processID = spawned
         self.processID = processID
-        Thread.detachNewThread { [self] in
+        let isWatched = startThread(named: "child") { [self] in
             // Until it is reaped its number is nobody else's, and `terminate` reaches no other.
             var information = unsafe siginfo_t()
             while unsafe waitid(P_PID, id_t(processID), &information, WEXITED | WNOWAIT) < 0,
@@ -64,8 +81,17 @@ package final class SpawnedProcess: Sendable {
                 return status
             }
             let signal = status & 0x7f
-            ended(signal == 0 ? (status >> 8) & 0xff : 128 + signal)
+            ended(
+                processID, signal == 0 ? .exited((status >> 8) & 0xff) : .killed(signal: signal))
             end.signal()
+        }
+        guard isWatched else {
+            kill(processID, SIGKILL)
+            var status: Int32 = 0
+            _ = unsafe waitpid(processID, &status, 0)
+            throw RoleError(
+                .unavailable,
+                "no thread can be started to watch \(command[0]); \(ThreadLimit.remedy)")
         }
     }
 
@@ -79,8 +105,10 @@ package final class SpawnedProcess: Sendable {
     }
 
     /// Asks it to end.
-    package func terminate() {
-        hasEnded.withLock { if !$0 { kill(processID, SIGTERM) } }
+    package func terminate() { send(SIGTERM) }
+
+    package func send(_ signal: Int32) {
+        hasEnded.withLock { if !$0 { kill(processID, signal) } }
     }
 
     /// A pipe whose ends no other process inherits: it closes when those here have closed it.

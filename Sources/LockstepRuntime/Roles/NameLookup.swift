@@ -12,7 +12,7 @@ package final class NameLookup: Sendable {
 
     /// - Parameter wakeUp: signalled when the answer is there.
     init(_ endpoint: Endpoint, wakeUp: WakeUp? = nil) {
-        let thread = Thread { [self] in
+        let look: @Sendable () -> Void = { [self] in
             let answer: Answer
             do throws(UnresolvedHost) {
                 answer = .success(try endpoint.addresses())
@@ -23,8 +23,7 @@ package final class NameLookup: Sendable {
             isAnswered.signal()
             wakeUp?.signal()
         }
-        thread.name = "resolver"
-        thread.start()
+        if !startThread(named: "resolver", look) { look() }
     }
 
     /// Nil until there is one.

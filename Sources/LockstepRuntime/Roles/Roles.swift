@@ -12,6 +12,10 @@ package struct CoordinatorOptions: Sendable {
     package var localWorkers: Int
     /// The program and its arguments; `--coordinator ENDPOINT` is added behind.
     package var workerCommand: [String]
+    /// The file that is started under the program's name, where that is not the one at its path.
+    package var workerFile: String?
+    /// Of each local worker.
+    package var workerThreads: Int
     /// Of the cluster; nil lets anyone in who reaches the ports.
     package var key: ClusterKey?
     /// A sentence on each frame that is not used; nil where nobody wants to know.
@@ -19,7 +23,8 @@ package struct CoordinatorOptions: Sendable {
 
     package init(
         _ address: ListeningAddress, hostsServers: Bool = true, localWorkers: Int = 0,
-        workerCommand: [String] = [], key: ClusterKey? = nil,
+        workerCommand: [String] = [], workerFile: String? = nil, workerThreads: Int = 1,
+        key: ClusterKey? = nil,
         dropped: (@Sendable (String) -> Void)? = nil
     ) {
         self.dropped = dropped
@@ -28,6 +33,8 @@ package struct CoordinatorOptions: Sendable {
         self.hostsServers = hostsServers
         self.localWorkers = localWorkers
         self.workerCommand = workerCommand
+        self.workerFile = workerFile
+        self.workerThreads = workerThreads
     }
 }
 

@@ -98,7 +98,10 @@ func bindNaming(
         }
     }
     guard let first = endpoints.first, let last = endpoints.last else {
-        preconditionFailure("there is nowhere to bind")
+        throw RoleError(
+            .usage,
+            "data ports lie behind the coordinator's port, which is the last there is; name some with "
+                + "--data-ports")
     }
     do {
         return try bindNaming(socket, to: last)

@@ -1,4 +1,3 @@
-import Foundation
 import Synchronization
 import ZeroMQ
 
@@ -26,7 +25,7 @@ final class Workbench<Answer: Sendable>: Sendable {
             precondition(!state.isBusy, "one job at a time")
             state.isBusy = true
         }
-        let thread = Thread { [self] in
+        let work: @Sendable () -> Void = { [self] in
             let answer = job.body()
             state.withLock { state in
                 state.answers.append(answer)
@@ -34,8 +33,8 @@ final class Workbench<Answer: Sendable>: Sendable {
             }
             wakeUp.signal()
         }
-        thread.name = name
-        thread.start()
+        // Where the system gives no thread it is done all the same.
+        if !startThread(named: name, work) { work() }
     }
 
     func takeAnswer() -> Answer? {

@@ -21,6 +21,7 @@ enum ServerRole {
     /// A server with its own context, with the options of the command line.
     static func run(_ options: MemberOptions, interruption: Interruption) throws -> StopReason {
         try FileDescriptorLimit.reserve(FileDescriptorLimit.needed(sockets: 4, connections: 256))
+        try ThreadLimit.reserve(ThreadLimit.ownThreads)
         let context = try Context()
         let gatekeeper = try options.key.map { try Gatekeeper($0, in: context) }
         defer { gatekeeper?.close() }
@@ -32,11 +33,12 @@ enum ServerRole {
         let wakeUp = try WakeUp()
         let network = SocketTransport(
             context, wakeUp: wakeUp, gatekeeper: gatekeeper, notice: options.notice)
-        return try OpenServer(
+        let reason = try OpenServer(
             place, network, wakeUp: wakeUp, kernels: options.kernels,
             waitTimeoutMilliseconds: options.waitTimeoutMilliseconds, notice: options.notice,
             dropped: options.dropped
         ).run(interruption)
+        return interruption.end(reason)
     }
 }
 

@@ -282,11 +282,11 @@ package final class WorkerEngine: RoleEngine {
                 "run \(duty.order.run): the network does not fit the data set, which has images of "
                     + "\(data.shape.pixels) pixels and \(data.shape.classes) classes: check the "
                     + "coordinator's data")
-            events.append(.failed(reason))
-            return
+            return events.append(.failed(reason))
         }
         CrashPoint.runOpening.pass()
         do {
+            try MemoryLimit.reserve(for: duty.order.configuration)
             let newRun = try WorkerRunEngine(
                 duty, incarnation: machine.link.incarnation, session: machine.link.session,
                 examples: examples, trainingExampleCount: data.trainingExampleCount, team: team,
@@ -300,8 +300,8 @@ package final class WorkerEngine: RoleEngine {
             CrashPoint.runOpened.pass()
         } catch {
             endRun(network)
-            events.append(
-                .failed(StopReason(.mismatch, "run \(duty.order.run): \(error)")))
+            let code: ExitCode = error is SystemLimitError ? .unavailable : .mismatch
+            events.append(.failed(StopReason(code, "run \(duty.order.run): \(error)")))
         }
     }
 

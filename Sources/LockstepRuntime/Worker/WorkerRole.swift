@@ -31,6 +31,7 @@ final class WorkerRole {
         // A hosted server is reached by the other workers.
         try FileDescriptorLimit.reserve(
             FileDescriptorLimit.needed(sockets: 3 + 2 + 3, connections: 256))
+        try ThreadLimit.reserve(options.threads + ThreadLimit.ownThreads)
         self.options = options
         self.interruption = interruption
         context = try Context()
@@ -73,7 +74,7 @@ final class WorkerRole {
             beside: { [unowned self] in try serve($0) })
         try leave(reason)
         CrashPoint.workerLeaving.pass()
-        return network.explained(reason)
+        return network.explained(interruption.end(reason))
     }
 
     // MARK: The server

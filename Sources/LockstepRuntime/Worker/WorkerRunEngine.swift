@@ -19,7 +19,6 @@ final class WorkerRunEngine {
     private let sampleOrder: SampleOrder
     private var indices: [UInt32]
     private var epoch = -1
-    private let threadCount: Int
     /// When the last node on the bench was computed, where the session is traced.
     var benchSpan: (begun: UInt64, ended: UInt64)?
     /// By node of the current step: what was computed and may be pushed again.
@@ -38,7 +37,7 @@ final class WorkerRunEngine {
         self.incarnation = incarnation
         self.session = session
         self.wire = wire
-        threadCount = team.count
+        busyThreads = min(team.count, HostResources.cores)
         schedule = RunSchedule(configuration, trainingExampleCount: trainingExampleCount)
         plan = try ShardPlan(configuration, shardCount: duty.servers.count)
         engine = GradientEngine(
@@ -57,14 +56,16 @@ final class WorkerRunEngine {
         max(plan.largestWeightsFrameByteCount, Limits.maximumPartFrameByteCount)
     }
 
-    /// What a node may take: a generous guess, on a slow core.
+    /// What a node may take: a generous guess, on a slow core. Threads that have no core of their
+    /// own make it no faster.
     func expectedMilliseconds(of node: LeafRange) -> Int {
         let operationsPerExample = 6 * plan.layout.parameterCount
         let examples = node.leafCount * schedule.microBatch
-        return examples * operationsPerExample / (Self.operationsPerMillisecond * threadCount)
+        return examples * operationsPerExample / (Self.operationsPerMillisecond * busyThreads)
     }
 
     private static let operationsPerMillisecond = 10_000_000
+    private let busyThreads: Int
 
     /// The gradients of the last step are no longer needed.
     private func begin(_ step: Step) {
