@@ -94,6 +94,7 @@ struct StudyCommand: ParsableCommand {
             plan, dataset: dataset, directory: "\(runDir)/\(size.rawValue)",
             parallelism: parallelism ?? ProcessInfo.processInfo.activeProcessorCount,
             kernels: kernels, checkpoints: checkpoints, cluster: withoutWorkers ? nil : cluster)
+        if let output { try ReportPage.check(folder: output) }
         let interruption = Interruption()
         Signals.forward(to: interruption)
         let start = Date()
@@ -118,9 +119,9 @@ struct StudyCommand: ParsableCommand {
             if !report.failed.isEmpty {
                 throw CommandEnd(
                     reason: StopReason(
-                        .lostPeer,
-                        "\(Figures.plural(report.failed.count, "run")) failed: start the study again"
-                    ))
+                        report.failureCode,
+                        "\(Figures.plural(report.failed.count, "failure")); see above for the causes, "
+                            + "and start the study again"))
             }
         }
     }
