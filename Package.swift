@@ -191,6 +191,7 @@ let package = Package(
                 "onnx_file.py", "report_csv.py",
                 "report_figures.py", "report_logs.py", "safetensors_file.py", "study_claims.py",
                 "study_figures.py", "study_outputs.py", "tensorboard_events.py",
+                "tensorboard_growth.py",
             ], swiftSettings: strict),
     ] + kernelVariants
 )

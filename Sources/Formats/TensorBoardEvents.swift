@@ -1,6 +1,6 @@
 import Hashing
 
-/// Writes an events file, record after record, as TensorBoard reads it.
+/// The events of a file, record after record, as TensorBoard reads it.
 ///
 /// A record is a u64 with the length, the masked CRC-32C of those eight bytes, the data, and their
 /// masked CRC-32C; the data are an `Event` (event.proto of TensorFlow, and so are the numbers
@@ -35,16 +35,77 @@ package struct TensorBoardEvents {
         var length: [UInt8] = []
         length.append(littleEndian: UInt64(data.count))
         bytes += length
-        bytes.append(littleEndian: Self.maskedChecksum(length))
+        bytes.append(littleEndian: Self.maskedChecksum(length[...]))
         bytes += data
-        bytes.append(littleEndian: Self.maskedChecksum(data))
+        bytes.append(littleEndian: Self.maskedChecksum(data[...]))
     }
 
     /// Masked, because a CRC over data that hold their own CRC is weak.
-    private static func maskedChecksum(_ bytes: [UInt8]) -> UInt32 {
+    private static func maskedChecksum(_ bytes: ArraySlice<UInt8>) -> UInt32 {
         let checksum = CRC32C.checksum(bytes)
         return (checksum >> 15 | checksum << 17) &+ 0xA282_EAD8
     }
+}
+
+extension TensorBoardEvents {
+    /// What makes an older file of the same events this one, where nothing that is in it changes:
+    /// whoever reads it goes on behind the last byte that he has read.
+    package struct Growth {
+        /// Of the older file; what follows was cut off, or is damaged.
+        package var keptByteCount: Int
+        /// Records to be put there.
+        package var bytes: [UInt8]
+    }
+
+    /// - Parameter head: events at the beginning that tell whose file it is.
+    /// - Returns: nil where the older file is another's.
+    package func growth(of older: [UInt8], head: Int) -> Growth? {
+        let (records, keptByteCount) = Self.records(in: older)
+        let own = Self.records(in: bytes).records
+        guard records.count >= head, records.prefix(head).elementsEqual(own.prefix(head)) else {
+            return nil
+        }
+        let known = Set(records.map(Self.content))
+        var growth = TensorBoardEvents()
+        for record in own where !known.contains(Self.content(record)) {
+            growth.append(record: Array(record))
+        }
+        return Growth(keptByteCount: keptByteCount, bytes: growth.bytes)
+    }
+
+    private init() {}
+
+    /// All but the wall time, which ``add(step:wallTime:_:)`` writes first: that of a step is not
+    /// known well before its epoch has ended.
+    private static func content(_ record: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        record.dropFirst(1 + MemoryLayout<Double>.size)
+    }
+
+    /// Up to the first that is cut off or damaged.
+    private static func records(
+        in bytes: [UInt8]
+    ) -> (records: [ArraySlice<UInt8>], byteCount: Int) {
+        var records: [ArraySlice<UInt8>] = []
+        var start = 0
+        func integer(_ range: Range<Int>) -> UInt64 {
+            range.reversed().reduce(0) { $0 << 8 | UInt64(bytes[$1]) }
+        }
+        while bytes.count - start >= overheadByteCount {
+            let length = integer(start..<start + 8)
+            guard length <= UInt64(bytes.count - start - overheadByteCount) else { break }
+            let data = bytes[start + 12..<start + 12 + Int(length)]
+            guard
+                integer(start + 8..<start + 12) == UInt64(maskedChecksum(bytes[start..<start + 8])),
+                integer(data.endIndex..<data.endIndex + 4) == UInt64(maskedChecksum(data))
+            else { break }
+            records.append(data)
+            start = data.endIndex + 4
+        }
+        return (records, start)
+    }
+
+    /// Of the length and the two checksums.
+    private static let overheadByteCount = 16
 }
 
 /// The values of one event, each under a tag and for the plugin that draws it.

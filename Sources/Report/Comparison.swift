@@ -25,9 +25,15 @@ package struct Comparison: Equatable, Sendable {
             runs.reduce(into: [:]) { $0[$1.run.seed] = value($1) }
         }
 
-        /// The mean test accuracy over the runs that have a point, by step.
+        /// The mean test accuracy over the runs, by step, up to where the first of them has ended:
+        /// beyond, only those would count that reach a target late. Runs that diverged are left out
+        /// behind their end.
         var meanCurve: [CurvePoint] {
-            let points = runs.flatMap(\.testCurve).filter(\.value.isFinite)
+            let ends = runs.filter { $0.end?.status != .diverged }.map {
+                $0.testCurve.last?.step ?? 0
+            }
+            let end = ends.min() ?? .max
+            let points = runs.flatMap(\.testCurve).filter { $0.value.isFinite && $0.step <= end }
             return Dictionary(grouping: points, by: \.step).map { step, points in
                 let share = 1 / Double(points.count)
                 return CurvePoint(

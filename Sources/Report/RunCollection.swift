@@ -25,19 +25,22 @@ package struct RunCollection: Sendable {
     ///
     /// - Throws: ``FileError``; ``MetricsError`` for a log that is none; ``NoRunsError``.
     package init(folders: [String]) throws {
-        var logs: [String] = []
+        var seen: Set<String> = []
+        var places: [RunKey: Int] = [:]
         for folder in folders {
-            let found = try Self.runFolders(in: folder, depth: 0)
-            logs += found.filter { !logs.contains($0) }
+            for path in try Self.runFolders(in: folder, depth: 0)
+            where seen.insert(path).inserted {
+                try add(path, &places)
+            }
         }
-        for path in logs { try add(path) }
         guard !runs.isEmpty else { throw NoRunsError(folders: folders, notes: notes) }
     }
 
-    private mutating func add(_ path: String) throws {
-        let directory = RunDirectory(path: path)
-        let log = try MetricsFile(reading: directory.metricsPath)
-        guard let outcome = RunOutcome(log) else {
+    /// - Parameter places: of the runs so far.
+    private mutating func add(_ path: String, _ places: inout [RunKey: Int]) throws {
+        var log = LogSummary()
+        try MetricsFile.forEachRecord(of: RunDirectory(path: path).metricsPath) { log.add($0, $1) }
+        guard let outcome = log.outcome else {
             return notes.append("\(path): its log holds no line yet; left out")
         }
         guard outcome.end != nil else {
@@ -52,11 +55,12 @@ package struct RunCollection: Sendable {
                     + "\(Figures.count(gap.lastStep)) are missing in its log, as the disk was full; "
                     + "curves have a hole there")
         }
-        let run = Run(path: path, outcome: outcome, layers: LayerPoint.points(of: log))
-        let same = runs.firstIndex {
-            $0.outcome.provenance == outcome.provenance && $0.outcome.run.seed == outcome.run.seed
+        let run = Run(path: path, outcome: outcome, layers: log.layers)
+        let key = RunKey(outcome)
+        guard let same = places[key] else {
+            places[key] = runs.count
+            return runs.append(run)
         }
-        guard let same else { return runs.append(run) }
         let isNewer = (runs[same].outcome.rank) < outcome.rank
         let (kept, left) = isNewer ? (run, runs[same]) : (runs[same], run)
         runs[same] = kept
@@ -97,6 +101,38 @@ extension RunOutcome {
     }
 }
 
+/// Which run a log is of: the same for one that was made several times.
+private struct RunKey: Hashable {
+    let dataset: [String]
+    let configurationSHA256: String
+    let seed: UInt64
+
+    init(_ outcome: RunOutcome) {
+        let provenance = outcome.provenance
+        dataset = [provenance.dataset, provenance.datasetSHA256]
+        configurationSHA256 = provenance.configurationSHA256
+        seed = outcome.run.seed
+    }
+}
+
+/// A log as a report needs it.
+private struct LogSummary {
+    private(set) var outcome: RunOutcome?
+    private var figures = LayerFigures()
+
+    var layers: [LayerPoint] {
+        figures.points(
+            stepsPerEpoch: outcome?.epochs.first?.step,
+            epochs: outcome?.run.settings["epochs"].flatMap(Int.init) ?? 1)
+    }
+
+    mutating func add(_ record: MetricsRecord, _ provenance: Provenance) {
+        if case .run(let run) = record { outcome = RunOutcome(run: run, provenance: provenance) }
+        if case .step(let step) = record { figures.add(step) }
+        outcome?.add(record)
+    }
+}
+
 /// There is nothing to report on (exit code 65).
 package struct NoRunsError: Error, Equatable, CustomStringConvertible {
     package let folders: [String]
@@ -108,54 +144,5 @@ package struct NoRunsError: Error, Equatable, CustomStringConvertible {
         return
             "\(places): there is no finished run here or up to \(RunCollection.maximumDepth) levels "
             + "below\(found); train one with lockstep train --run-dir DIR, or name its folder"
-    }
-}
-
-/// Figures of each layer, means over a part of an epoch.
-package struct LayerPoint: Equatable, Sendable {
-    /// The last step of the part.
-    package var step: Int
-    package var epoch: Double
-    package var gradientNorms: [Double]
-    package var saturation: [Double]
-
-    /// Parts that all epochs have together, about.
-    private static let partCount = 60
-
-    /// The same parts for all runs of a configuration, so that they can be laid upon each other.
-    package static func points(of log: MetricsFile) -> [LayerPoint] {
-        var steps: [StepRecord] = []
-        var stepsPerEpoch: Int?
-        var epochs = 1
-        for record in log.records {
-            switch record {
-            case .run(let run): epochs = run.settings["epochs"].flatMap(Int.init) ?? 1
-            case .step(let step): steps.append(step)
-            case .epoch(let epoch): stepsPerEpoch = stepsPerEpoch ?? epoch.step
-            case .evaluation, .gap, .end: break
-            }
-        }
-        guard let last = steps.last else { return [] }
-        let length = max(stepsPerEpoch ?? last.step, 1)
-        let parts = min(max(partCount / max(epochs, 1), 1), length)
-        func part(_ step: StepRecord) -> Int {
-            let (epoch, within) = (step.step - 1).quotientAndRemainder(dividingBy: length)
-            return epoch * parts + within * parts / length
-        }
-        return Dictionary(grouping: steps, by: part).values.compactMap { steps in
-            guard let last = steps.max(by: { $0.step < $1.step }) else { return nil }
-            return LayerPoint(
-                step: last.step, epoch: Double(last.step) / Double(length),
-                gradientNorms: means(steps.map(\.gradientNorms)),
-                saturation: means(steps.map(\.saturation)))
-        }.sorted { $0.step < $1.step }
-    }
-
-    /// Layer by layer; NaN where one value is.
-    private static func means(_ rows: [[Float]]) -> [Double] {
-        let count = rows.map(\.count).min() ?? 0
-        return (0..<count).map { layer in
-            rows.reduce(0) { $0 + Double($1[layer]) } / Double(rows.count)
-        }
     }
 }

@@ -38,12 +38,13 @@ package struct RunGroup: Equatable, Sendable {
         func rank(_ key: [String: String]) -> Int {
             presets.firstIndex(of: key["configuration", default: ""]) ?? presets.count
         }
+        let varied = variedSettings(keys)
         let ranked = keys.enumerated().sorted {
             (rank($0.element), $0.offset) < (rank($1.element), $1.offset)
         }.map(\.element)
         return ranked.enumerated().map { index, key in
             RunGroup(
-                label: label(of: key, among: keys),
+                label: label(of: key, varied),
                 configuration: key["configuration", default: ""],
                 colour: index,
                 runs: members[key, default: []].sorted {
@@ -62,17 +63,19 @@ package struct RunGroup: Equatable, Sendable {
         return key
     }
 
-    /// “ce-softmax, batch-size 128” where there are several of that name.
-    private static func label(of key: [String: String], among keys: [[String: String]]) -> String {
-        let name = key["configuration", default: ""]
-        let others = keys.filter { $0["configuration"] == name && $0 != key }
-        let differing = Set(others.flatMap(\.keys) + Array(key.keys)).filter { setting in
-            setting != "dataset" && others.contains { $0[setting] != key[setting] }
+    /// By the configurations' names: the settings that tell those of one name apart.
+    private static func variedSettings(_ keys: [[String: String]]) -> [String: [String]] {
+        Dictionary(grouping: keys) { $0["configuration", default: ""] }.mapValues { keys in
+            Set(keys.flatMap(\.keys)).filter { setting in
+                setting != "dataset" && keys.contains { $0[setting] != keys[0][setting] }
+            }.sorted()
         }
-        return
-            ([name]
-            + differing.sorted().map { setting in
-                "\(setting) \(key[setting] ?? "default")"
-            }).joined(separator: ", ")
+    }
+
+    /// “ce-softmax, batch-size 128” where there are several of that name.
+    private static func label(of key: [String: String], _ varied: [String: [String]]) -> String {
+        let name = key["configuration", default: ""]
+        let settings = varied[name, default: []].map { "\($0) \(key[$0] ?? "default")" }
+        return ([name] + settings).joined(separator: ", ")
     }
 }

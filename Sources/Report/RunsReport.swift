@@ -114,7 +114,7 @@ package struct RunsReport {
                                     Double(run.examples(atStep: point.step)), point.seconds,
                                 ], y: value)
                         }, isDiverged: run.end?.status == .diverged)
-                }, colour: group.colour)
+                }, colour: group.colour, isTraining: true)
         }
         let shown = thresholds.filter { threshold in
             series.contains { $0.runs.contains { $0.points.contains { $0.y >= threshold.value } } }
@@ -262,7 +262,7 @@ package struct RunsReport {
                                     Double(run.outcome.examples(atStep: point.step)),
                                 ], y: values(point)[index])
                         }, isDiverged: run.outcome.end?.status == .diverged)
-                }, colour: group.colour)
+                }, colour: group.colour, isTraining: true)
         }
         return Chart(
             name: name, title: title, source: source,
@@ -275,11 +275,14 @@ package struct RunsReport {
     /// For each set of the other settings with which the three presets were trained.
     private var findings: [ReportPage.Section] {
         var sets: [[String: String]] = []
-        for group in groups where !sets.contains(group.commonSettings) {
-            sets.append(group.commonSettings)
+        var members: [[String: String]: [RunGroup]] = [:]
+        for group in groups {
+            let settings = group.commonSettings
+            if members[settings] == nil { sets.append(settings) }
+            members[settings, default: []].append(group)
         }
         let blocks = sets.flatMap { settings -> [ReportPage.Block] in
-            let compared = groups.filter { $0.commonSettings == settings }
+            let compared = members[settings, default: []]
             guard Set(compared.map(\.configuration)).isSuperset(of: RunGroup.presets),
                 let source = try? ChartSource(compared.flatMap(\.outcomes))
             else { return [] }

@@ -36,6 +36,7 @@ package struct FileError: Error, Equatable, CustomStringConvertible {
             case ENOSPC, EDQUOT: "free some space or choose another place"
             case EROFS: "the file system is read-only; choose another place"
             case ENOTDIR: "part of the path is a file; choose another place"
+            case EILSEQ: "rename it: its bytes are not UTF-8"
             case EEXIST: "another run writes there; choose another place"
             case EFBIG:
                 "a file may not be so large here; raise the limit (ulimit -f) or choose another place"
@@ -95,6 +96,17 @@ package enum Files {
         }
     }
 
+    /// Writes into a file that is there, in its place; what stood behind the offset goes.
+    static func extend(_ path: String, from offset: Int, with bytes: [UInt8]) throws(FileError) {
+        let descriptor = try open(path, flags: O_WRONLY | O_APPEND, for: .write)
+        defer { close(descriptor) }
+        guard retrying({ ftruncate(descriptor, off_t(offset)) }) == 0 else {
+            throw FileError(operation: .write, path: path, code: errno)
+        }
+        try writeAll(bytes, to: descriptor, path: path)
+        try synchronize(descriptor, path: path)
+    }
+
     /// Makes a file's bytes, or a folder's names, durable where the file system can.
     static func synchronize(_ descriptor: Int32, path: String) throws(FileError) {
         guard retrying({ fsync(descriptor) }) == 0 else {
@@ -128,6 +140,37 @@ package enum Files {
             if count == 0 { return bytes }
             bytes += chunk[..<count]
         }
+    }
+
+    /// The bytes from an offset on, at most so many; fewer only at the file's end, none behind it.
+    static func read(
+        _ path: String, from offset: Int, count: Int
+    ) throws(FileError) -> [UInt8] {
+        let descriptor = try open(path, flags: O_RDONLY, for: .read)
+        defer { close(descriptor) }
+        var code: Int32?
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            while filled < count {
+                let read = retrying {
+                    unsafe pread(
+                        descriptor, buffer.baseAddress?.advanced(by: filled), count - filled,
+                        off_t(offset + filled))
+                }
+                if read < 0 { code = errno }
+                if read <= 0 { return }
+                filled += read
+            }
+        }
+        if let code { throw FileError(operation: .read, path: path, code: code) }
+        return bytes
+    }
+
+    static func byteCount(_ path: String) throws(FileError) -> Int {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else {
+            throw FileError(operation: .read, path: path, code: errno)
+        }
+        return Int(status.st_size)
     }
 
     /// Puts a file in place whole or not at all: written beside, synchronised, renamed. A crash at
@@ -175,6 +218,33 @@ package enum Files {
             else { continue }
             unsafe unlink("\(folder)/\(name)")
         }
+    }
+
+    /// The names in a folder, sorted. Those that are not UTF-8 are apart, as they can be shown: no
+    /// text is their path, and what is shown may be the name of another file.
+    static func names(
+        in folder: String
+    ) throws(FileError) -> (names: [String], unusable: [String]) {
+        guard let stream = unsafe opendir(folder) else {
+            throw FileError(operation: .read, path: folder, code: errno)
+        }
+        defer { unsafe closedir(stream) }
+        var (names, unusable): ([String], [String]) = ([], [])
+        while true {
+            errno = 0
+            guard let entry = unsafe readdir(stream) else { break }
+            unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
+                unsafe name.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) {
+                    if let name = unsafe String(validatingCString: $0) {
+                        if name != ".", name != ".." { names.append(name) }
+                    } else {
+                        unusable.append(unsafe String(cString: $0))
+                    }
+                }
+            }
+        }
+        guard errno == 0 else { throw FileError(operation: .read, path: folder, code: errno) }
+        return (names.sorted(), unusable.sorted())
     }
 
     /// The folder that a file or folder stands in.

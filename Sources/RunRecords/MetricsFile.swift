@@ -32,131 +32,107 @@ package struct MetricsFile: Equatable, Sendable {
     ///   and for lines out of place: the first is the run, all have one provenance, none follows
     ///   the end.
     package init(reading path: String) throws {
-        try self.init(decoding: Files.read(path), path: path)
-    }
-
-    init(decoding bytes: [UInt8], path: String) throws(MetricsError) {
-        self.init(wholeLinesOf: bytes, path: path)
+        var records: [MetricsRecord] = []
+        let reader = try Self.read(path, disk: FileDisk()) { record, _ in records.append(record) }
+        self.init(reader, records)
         if let fault { throw fault }
     }
 
-    /// The lines up to the first one that is broken or out of place.
+    private init(_ reader: LogReader, _ records: [MetricsRecord]) {
+        provenance = reader.provenance
+        self.records = records
+        cutOffByteCount = reader.cutOffByteCount
+        fault = reader.fault
+    }
+
+    /// The log's first line alone, or why it is none.
+    init(firstLineOf path: String) throws(FileError) {
+        var reader = LogReader(path)
+        var records: [MetricsRecord] = []
+        try FileDisk().forEachLine(of: path) { line, place in
+            if let record = reader.record(line, place) { records.append(record) }
+            return false
+        }
+        self.init(reader, records)
+    }
+
+    /// The log without the steps of epochs that are long over: a run that goes on needs nothing of
+    /// them, nor does who looks at its result, and a long one has millions.
     ///
-    /// - Parameter start: lines of steps before it are left out unread.
-    init(wholeLinesOf bytes: [UInt8], path: String, stepsFrom firstStep: Int = 0) {
-        let decoder = JSONDecoder()
-        decoder.dateDecodingStrategy = .iso8601
-        let stepStart = MetricsRecord.Event.step.lineStart
-        var start = 0
-        var number = 1
-        while start < bytes.endIndex {
-            let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.endIndex
-            if start < firstStep, bytes[start..<end].starts(with: stepStart) {
-                start = end + 1
-                number += 1
+    /// Of a step that is left out only the two ends are looked at.
+    init(
+        withoutOldStepsOf path: String, upTo byteCount: Int = .max, disk: any Disk = FileDisk()
+    ) throws(FileError) {
+        let epochStart = MetricsRecord.Event.epoch.lineStart
+        var epochEnds = (newest: 0, before: 0)
+        try disk.forEachLine(of: path, upTo: byteCount) { line, place in
+            if line.starts(with: epochStart) {
+                epochEnds = (newest: place.offset, before: epochEnds.newest)
+            }
+            return true
+        }
+        var records: [MetricsRecord] = []
+        let firstStep = epochEnds.before
+        let reader = try Self.read(path, upTo: byteCount, stepsFrom: firstStep, disk: disk) {
+            record, _ in records.append(record)
+        }
+        self.init(reader, records)
+    }
+
+    /// Hands out the records of a log one by one, in memory that does not grow with their number.
+    ///
+    /// - Throws: as ``init(reading:)``.
+    package static func forEachRecord(
+        of path: String, _ body: (MetricsRecord, Provenance) -> Void
+    ) throws {
+        let reader = try read(path, disk: FileDisk(), body)
+        if let fault = reader.fault { throw fault }
+    }
+
+    /// What is wrong with a log; nil where nothing is.
+    static func fault(
+        in path: String, disk: any Disk = FileDisk()
+    ) throws(FileError) -> MetricsError? {
+        try read(path, disk: disk) { _, _ in }.fault
+    }
+
+    /// - Parameter firstStep: lines of steps that stand before this byte are left out unread.
+    private static func read(
+        _ path: String, upTo byteCount: Int = .max, stepsFrom firstStep: Int = 0, disk: any Disk,
+        _ body: (MetricsRecord, Provenance) -> Void
+    ) throws(FileError) -> LogReader {
+        var reader = LogReader(path)
+        try disk.forEachLine(of: path, upTo: byteCount) { line, place in
+            if place.offset < firstStep, reader.looksLikeStep(line) { return true }
+            guard let record = reader.record(line, place), let provenance = reader.provenance
+            else { return false }
+            body(record, provenance)
+            return true
+        }
+        return reader
+    }
+
+    /// The end that a log's last line tells of; nil where that is another line, or half of one.
+    /// Nothing else is read.
+    package static func end(of path: String) throws(FileError) -> EndRecord? {
+        let byteCount = try Files.byteCount(path)
+        var count = lastLineByteCount
+        while true {
+            let start = max(0, byteCount - count)
+            var bytes = try Files.read(path, from: start, count: byteCount - start)
+            if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
+            let feed = bytes.lastIndex(of: UInt8(ascii: "\n"))
+            // A cause may be long.
+            guard feed != nil || start == 0 else {
+                count *= 2
                 continue
             }
-            let line: MetricsLine
-            do {
-                line = try decoder.decode(MetricsLine.self, from: Data(bytes[start..<end]))
-            } catch {
-                if end == bytes.endIndex {
-                    cutOffByteCount = end - start
-                } else {
-                    fault = MetricsError(path: path, line: number, reason: Self.reason(error))
-                }
-                return
-            }
-            if let reason = misplacement(of: line) {
-                fault = MetricsError(path: path, line: number, reason: reason)
-                return
-            }
-            provenance = line.provenance
-            records.append(line.record)
-            start = end + 1
-            number += 1
+            let line = bytes[(feed.map { $0 + 1 } ?? 0)...]
+            guard line.starts(with: MetricsRecord.Event.end.lineStart) else { return nil }
+            return try? JSONDecoder().decode(EndRecord.self, from: Data(line))
         }
     }
 
-    /// The lines of a log that this program has written and that is as it was then, but for the
-    /// steps of epochs that are long over: of these a run that goes on needs nothing, and a long
-    /// one has millions.
-    init(resuming bytes: [UInt8], path: String) throws(MetricsError) {
-        var epochEnds = (newest: 0, before: 0)
-        Self.forEachLine(of: .epoch, in: bytes) { line in
-            epochEnds = (newest: line.endIndex, before: epochEnds.newest)
-        }
-        self.init(wholeLinesOf: bytes, path: path, stepsFrom: epochEnds.before)
-        if let fault { throw fault }
-    }
-
-    /// The end that a log tells of, found without a look at the other lines; nil where there is
-    /// none.
-    static func end(in bytes: [UInt8]) -> EndRecord? {
-        var end: EndRecord?
-        forEachLine(of: .end, in: bytes) { line in
-            end = try? JSONDecoder().decode(EndRecord.self, from: Data(line))
-        }
-        return end
-    }
-
-    private static func forEachLine(
-        of event: MetricsRecord.Event, in bytes: [UInt8], _ body: (ArraySlice<UInt8>) -> Void
-    ) {
-        let lineStart = event.lineStart
-        var start = 0
-        while start < bytes.endIndex {
-            let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.endIndex
-            if bytes[start..<end].starts(with: lineStart) { body(bytes[start..<end]) }
-            start = end + 1
-        }
-    }
-
-    private func misplacement(of line: MetricsLine) -> String? {
-        if let provenance, provenance != line.provenance {
-            return "belongs to another data set or configuration than the lines before"
-        }
-        if case .end = records.last { return "follows the end of the run" }
-        if case .run = line.record {
-            return records.isEmpty ? nil : "starts a run inside a run"
-        }
-        return records.isEmpty ? "is not the start of a run" : nil
-    }
-
-    private static func reason(_ error: any Error) -> String {
-        switch error {
-        case DecodingError.keyNotFound(let key, _): "lacks “\(key.stringValue)”"
-        case DecodingError.valueNotFound(_, let context),
-            DecodingError.typeMismatch(_, let context):
-            "holds a value of another kind in “\(Self.name(context))”"
-        case DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty:
-            "holds an unknown value in “\(Self.name(context))”"
-        default: "is not a JSON object"
-        }
-    }
-
-    private static func name(_ context: DecodingError.Context) -> String {
-        context.codingPath.map(\.stringValue).joined(separator: ".")
-    }
-}
-
-/// A line with its stamp.
-private struct MetricsLine: Decodable {
-    let provenance: Provenance
-    let record: MetricsRecord
-
-    init(from decoder: any Decoder) throws {
-        provenance = try Provenance(from: decoder)
-        let event = try decoder.container(keyedBy: EventKey.self)
-            .decode(MetricsRecord.Event.self, forKey: .event)
-        record =
-            switch event {
-            case .run: .run(try RunRecord(from: decoder))
-            case .step: .step(try StepRecord(from: decoder))
-            case .evaluation: .evaluation(try EvaluationRecord(from: decoder))
-            case .epoch: .epoch(try EpochRecord(from: decoder))
-            case .gap: .gap(try GapRecord(from: decoder))
-            case .end: .end(try EndRecord(from: decoder))
-            }
-    }
+    /// Longer than most last lines.
+    private static let lastLineByteCount = 4_096
 }

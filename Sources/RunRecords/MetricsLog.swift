@@ -70,9 +70,10 @@ package final class MetricsLog {
         maximumWaitingByteCount: Int = defaultMaximumWaitingByteCount,
         notice: @escaping (String) -> Void = { _ in }
     ) throws -> (log: MetricsLog, records: [MetricsRecord]) {
-        let bytes = try disk.read(path)
-        let hash = try mark.hash(of: bytes, path: path)
-        let earlier = try MetricsFile(resuming: Array(bytes[..<mark.byteCount]), path: path)
+        let hash = try mark.hash(of: path, disk: disk)
+        let earlier = try MetricsFile(
+            withoutOldStepsOf: path, upTo: mark.byteCount, disk: disk)
+        if let fault = earlier.fault { throw fault }
         guard earlier.provenance == provenance else {
             throw MetricsError(path: path, line: 1, reason: "belongs to another run")
         }
@@ -229,29 +230,29 @@ package final class MetricsLog {
 extension LogMark {
     /// The digest of a log up to this mark, to be gone on with.
     ///
-    /// - Throws: why the log is not what it was at the mark.
-    func hash(of bytes: [UInt8], path: String) throws(MetricsError) -> SHA256 {
-        guard bytes.count >= byteCount else {
+    /// - Throws: ``MetricsError`` why the log is not what it was at the mark; ``FileError``.
+    func hash(of path: String, disk: any Disk = FileDisk()) throws -> SHA256 {
+        var hash = SHA256()
+        var (count, lineCount) = (0, 0)
+        try disk.forEachPiece(of: path, upTo: byteCount) { piece in
+            hash.update(piece)
+            count += piece.count
+            lineCount += piece.count { $0 == UInt8(ascii: "\n") }
+        }
+        guard count == byteCount else {
             throw MetricsError(
-                path: path, line: Self.lineCount(bytes[...]) + 1,
-                reason:
-                    "the log ends after \(bytes.count) of the \(byteCount) bytes that it had at "
+                path: path, line: lineCount + 1,
+                reason: "the log ends after \(count) of the \(byteCount) bytes that it had at "
                     + "the checkpoint")
         }
-        var hash = SHA256()
-        hash.update(bytes[..<byteCount])
         guard "\(hash.finalized)" == sha256 else {
-            throw MetricsFile(wholeLinesOf: bytes, path: path).fault
+            throw try MetricsFile.fault(in: path, disk: disk)
                 ?? MetricsError(
                     path: path, line: 1,
                     reason: "the log's first \(byteCount) bytes are not those that it had at the "
                         + "checkpoint")
         }
         return hash
-    }
-
-    private static func lineCount(_ bytes: ArraySlice<UInt8>) -> Int {
-        bytes.count { $0 == UInt8(ascii: "\n") }
     }
 }
 

@@ -28,7 +28,6 @@ extension RunDirectory {
     package func resumePoint(
         matching identity: CheckpointIdentity
     ) throws -> ResumePoint {
-        let log = try Files.read(metricsPath)
         let store = checkpointStore()
         var point = ResumePoint(checkpoint: nil, warnings: [])
         var bound = Int.max
@@ -41,10 +40,10 @@ extension RunDirectory {
             point.warnings += refusals.map(\.description)
             guard let found else { break }
             do {
-                _ = try found.log.hash(of: log, path: metricsPath)
+                _ = try found.log.hash(of: metricsPath)
                 point.checkpoint = found
                 return point
-            } catch {
+            } catch let error as MetricsError {
                 point.warnings.append(
                     "checkpoint \(checkpointPath(step: found.step)) is not used: \(error)")
                 logFault = error
@@ -52,7 +51,7 @@ extension RunDirectory {
             }
         }
         // Training from the start would throw a log away that a person may still restore.
-        logFault = logFault ?? MetricsFile(wholeLinesOf: log, path: metricsPath).fault
+        logFault = try logFault ?? MetricsFile.fault(in: metricsPath)
         if let logFault { throw logFault }
         return point
     }

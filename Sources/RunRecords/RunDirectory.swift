@@ -91,28 +91,29 @@ package struct RunDirectory: Equatable, Sendable {
         guard FileManager.default.fileExists(atPath: directory.metricsPath) else {
             throw RunDirectoryError(path: path, reason: .notARun)
         }
-        let bytes = try Files.read(directory.metricsPath)
-        let isFinished = MetricsFile.end(in: bytes)?.status.isFinal ?? false
+        let path = directory.metricsPath
+        let isFinished = try MetricsFile.end(of: path)?.status.isFinal ?? false
         // Of a run that goes on its first line is enough: whoever takes it up looks at what he
         // needs.
-        let log = MetricsFile(
-            wholeLinesOf: isFinished ? bytes : bytes.firstLine, path: directory.metricsPath)
+        let log =
+            try isFinished
+            ? MetricsFile(withoutOldStepsOf: path) : MetricsFile(firstLineOf: path)
         guard let outcome = RunOutcome(log) else {
             // A log of something else is no unfinished one.
             if let fault = log.fault { throw fault }
             let start = MetricsRecord.Event.run.lineStart
-            guard bytes.prefix(start.count) == start.prefix(bytes.count) else {
-                throw MetricsError(
-                    path: directory.metricsPath, line: 1, reason: "is not the start of a run")
+            let line = try FileDisk().firstLine(of: path)
+            guard line.prefix(start.count) == start.prefix(line.count) else {
+                throw MetricsError(path: path, line: 1, reason: "is not the start of a run")
             }
             return .unfinished(directory)
         }
         try directory.check(
             outcome, configuration, seed, configurationSHA256, datasetSHA256: datasetSHA256)
+        if let fault = log.fault { throw fault }
         guard let end = outcome.end, end.status.isFinal else {
             return .unfinished(directory)
         }
-        if let fault = log.fault { throw fault }
         return .finished(directory, outcome)
     }
 
@@ -180,12 +181,5 @@ package struct RunDirectory: Equatable, Sendable {
     private func makeFolders() throws(FileError) {
         try Files.makeFolders(checkpointsPath)
         try Files.makeFolders(logPath)
-    }
-}
-
-extension [UInt8] {
-    /// With its line feed, where it has one.
-    fileprivate var firstLine: [UInt8] {
-        Array(self[..<(firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? count)])
     }
 }

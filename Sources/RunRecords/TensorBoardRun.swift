@@ -6,7 +6,7 @@ import Foundation
 ///
 /// Tags: `step/…`, `gradient_norm/layer_N` and `saturation/layer_N` over steps, `evaluation/…` over
 /// the steps between epochs, `epoch/…` over epochs, `end/…` at the last step, `weights/…` over the
-/// steps of the checkpoints, and `run`, a text.
+/// steps of the checkpoints, and `run`, a text at the start and at each end.
 package struct TensorBoardRun: Sendable {
     package struct Checkpoint: Equatable, Sendable {
         /// Updates done.
@@ -42,14 +42,30 @@ package struct TensorBoardRun: Sendable {
     /// file, however often it is exported.
     package static let fileName = "events.out.tfevents.lockstep"
 
-    /// Puts the file into a folder of the run's own, made where it is missing.
+    /// Puts the file into a folder of the run's own, made where it is missing. An older file of this
+    /// run grows by what is new, so that a TensorBoard that has it open finds that; one of another
+    /// run is replaced.
     package func write(toFolder path: String) throws(FileError) {
         try Files.makeFolders(path)
-        try Files.replace("\(path)/\(Self.fileName)", with: encoded())
+        let file = "\(path)/\(Self.fileName)"
+        let events = events
+        if let older = try? Files.read(file),
+            let growth = events.growth(of: older, head: Self.headCount)
+        {
+            try Files.extend(file, from: growth.keptByteCount, with: growth.bytes)
+        } else {
+            try Files.replace(file, with: events.bytes)
+        }
     }
 
+    /// The version of the file, and the event that tells which run it is of and when that started.
+    private static let headCount = 2
+
     /// The file's bytes, the same for equal values.
-    package func encoded() -> [UInt8] {
+    package func encoded() -> [UInt8] { events.bytes }
+
+    /// In the order of the log, so that a log that has grown has the same events and more.
+    private var events: TensorBoardEvents {
         let start = run.started.timeIntervalSince1970
         var clock = TrainingClock(records)
         var events = TensorBoardEvents(wallTime: start)
@@ -82,6 +98,9 @@ package struct TensorBoardRun: Sendable {
                     // A run that reached its target has no epoch's figures for its end.
                     values.add(scalar: "end/test_loss", Float(record.testLoss))
                     values.add(scalar: "end/test_accuracy", Float(record.testAccuracy))
+                    values.add(text: "run", ending(record))
+                    // Another end may follow, and TensorBoard keeps the first that it reads.
+                    guard record.status.isFinal else { return }
                     values.add(hyperparameters: "_hparams_/session_end_info") {
                         Self.addSessionEnd(record.status, at: time, to: &$0)
                     }
@@ -97,7 +116,7 @@ package struct TensorBoardRun: Sendable {
                 }
             }
         }
-        return events.bytes
+        return events
     }
 
     private static func add(_ record: StepRecord, to values: inout TensorBoardValues) {
@@ -112,20 +131,24 @@ package struct TensorBoardRun: Sendable {
         }
     }
 
-    /// What a run was trained on and as, in a table of Markdown.
+    /// What a run is trained on and as, in a table of Markdown.
     private var description: String {
-        var rows = [
+        Self.table([
             ("configuration", run.configuration), ("seed", "\(run.seed)"),
             ("dataset", provenance.dataset), ("dataset_sha256", provenance.datasetSHA256),
             ("configuration_sha256", provenance.configurationSHA256),
-        ]
-        if case .end(let end) = records.last {
-            rows += [("status", end.status.rawValue), ("weights_sha256", end.weightsSHA256)]
-            if let cause = end.cause { rows.append(("cause", cause)) }
-        } else {
-            rows.append(("status", "unfinished"))
-        }
-        return "| | |\n| --- | --- |\n"
+        ])
+    }
+
+    /// How it ended, in another.
+    private func ending(_ end: EndRecord) -> String {
+        Self.table(
+            [("status", end.status.rawValue), ("weights_sha256", end.weightsSHA256)]
+                + (end.cause.map { [("cause", $0)] } ?? []))
+    }
+
+    private static func table(_ rows: [(String, String)]) -> String {
+        "| | |\n| --- | --- |\n"
             + rows.map { "| \($0) | \($1.replacing("|", with: "\\|")) |\n" }.joined()
     }
 

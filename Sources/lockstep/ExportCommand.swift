@@ -1,7 +1,6 @@
 import ArgumentParser
 import Formats
 import Foundation
-import Hashing
 import LockstepRuntime
 import RunRecords
 import TrainingPlan
@@ -18,7 +17,9 @@ struct ExportCommand: ParsableCommand {
 
             Runs go to a folder for TensorBoard, one events file a run: scalars by step and by \
             epoch, histograms of each checkpoint, and the HParams table, in which runs that differ \
-            in their seed only are a group. A run that is exported again replaces its file.
+            in their seed only are a group. Folders that hold runs, at any depth, are taken with all of \
+            them. A run that is exported again adds to its file what is new, and a TensorBoard that \
+            has it open shows that.
 
             Examples:
               lockstep export runs/my-run --to onnx
@@ -34,7 +35,7 @@ struct ExportCommand: ParsableCommand {
     @Argument(
         help: ArgumentHelp(
             "A run's folder (its newest checkpoint), a checkpoint's folder or file; for tensorboard, "
-                + "folders of runs.", valueName: "checkpoint"))
+                + "folders of runs, or with runs below them.", valueName: "checkpoint"))
     var sources: [String]
 
     @Option(help: "safetensors, npz, onnx or tensorboard.")
@@ -49,7 +50,7 @@ struct ExportCommand: ParsableCommand {
     func run() throws {
         switch to {
         case .safetensors, .npz, .onnx: try exportNetwork()
-        case .tensorboard: try exportRuns()
+        case .tensorboard: try exportRuns(sources, to: output)
         }
     }
 
@@ -91,75 +92,6 @@ struct ExportCommand: ParsableCommand {
             return false
         }
         return status.st_dev == other.st_dev && status.st_ino == other.st_ino
-    }
-
-    // MARK: Runs
-
-    private func exportRuns() throws {
-        guard let output else {
-            throw UsageError(
-                "--to tensorboard", "the folder to write to is missing", "give --output, too")
-        }
-        let names = try Self.names(of: sources)
-        // All are read before the first is written.
-        let runs = try sources.map { try Self.run(at: $0) }
-        for (name, run) in zip(names, runs) {
-            try run.write(toFolder: "\(output)/\(name)")
-            print("\(output)/\(name)/\(TensorBoardRun.fileName)")
-        }
-    }
-
-    private static func run(at path: String) throws -> TensorBoardRun {
-        let directory = RunDirectory(path: path)
-        let log = try MetricsFile(reading: directory.metricsPath)
-        guard let outcome = RunOutcome(log) else {
-            throw MetricsError(
-                path: directory.metricsPath, line: 1, reason: "is missing or was cut off")
-        }
-        if log.cutOffByteCount > 0 {
-            Console.shared.say(
-                "\(directory.metricsPath): the last line was cut off and is left out")
-        }
-        let checkpoints = try directory.checkpoints.map { step, path in
-            let file = try Safetensors(reading: path)
-            let hash = file.metadata["configuration_sha256"]
-            guard hash == outcome.provenance.configurationSHA256 else {
-                throw MismatchError(
-                    description: "\(path): it belongs to configuration \(hash ?? "(unknown)"), and "
-                        + "the run's is \(outcome.provenance.configurationSHA256); remove it, or "
-                        + "put the run's own there")
-            }
-            return TensorBoardRun.Checkpoint(step: step, tensors: file.tensors)
-        }
-        let group = try group(of: outcome, path: directory.metricsPath)
-        guard let run = TensorBoardRun(log, checkpoints: checkpoints, group: group) else {
-            preconditionFailure("a log with an outcome has a run")
-        }
-        return run
-    }
-
-    /// Names the configuration without its seed: the preset and the start of a hash over the rest.
-    private static func group(of outcome: RunOutcome, path: String) throws -> String {
-        let configuration = try SavedNetwork.configuration(of: outcome.run.settings, path: path)
-        let lines = configuration.canonicalText(datasetSHA256: outcome.provenance.datasetSHA256)
-            .split(separator: "\n").filter { !$0.hasPrefix("seed=") }.joined(separator: "\n")
-        return "\(configuration.name)-\("\(SHA256.hash(Array(lines.utf8)))".prefix(12))"
-    }
-
-    /// What the runs are called in TensorBoard: as much of the ends of their paths as tells them
-    /// apart.
-    ///
-    /// - Throws: ``UsageError`` for a folder that is there twice.
-    private static func names(of paths: [String]) throws(UsageError) -> [String] {
-        let parts = paths.map { path in
-            URL(fileURLWithPath: path).standardizedFileURL.pathComponents.filter { $0 != "/" }
-        }
-        for (index, path) in paths.enumerated() where parts[..<index].contains(parts[index]) {
-            throw UsageError(path, "this run is there twice", "give it once")
-        }
-        var length = 1
-        while Set(parts.map { $0.suffix(length) }).count < parts.count { length += 1 }
-        return parts.map { $0.suffix(length).joined(separator: "/") }
     }
 }
 

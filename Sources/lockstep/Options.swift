@@ -227,12 +227,19 @@ struct SessionOptions: ParsableArguments {
                 + "default 0.", valueName: "share"))
     var auditRate: String?
 
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Log every so many steps, to keep the log of a long run short; default 1 (a sweep: at "
+                + "most 50 lines an epoch).", valueName: "steps"))
+    var logEvery: String?
+
     @OptionGroup var checkpoints: CheckpointOptions
     @OptionGroup var role: RoleOptions
 
     var given: [SettingKey: String?] {
         role.given.merging(checkpoints.given) { $1 }
-            .merging([.data: data, .auditRate: auditRate]) { $1 }
+            .merging([.data: data, .auditRate: auditRate, .logEvery: logEvery]) { $1 }
     }
 }
 

@@ -24,6 +24,7 @@ struct SettingKey: Hashable, Sendable {
     static let waitTimeout = SettingKey("wait-timeout")
     static let checkpointSeconds = SettingKey("checkpoint-seconds")
     static let keepCheckpoints = SettingKey("keep-checkpoints")
+    static let logEvery = SettingKey("log-every")
     static let auditRate = SettingKey("audit-rate")
     static let seeds = SettingKey("seeds")
 
@@ -31,7 +32,7 @@ struct SettingKey: Hashable, Sendable {
     static let all =
         RunConfiguration.Key.allCases.map { SettingKey($0) } + [
             seeds, workers, minWorkers, maxWorkers, threads, servers, data, waitTimeout,
-            checkpointSeconds, keepCheckpoints, auditRate,
+            checkpointSeconds, keepCheckpoints, logEvery, auditRate,
         ]
 
     /// The settings that each configuration of a comparison has by its name, or that it varies.

@@ -19,7 +19,8 @@ extension Settings {
             (.servers, placement.servers.text),
         ]
         for key in [
-            SettingKey.data, .waitTimeout, .checkpointSeconds, .keepCheckpoints, .auditRate,
+            SettingKey.data, .waitTimeout, .checkpointSeconds, .keepCheckpoints, .logEvery,
+            .auditRate,
         ] {
             if let given = self[key] { rows.append((key, given.text)) }
         }
@@ -41,7 +42,7 @@ extension Settings {
         for (key, value) in placement {
             rows.append((key, value, self[key]?.origin ?? "default"))
         }
-        for key in [SettingKey.data, .waitTimeout, .auditRate] {
+        for key in [SettingKey.data, .waitTimeout, .logEvery, .auditRate] {
             if let given = self[key] { rows.append((key, given.text, given.origin)) }
         }
         let checkpoints = [

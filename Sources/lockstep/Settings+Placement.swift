@@ -95,6 +95,15 @@ extension Settings {
         return AuditRate(millionths: UInt32((share * 1e6).rounded(.up)))
     }
 
+    /// Every how many steps one has a line in the log; nil where nothing is said.
+    func stepLineInterval() throws(UsageError) -> Int? {
+        guard self[.logEvery] != nil else { return nil }
+        return try integer(.logEvery, in: 1...Self.maximumStepLineInterval, or: 1)
+    }
+
+    /// No run has more steps.
+    private static let maximumStepLineInterval = 1_000_000_000
+
     /// A day; whoever wants fewer says 0.
     private static let maximumCheckpointSeconds = 86_400.0
     private static let maximumKeptCheckpoints = 1_000

@@ -96,6 +96,7 @@ struct StudyCommand: ParsableCommand {
             parallelism: parallelism, kernels: kernels, checkpoints: checkpoints,
             cluster: withoutWorkers ? nil : cluster)
         try ThreadLimit.reserve(2 * parallelism + ThreadLimit.ownThreads)
+        if let output { try ReportPage.check(folder: output) }
         let interruption = Interruption()
         Signals.forward(to: interruption)
         let start = Date()
@@ -120,9 +121,9 @@ struct StudyCommand: ParsableCommand {
             if !report.failed.isEmpty {
                 throw CommandEnd(
                     reason: StopReason(
-                        .lostPeer,
-                        "\(Figures.plural(report.failed.count, "run")) failed: start the study again"
-                    ))
+                        report.failureCode,
+                        "\(Figures.plural(report.failed.count, "failure")); see above for the causes, "
+                            + "and start the study again"))
             }
         }
     }

@@ -81,6 +81,7 @@ struct SweepCommand: ParsableCommand {
         let placement = try settings.sweepPlacement()
         let waitTimeoutMilliseconds = try settings.waitTimeoutMilliseconds()
         let checkpoints = try settings.checkpointPolicy()
+        let stepLineInterval = try settings.stepLineInterval()
         if placement.workers > 0 {
             for entry in plan.entries {
                 _ = try ShardPlan(
@@ -107,6 +108,7 @@ struct SweepCommand: ParsableCommand {
         if dryRun { return SweepForecast(sweep, plan).show() }
         sweep.grid = plan.axes
         sweep.checkpoints = checkpoints
+        sweep.stepLineInterval = stepLineInterval
         sweep.configurationFile = { configuration in
             settings.file(of: configuration, placement: placement, dataset: dataset)
         }

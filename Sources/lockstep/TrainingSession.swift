@@ -36,6 +36,7 @@ struct TrainingSession {
     private let kernels: KernelVariant
     private let waitTimeoutMilliseconds: Int
     private let checkpoints: CheckpointPolicy
+    private let stepLineInterval: Int
     private let dataset: Dataset
     private let entries: [Entry]
     /// Whether the directories were made for this session, under names of our choice.
@@ -63,6 +64,7 @@ struct TrainingSession {
         waitTimeoutMilliseconds = try settings.waitTimeoutMilliseconds()
         settings.warnOfIdleThreads(placement.threads, logger)
         checkpoints = try settings.checkpointPolicy()
+        stepLineInterval = try settings.stepLineInterval() ?? 1
         dataset = try Dataset.find(settings[.data]?.text, logger)
         for configuration in configurations {
             try settings.validate(configuration, trainingExampleCount: dataset.train.count)
@@ -152,7 +154,9 @@ struct TrainingSession {
     }
 
     private func plannedRun(_ entry: Entry, _ directory: RunDirectory) -> PlannedRun {
-        PlannedRun(entry.configuration, directory: directory, checkpoints: checkpoints)
+        PlannedRun(
+            entry.configuration, directory: directory, stepLineInterval: stepLineInterval,
+            checkpoints: checkpoints)
     }
 
     private func result(of session: SessionResult) -> Result {

@@ -79,4 +79,12 @@ import Testing
             try Python.run("tensorboard_events.py", [board] + runs)
         }
     }
+
+    @Test(.needs("tensorboard"))
+    func anOpenTensorBoardSeesWhatIsNew() throws {
+        try TrainedRun.with(["--configuration", "ce-softmax", "--epochs", "3"]) { run in
+            let program = ToolRun.buildDirectory.appendingPathComponent("lockstep").path
+            try Python.run("tensorboard_growth.py", [program, run.run])
+        }
+    }
 }

@@ -29,8 +29,7 @@ import Testing
         let path = NSTemporaryDirectory() + "lockstep-consumer-\(UUID().uuidString)"
         try Self.expect([path, "--to", "onnx"], status: 65, path)
         try Self.expect(
-            [path, "--to", "tensorboard", "--output", path + "/board"], status: 65,
-            path + "/metrics.jsonl")
+            [path, "--to", "tensorboard", "--output", path + "/board"], status: 65, path)
         #expect(!FileManager.default.fileExists(atPath: path))
     }
 
@@ -94,6 +93,52 @@ import Testing
             try Self.expect(
                 [run.run, "--to", "tensorboard", "--output", run.folder + "/board"], status: 78,
                 place)
+        }
+    }
+
+    private static let name = "events.out.tfevents.lockstep"
+
+    /// The folders of a board that hold events.
+    private static func events(_ board: String) throws -> [String] {
+        try FileManager.default.subpathsOfDirectory(atPath: board)
+            .filter { $0.hasSuffix(name) }.map { String($0.dropLast(name.count + 1)) }.sorted()
+    }
+
+    private static func lay(_ run: TrainedRun, _ places: [String]) throws {
+        for place in places {
+            let path = "\(run.folder)/runs/\(place)"
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true)
+            try FileManager.default.removeItem(atPath: path)
+            try FileManager.default.copyItem(atPath: run.run, toPath: path)
+        }
+    }
+
+    /// As `runs/*` gives them: a study's folder with its runs below, a file, and an empty folder.
+    /// One that is damaged does not stop the others.
+    @Test func foldersOfRunsAreTakenWhole() throws {
+        try TrainedRun.with(Networks.all[3]) { run in
+            let runs = run.folder + "/runs"
+            let names = ["study/c", "study/quick/a", "study/quick/b", "z"]
+            try Self.lay(run, names)
+            try FileManager.default.createDirectory(
+                atPath: runs + "/empty", withIntermediateDirectories: true)
+            try Data("mine".utf8).write(to: URL(fileURLWithPath: runs + "/notes.txt"))
+            let sources = ["empty", "notes.txt", "study", "z"].map { "\(runs)/\($0)" }
+            let board = ["--to", "tensorboard", "--output", run.folder + "/board"]
+            try Self.expect(
+                sources + board, status: 0, "/empty holds no run", "/notes.txt")
+            #expect(try Self.events(run.folder + "/board") == names)
+            // A run that is there twice, by itself and with others, is taken once.
+            let one = ["--to", "tensorboard", "--output", run.folder + "/one"]
+            try Self.expect([runs + "/study", runs + "/study/c"] + one, status: 0)
+            #expect(try Self.events(run.folder + "/one").count == 3)
+            let damaged = [names[0], names[2]].map { "\(runs)/\($0)/metrics.jsonl" }
+            for path in damaged { try Data("x\n".utf8).write(to: URL(fileURLWithPath: path)) }
+            let rest = ["--to", "tensorboard", "--output", run.folder + "/rest"]
+            try Self.expect(sources + rest, status: 65, damaged[0], damaged[1])
+            #expect(try Self.events(run.folder + "/rest") == [names[1], names[3]])
+            try Self.expect([runs + "/empty"] + rest, status: 65, "/empty/metrics.jsonl")
         }
     }
 

@@ -90,8 +90,10 @@ def check_run(folder, run):
             # A value on an edge may fall on either side of it.
             assert found[:, 2].sum() == values.size == expected[:, 2].sum()
             assert np.abs(found[:, 2] - expected[:, 2]).max() <= 1, name
-    (text,) = accumulator.Tensors("run")
-    text = tensor_util.make_ndarray(text.tensor_proto).item().decode()
+    texts = [tensor_util.make_ndarray(event.tensor_proto).item().decode()
+             for event in accumulator.Tensors("run")]
+    assert len(texts) == 2
+    text = "".join(texts)
     for name in ("dataset", "dataset_sha256", "configuration_sha256", "weights_sha256"):
         assert f"| {name} | {records[-1][name]} |" in text, name
     print(f"{folder.name}: {len(scalars)} scalars, {len(histograms)} histograms")

@@ -55,6 +55,37 @@ extension EndToEndTests {
             #expect(epochs[0].trainLoss > epochs[1].trainLoss)
         }
 
+        /// Only the log is thinner, also that of a run that goes on from the file of its settings.
+        @Test(arguments: [0, 2])
+        func aLogCanBeThinned(workers: Int) throws {
+            func steps(_ path: String) throws -> [Int] {
+                try MetricsFile(reading: path + "/metrics.jsonl").records.compactMap {
+                    if case .step(let step) = $0 { step.step } else { nil }
+                }
+            }
+            let thin = lockstep.folder.path("thin")
+            let common = ["train", "--epochs", "2", "--batch-size", "100", "--json"]
+            let whole = try lockstep.run(
+                common + ["--workers", "0", "--run-dir", lockstep.folder.path("whole")]
+            ).end()
+            let run = try lockstep.run(
+                common + ["--workers", "\(workers)", "--log-every", "6", "--run-dir", thin])
+            #expect(try run.end().weightsSHA256 == whole.weightsSHA256, "\(run.standardError)")
+            // 21 steps an epoch.
+            #expect(try steps(thin) == Array(stride(from: 6, through: 42, by: 6)))
+            #expect(try steps(lockstep.folder.path("whole")) == Array(1...42))
+            let config = try String(contentsOfFile: thin + "/config.yaml", encoding: .utf8)
+            #expect(config.contains("log-every: 6"), "\(config)")
+            let sweep = try lockstep.run([
+                "sweep", "seed=1", "--epochs", "1", "--batch-size", "10", "--log-every", "50",
+                "--json", "--run-dir", lockstep.folder.path("sweep"),
+            ])
+            let id = try sweep.end().configurationSHA256.prefix(16)
+            #expect(try steps(lockstep.folder.path("sweep/\(id)")) == [50, 100, 150, 200])
+            let none = try lockstep.run(common + ["--log-every", "0"])
+            #expect(none.status == 64 && none.message.contains("--log-every"), "\(none.message)")
+        }
+
         /// What is measured of a step is put together from leaves, threads and shards: bit for bit
         /// the same.
         @Test(arguments: [(0, 2, 1), (1, 1, 1), (2, 2, 2), (3, 1, 3)])

@@ -1,3 +1,4 @@
+import Datasets
 import Foundation
 import TestSupport
 import Testing
@@ -43,6 +44,34 @@ extension EndToEndTests {
             let again = try lockstep.run(arguments)
             #expect(again.status == 0)
             #expect(try report("report.html") == page)
+        }
+
+        /// Before anything is trained: the runs of a sweep on other digits lie where those of a
+        /// question would.
+        @Test func otherDataIsNoticedAtOnce() throws {
+            let other = try TemporaryFolder()
+            try SmallDigits.write(
+                SyntheticDigits(trainCount: 300, testCount: 100).dataset(), to: other)
+            let question = lockstep.folder.path("study/quick/presets")
+            let earlier = try lockstep.run([
+                "sweep", "seed=1", "--epochs", "1", "--data", other.path, "--run-dir", question,
+            ])
+            try #require(earlier.status == 0, "\(earlier.standardError)")
+            let run = try lockstep.run(arguments)
+            #expect(run.status == 78, "\(run.standardError)")
+            for word in [question, "other data", "--run-dir", "--data"] {
+                #expect(run.message.contains(word), "\(run.standardError)")
+            }
+            #expect(!run.message.contains("--dataset"))
+            let names = try FileManager.default.contentsOfDirectory(
+                atPath: lockstep.folder.path("study/quick"))
+            #expect(names == ["presets"])
+        }
+
+        @Test func aReportThatCannotBeWrittenIsNoticedAtOnce() throws {
+            let run = try lockstep.run(arguments + ["--output", "/proc/report"])
+            #expect(run.status == 73 && run.message.contains("/proc/report"), "\(run.message)")
+            #expect(!FileManager.default.fileExists(atPath: lockstep.folder.path("study")))
         }
 
         @Test func whatCannotBeStudiedIsNamed() throws {

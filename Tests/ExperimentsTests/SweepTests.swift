@@ -176,7 +176,7 @@ import TrainingPlan
         sweep.runs[1].keepsWeights = false
         let witness = Witness()
         let result = try sweep.run(observer: witness, interruption: Interruption())
-        #expect(result.reason.exitCode == .lostPeer)
+        #expect(result.reason.exitCode == .cannotWrite)
         let failed = try #require(result.failed.first)
         #expect(result.failed.count == 1 && failed.run.run.configuration.seed == 1)
         #expect(failed.cause.exitCode == .cannotWrite)

@@ -100,6 +100,24 @@ import Testing
         #expect(band[1].runCount == 1)
     }
 
+    /// Runs that reached a target have ended: a median of those that are left would be one of the
+    /// slow ones. One that diverged is no reason to hide the others.
+    @Test(arguments: [(false, [1.0, 2, 3, 4]), (true, [1, 2])])
+    func aBandOfTrainingEndsWithItsFirstRun(isTraining: Bool, places: [Double]) {
+        func run(_ count: Int, isDiverged: Bool = false) -> LineChart.Run {
+            LineChart.Run(
+                label: "",
+                points: (1..<count + 1).map { LineChart.Point(x: [Double($0)], y: 0.9) },
+                isDiverged: isDiverged)
+        }
+        let band = LineChart.Series(
+            label: "", runs: [run(4), run(2), run(1, isDiverged: true), run(3)], colour: 0,
+            isTraining: isTraining
+        ).band
+        #expect(band.map { $0.x[0] } == places)
+        #expect(band.prefix(2).map(\.runCount) == [4, 3])
+    }
+
     @Test func censoredValuesRankLast() {
         func median(_ values: [(Double, Bool)]) -> (Double, Bool)? {
             LineChart.Series(

@@ -40,6 +40,13 @@ import Testing
         for directory in directories {
             #expect(FileManager.default.fileExists(atPath: directory.logPath))
         }
+        // A clock that jumps back finds the names of its earlier visit taken.
+        let later = try [date + 1, date].map {
+            try RunDirectory.fresh(
+                in: folder.path + "/runs", configuration: "mse-tanh", seed: 7, date: $0)
+        }
+        let next = folder.path + "/runs/mse-tanh-seed7-20270115T080001Z"
+        #expect(later.map(\.path) == [next, name + "-4"])
     }
 
     @Test func takesANewAndAnEmptyPlace() throws {

@@ -106,10 +106,7 @@ import Testing
         #expect(found.count == steps.count)
     }
 
-    @Test(arguments: [
-        (EndRecord.Status.completed, 1), (.target, 1), (.diverged, 2), (.interrupted, 2),
-        (.lost, 2),
-    ])
+    @Test(arguments: [(EndRecord.Status.completed, 1), (.target, 1), (.diverged, 2)])
     func theTableOfHyperparameters(status: EndRecord.Status, expected: Int) throws {
         var record = Samples.run(seed: 7)
         record.settings["seed"] = "7"
@@ -132,12 +129,15 @@ import Testing
         #expect(end.double(2) == 1_800_000_000.3)
     }
 
-    @Test func anUnfinishedRunHasNoEnd() throws {
-        let bytes = try run([.run(Samples.run()), .step(Samples.step(1))]).encoded()
+    /// One that was interrupted may go on, and TensorBoard would keep its first end.
+    @Test(arguments: [nil, EndRecord.Status.interrupted, .lost])
+    func anUnfinishedRunHasNoEnd(status: EndRecord.Status?) throws {
+        let end = status.map { [MetricsRecord.end(Samples.end($0))] } ?? []
+        let bytes = try run([.run(Samples.run()), .step(Samples.step(1))] + end).encoded()
         let values = try events(bytes).flatMap { $0.message(5)?.messages(1) ?? [] }
         #expect(!values.contains { $0.text(1) == "_hparams_/session_end_info" })
         let text = try #require(values.first { $0.text(1) == "run" }?.message(8)?.text(8))
-        #expect(text.contains("| status | unfinished |"))
+        #expect(!text.contains("status"))
         #expect(text.contains("| dataset_sha256 | \(Samples.provenance.datasetSHA256) |"))
     }
 
@@ -161,13 +161,79 @@ import Testing
         #expect(Array(numbers.suffix(3)) == [29, 30, 1])
     }
 
-    @Test func aRunHasOneFileHoweverOftenItIsWritten() throws {
-        let run = try run([.run(Samples.run())])
+    /// Writes the run for TensorBoard, its log being cut there first.
+    private func export(
+        _ records: [MetricsRecord], checkpoints: [TensorBoardRun.Checkpoint] = []
+    ) throws -> (bytes: [UInt8], inode: UInt64) {
+        let log = folder.path + "/metrics.jsonl"
+        try? FileManager.default.removeItem(atPath: log)
         let path = folder.path + "/board/run"
-        for _ in 0..<2 { try run.write(toFolder: path) }
+        try run(records, checkpoints: checkpoints).write(toFolder: path)
         #expect(
             try FileManager.default.contentsOfDirectory(atPath: path)
                 == ["events.out.tfevents.lockstep"])
+        let file = path + "/events.out.tfevents.lockstep"
+        let attributes = try FileManager.default.attributesOfItem(atPath: file)
+        let inode = try #require(attributes[.systemFileNumber] as? UInt64)
+        return (Array(try Data(contentsOf: URL(filePath: file))), inode)
+    }
+
+    /// A reader that has the file open goes on behind what it has read: bytes that are there stay,
+    /// and every event is there once, also where the run was interrupted, has gone back to a
+    /// checkpoint and made its lines again, and where older checkpoints are gone.
+    @Test func aFileGrowsWithItsRun() throws {
+        let tensors = [Safetensors.Tensor(name: "layers.0.bias", shape: [2], values: [0, 1])]
+        func checkpoint(_ step: Int) -> TensorBoardRun.Checkpoint {
+            TensorBoardRun.Checkpoint(step: step, tensors: tensors)
+        }
+        let start: [MetricsRecord] = [.run(Samples.run()), .step(Samples.step(1))]
+        let further = start + [.step(Samples.step(2)), .step(Samples.step(3))]
+        let whole =
+            further + [.step(Samples.step(1875)), .epoch(Samples.epoch(1)), .end(Samples.end())]
+        let exports = try [
+            export(start), export(start),
+            export(
+                further + [.end(Samples.end(.interrupted, epochs: 1))],
+                checkpoints: [checkpoint(2), checkpoint(3)]),
+            export(start), export(further, checkpoints: [checkpoint(3)]),
+            export(whole, checkpoints: [checkpoint(3), checkpoint(1875)]),
+        ]
+        for (before, after) in zip(exports, exports.dropFirst()) {
+            #expect(after.bytes.starts(with: before.bytes))
+            #expect(after.inode == before.inode)
+        }
+        let events = try events(exports.last?.bytes ?? [])
+        var points: [String: [Int]] = [:]
+        for event in events {
+            for value in event.message(5)?.messages(1) ?? [] {
+                points[value.text(1) ?? "", default: []].append(event.integers(2)[0])
+            }
+        }
+        #expect(points["step/loss"] == [1, 2, 3, 1875])
+        #expect(points["epoch/test_loss"] == [1])
+        #expect(points["weights/layers.0.bias"] == [2, 3, 1875])
+        #expect(points["run"] == [0, 1875, 3750])
+        #expect(points["end/test_accuracy"] == [1875, 3750])
+        #expect(points["_hparams_/session_end_info"] == [3750])
+    }
+
+    /// What a crash has left of the last record is written over, and so is another run's file.
+    @Test func whatIsNotOfTheRunIsReplaced() throws {
+        let records: [MetricsRecord] = [.run(Samples.run()), .step(Samples.step(1))]
+        let whole = try export(records).bytes
+        let file = folder.path + "/board/run/events.out.tfevents.lockstep"
+        for damaged in [whole.dropLast(3), whole + [1, 2, 3], whole.dropLast(40) + [0, 0, 0]] {
+            try Data(damaged).write(to: URL(filePath: file))
+            #expect(try export(records).bytes == whole)
+        }
+        var other = Samples.run(seed: 2)
+        other.started += 60
+        let fresh = try export([.run(other)]).bytes
+        #expect(try events(fresh).count == 2)
+        for foreign in [[], Array("letter".utf8), [UInt8](repeating: 0, count: 100)] {
+            try Data(foreign).write(to: URL(filePath: file))
+            #expect(try export(records).bytes == whole)
+        }
     }
 }
 

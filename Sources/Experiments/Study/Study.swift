@@ -54,14 +54,21 @@ package struct Study: Sendable {
         var workers: [(count: Int, runs: [RunOutcome])] = []
         /// All runs by their folders, those of the choice of rates included.
         fileprivate(set) var all: [String: SweepResult.Run] = [:]
+        /// Why questions could not be asked to their end, by their names.
+        fileprivate(set) var unanswered: [(name: String, cause: StopReason)] = []
 
         var runCount: Int { all.count }
 
         /// Runs that could not be trained, with their causes, by their folders.
         var failed: [String] {
-            all.sorted { $0.key < $1.key }.compactMap { path, run in
-                if case .failed(let cause) = run.ending { "\(path): \(cause.text)" } else { nil }
-            }
+            unanswered.map { "\($0.name): \($0.cause.text)" }
+                + all.sorted { $0.key < $1.key }.compactMap { path, run in
+                    run.failure.map { "\(path): \($0.text)" }
+                }
+        }
+
+        var failureCode: ExitCode {
+            .ofFailures(unanswered.map(\.cause) + all.values.compactMap(\.failure))
         }
     }
 
@@ -69,10 +76,12 @@ package struct Study: Sendable {
     ///
     /// - Parameter begins: called with each question's name before it is trained.
     /// - Returns: the report, or why there is none.
+    /// - Throws: ``RoleError`` (78) where the folder holds a study of other data.
     package func run(
         observer: any SweepObserver, interruption: Interruption,
         begins: (_ question: String, _ runs: Int) -> Void
     ) throws -> Result<StudyReport, StudyEnd> {
+        try SweepDescription.check(folder: directory, for: dataset)
         var results = Results()
         func train(
             _ name: String, _ runs: [SweepRun], cluster: Sweep.Cluster? = nil
@@ -109,12 +118,26 @@ package struct Study: Sendable {
             }
             let workerRuns = plan.workerRuns.map { SweepRun($0, keepsWeights: false) }
             for count in cluster == nil ? [] : [0] + plan.workerCounts {
-                let runs = try train(
-                    "workers-\(count)", workerRuns, cluster: count == 0 ? nil : cluster?(count))
-                results.workers.append((count, runs.compactMap(\.outcome)))
+                let name = "workers-\(count)"
+                do {
+                    let runs = try train(
+                        name, workerRuns, cluster: count == 0 ? nil : cluster?(count))
+                    results.workers.append((count, runs.compactMap(\.outcome)))
+                } catch let end as StudyEnd {
+                    throw end
+                } catch {
+                    // Where no cluster can be had, all other questions have their answers.
+                    results.workers.append((count, []))
+                    results.unanswered.append((name, StopReason(starting: error)))
+                }
             }
         } catch let end as StudyEnd {
             return .failure(end)
+        }
+        if let cause = results.presets.compactMap(\.failure).first,
+            !results.presets.contains(where: { $0.outcome != nil })
+        {
+            return .failure(StudyEnd(reason: cause))
         }
         return .success(try StudyReport(self, results))
     }
@@ -163,6 +186,18 @@ package struct Study: Sendable {
 /// A study that was interrupted.
 package struct StudyEnd: Error {
     package let reason: StopReason
+}
+
+extension StopReason {
+    /// Why the runs of a cluster could not even begin.
+    fileprivate init(starting error: any Error) {
+        switch error {
+        case let error as RoleError: self = error.reason
+        case is FileError, is MetricsError, is RunDirectoryError, is FolderInUse:
+            self.init(recording: error)
+        default: self.init(.unavailable, "\(error)")
+        }
+    }
 }
 
 extension RunOutcome {

@@ -1,5 +1,5 @@
 import Datasets
-import LockstepProtocol
+package import LockstepProtocol
 import LockstepRuntime
 import NeuralNetwork
 package import Report
@@ -23,7 +23,10 @@ package struct StudyReport {
         self.results = results
         outputs = try StudyOutputs(
             results.presets, dataset: study.dataset, kernels: KernelSet(study.kernels))
-        presetRuns = try RunCollection(folders: ["\(study.directory)/presets"]).runs
+        // The folder may hold runs of another plan as well.
+        presetRuns = try RunCollection(
+            folders: results.presets.filter { $0.outcome != nil }.map(\.directory.path)
+        ).runs
         comparison = Comparison(presetRuns.map(\.outcome))
     }
 
@@ -32,6 +35,9 @@ package struct StudyReport {
 
     /// Runs that could not be trained, each with its cause.
     package var failed: [String] { results.failed }
+
+    /// That their causes give the command; meaningless where none failed.
+    package var failureCode: ExitCode { results.failureCode }
 
     /// - Parameter reference: curves of another program, to be shown beside.
     /// - Throws: ``MixedDatasets``, which a study of one data set never does.
@@ -44,12 +50,29 @@ package struct StudyReport {
         ]
         sections += presets.filter { !Self.replacedSections.contains($0.id) }
         if let reference { sections.append(try referenceSection(reference)) }
-        sections += [try ablationSection(), try scaleSection()]
-        if !results.workers.isEmpty { sections.append(try workersSection()) }
+        sections.append(
+            try part("ablation", "Which part does it?") { try ablationSection() })
+        sections.append(try part("scale", "At scale") { try scaleSection() })
+        if !results.workers.isEmpty {
+            sections.append(try part("workers", "More workers") { try workersSection() })
+        }
         sections.append(try outputsSection())
         return ReportPage(
             title: "Mean squared error with tanh against cross-entropy, on \(study.dataset.name)",
             summary: summary, sections: sections, runs: presetRuns.map(\.outcome))
+    }
+
+    /// A section, or a word where none of its runs was trained.
+    private func part(
+        _ id: String, _ title: String, _ section: () throws -> ReportPage.Section
+    ) throws -> ReportPage.Section {
+        do {
+            return try section()
+        } catch let error as MixedDatasets {
+            guard error.datasets.isEmpty else { throw error }
+            return ReportPage.Section(
+                id, title: title, blocks: [.paragraph("None of the runs could be trained.")])
+        }
     }
 
     /// Of the report on the presets' runs: the claims have more here, and the runs are in the CSV.
@@ -136,16 +159,13 @@ package struct StudyReport {
     private func workersSection() throws -> ReportPage.Section {
         let source = try ChartSource(results.workers.flatMap(\.runs))
         // One process has no place among the workers.
-        let drawn = try ChartSource(results.workers.filter { $0.count > 0 }.flatMap(\.runs))
+        let drawn = try? ChartSource(results.workers.filter { $0.count > 0 }.flatMap(\.runs))
         func runs(_ count: Int?, _ preset: RunConfiguration.Preset) -> [RunOutcome] {
             (results.workers.first { $0.count == count }?.runs ?? [])
                 .filter { $0.run.configuration == preset.rawValue }
         }
         func rate(_ count: Int, _ preset: RunConfiguration.Preset) -> Double {
             Summary(runs(count, preset).compactMap { $0.end?.examplesPerSecond })?.mean ?? .nan
-        }
-        func hashes(_ count: Int?, _ preset: RunConfiguration.Preset) -> [String?] {
-            runs(count, preset).map { $0.end?.weightsSHA256 }
         }
         let first = results.workers.first?.count
         let rows = results.workers.flatMap { workers in
@@ -167,8 +187,10 @@ package struct StudyReport {
                     examplesToHighestThreshold(row.preset).map { $0 / row.rate }
                 },
                 .text("same_weights", "weights") { row in
-                    hashes(row.count, row.preset) == hashes(first, row.preset)
-                        ? "the same bits" : "DIFFERENT"
+                    WeightsComparison(
+                        runs(row.count, row.preset), with: runs(first, row.preset),
+                        of: study.plan.workers.seeds
+                    ).text
                 },
             ],
             note:
@@ -191,25 +213,23 @@ package struct StudyReport {
             LineChart.Point(
                 x: [Double($0.count)], y: Double($0.count) * rate(1, StudyPlan.scalePresets[0]))
         }
+        let chart = drawn.map { drawn in
+            Chart(
+                name: "workers", title: "Throughput over workers", source: drawn,
+                kind: .lines(
+                    LineChart(
+                        xAxes: [ChartAxis(label: "workers", unit: .count, scale: .binary)],
+                        yAxis: ChartAxis(label: "examples/s", unit: .count, scale: .logarithmic),
+                        series: series, ideals: [.init(label: "in proportion", points: ideal)])))
+        }
         return ReportPage.Section(
             "workers", title: "More workers",
             blocks: [
                 .paragraph(
                     "The weights do not depend on the number of workers, so a curve is measured once "
                         + "and workers change only its time axis. All of them share this host's CPUs here."
-                ),
-                .chart(
-                    Chart(
-                        name: "workers", title: "Throughput over workers", source: drawn,
-                        kind: .lines(
-                            LineChart(
-                                xAxes: [ChartAxis(label: "workers", unit: .count, scale: .binary)],
-                                yAxis: ChartAxis(
-                                    label: "examples/s", unit: .count, scale: .logarithmic),
-                                series: series,
-                                ideals: [.init(label: "in proportion", points: ideal)])))),
-                .table(table),
-            ])
+                )
+            ] + (chart.map { [.chart($0)] } ?? []) + [.table(table)])
     }
 
     /// At the batch of the question of workers. The curve does not depend on their number.

@@ -116,8 +116,8 @@ extension Sweep {
             job.run.configuration, trainingExampleCount: dataset.train.count)
         var run = PlannedRun(
             job.run.configuration, directory: job.directory,
-            stepLineInterval: max(
-                1, (schedule.stepsPerEpoch + stepLinesPerEpoch - 1) / stepLinesPerEpoch),
+            stepLineInterval: stepLineInterval
+                ?? max(1, (schedule.stepsPerEpoch + stepLinesPerEpoch - 1) / stepLinesPerEpoch),
             keepsWeights: job.run.keepsWeights, checkpoints: checkpoints)
         if case .unfinished = try job.open() {
             try run.resume(dataset: dataset) { state.notice($0) }

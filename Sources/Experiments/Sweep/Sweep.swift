@@ -35,6 +35,8 @@ package struct Sweep: Sendable {
     /// Lines of steps in a run's log, at most: those of every step of many runs would fill the
     /// disk.
     package var stepLinesPerEpoch = 50
+    /// Every so many steps one has a line; nil for as many as ``stepLinesPerEpoch`` allows.
+    package var stepLineInterval: Int?
     package var checkpoints = CheckpointPolicy()
     /// The text of a run's `config.yaml`; without it there is none.
     package var configurationFile: (@Sendable (RunConfiguration) -> String)?
@@ -91,8 +93,7 @@ package struct Sweep: Sendable {
     /// Whether a run is complete in the sweep's folder. Changes nothing there.
     package func isComplete(_ configuration: RunConfiguration) -> Bool {
         let path = runDirectory(of: configuration).metricsPath
-        guard let file = try? MetricsFile(reading: path), case .end(let end) = file.records.last
-        else { return false }
+        guard let end = try? MetricsFile.end(of: path) else { return false }
         return end.status.isFinal
             && end.configurationSHA256 == configuration.sha256(dataset: dataset)
     }
@@ -165,12 +166,19 @@ package struct SweepResult: Sendable {
             case .failed, .unfinished: nil
             }
         }
+
+        package var failure: StopReason? {
+            switch ending {
+            case .failed(let cause): cause
+            case .ended, .unfinished: nil
+            }
+        }
     }
 
     /// In the order of the sweep's runs, all of them.
     package let runs: [Run]
-    /// Success, also with diverged runs; 75 where runs failed; the signal's code where it was
-    /// interrupted.
+    /// Success, also with diverged runs; where runs failed that of their causes; the signal's code
+    /// where it was interrupted.
     package let reason: StopReason
 
     /// Of the runs that ended, in their order.
@@ -178,10 +186,7 @@ package struct SweepResult: Sendable {
 
     package var failed: [(run: Run, cause: StopReason)] {
         runs.compactMap { run in
-            switch run.ending {
-            case .failed(let cause): (run, cause)
-            case .ended, .unfinished: nil
-            }
+            run.failure.map { (run, $0) }
         }
     }
 }

@@ -84,6 +84,23 @@ package struct SweepDescription: Codable, Equatable, Sendable {
         }
     }
 
+    /// - Throws: ``RoleError`` (78) where the sweeps in a folder were made on other data.
+    static func check(folder: String, for dataset: Dataset) throws {
+        let names = try FileDisk().names(in: folder)
+        for directory in names.map({ "\(folder)/\($0)" }) {
+            guard let bytes = try? Data(contentsOf: URL(fileURLWithPath: path(in: directory))),
+                let found = try? JSONDecoder().decode(Self.self, from: bytes),
+                found.datasetSHA256 != "\(dataset.sha256)"
+            else { continue }
+            throw RoleError(
+                .mismatch,
+                "\(directory) holds runs on other data (\(found.dataset), SHA-256 "
+                    + "\(found.datasetSHA256.prefix(12))) than there is here (\(dataset.name), "
+                    + "SHA-256 \("\(dataset.sha256)".prefix(12))); name another place with "
+                    + "--run-dir, or the runs' data with --data")
+        }
+    }
+
     private static func path(in directory: String) -> String { directory + "/sweep.json" }
 
     /// Puts the file in a sweep's folder, in place of that of an earlier start.

@@ -144,8 +144,12 @@ final class SweepState: Sendable {
     func result(_ interruption: Interruption) -> SweepResult {
         let endings = state.withLock { $0.endings }
         let runs = endings.enumerated().map { index, ending in run(index, ending) }
-        let failedIDs = runs.filter { if case .failed = $0.ending { true } else { false } }
-            .map(\.id)
+        var failedIDs: [String] = []
+        var causes: [StopReason] = []
+        for case (let id, .failed(let cause)) in runs.map({ ($0.id, $0.ending) }) {
+            failedIDs.append(id)
+            causes.append(cause)
+        }
         let isWhole = !runs.contains { if case .unfinished = $0.ending { true } else { false } }
         let reason: StopReason
         if !isWhole, let interrupted = interruption.reason {
@@ -154,11 +158,21 @@ final class SweepState: Sendable {
             reason = StopReason(.success, "all runs are done")
         } else {
             reason = StopReason(
-                .lostPeer,
+                .ofFailures(causes),
                 "\(failedIDs.count) of \(runs.count) runs failed twice (\(failedIDs.joined(separator: ", "))"
                     + "); see above for the causes, and start the sweep again")
         }
         return SweepResult(runs: runs, reason: reason)
+    }
+}
+
+extension ExitCode {
+    /// Of a command that some of its runs have failed in. Where nothing can be written, another
+    /// start is of no use before that is mended, and the code says so.
+    static func ofFailures(_ causes: [StopReason]) -> ExitCode {
+        let codes = Set(causes.map(\.exitCode))
+        if codes.contains(.cannotWrite) { return .cannotWrite }
+        return codes.count == 1 ? codes.first ?? .lostPeer : .lostPeer
     }
 }
 

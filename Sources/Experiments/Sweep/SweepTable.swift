@@ -42,8 +42,9 @@ package struct SweepTable: Equatable, Sendable {
         return table.text(style) + "\n\n"
             + style.wrapped(
                 "n: runs that were trained to their end; accuracy is their mean ± standard deviation. "
-                    + "Steps are medians over all runs that ended, those included that did not get there "
-                    + "(k/n: only k of n did; —: less than half).")
+                    + "Medians are over all runs that ended: of the accuracies, those that diverged count "
+                    + "as the lowest; of the steps, those that did not get there as the most (k/n: only k "
+                    + "of n did; —: less than half).")
     }
 }
 
@@ -54,8 +55,8 @@ extension SweepTable.Point {
         let completed = ended.filter(\.isResult)
         let accuracies = completed.compactMap { $0.end?.testAccuracy }
         let median =
-            Quantiles.median(accuracies, of: accuracies.count).map { Figures.fixed($0 * 100, 2) }
-            ?? "—"
+            Quantiles.median(accuracies.map { -$0 }, of: ended.count)
+            .map { Figures.fixed(-$0 * 100, 2) } ?? "—"
         let crossings = Comparison.thresholds.map { threshold in
             steps(to: threshold, of: ended)
         }

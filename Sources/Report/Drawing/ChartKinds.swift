@@ -41,12 +41,19 @@ package struct LineChart: Equatable, Sendable {
         package static let dashed = ChartStyle.colourCount
         /// Dots at the medians: for few, distant points.
         package var hasMarkers: Bool
+        /// The first x axis is how far a run has come. Where one has ended, the others are no longer
+        /// the group: those that reach a target late, for instance. So the median ends there.
+        package var isTraining: Bool
 
-        package init(label: String, runs: [Run], colour: Int, hasMarkers: Bool = false) {
+        package init(
+            label: String, runs: [Run], colour: Int, hasMarkers: Bool = false,
+            isTraining: Bool = false
+        ) {
             self.label = label
             self.runs = runs
             self.colour = colour
             self.hasMarkers = hasMarkers
+            self.isTraining = isTraining
         }
     }
 

@@ -15,9 +15,13 @@ extension LineChart.Series {
     }
 
     /// The band of all runs, in order of the first x axis. A censored value ranks above all others,
-    /// for where it really lies is not known.
+    /// for where it really lies is not known. Runs that diverged are left out behind their end.
     package var band: [BandPoint] {
-        let points = runs.flatMap(\.points).filter { $0.y.isFinite && $0.x.allSatisfy(\.isFinite) }
+        let ends = runs.filter { !$0.isDiverged }.map { $0.points.last?.x.first ?? 0 }
+        let end = isTraining ? ends.min() ?? .infinity : .infinity
+        let points = runs.flatMap(\.points).filter {
+            $0.y.isFinite && $0.x.allSatisfy(\.isFinite) && $0.x[0] <= end
+        }
         return Dictionary(grouping: points) { $0.x[0] }.map { first, points in
             let ranked = points.sorted {
                 $0.isCensored == $1.isCensored ? $0.y < $1.y : !$0.isCensored

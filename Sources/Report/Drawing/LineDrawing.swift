@@ -24,6 +24,8 @@ private struct LineDrawing {
 
     /// Points that all faint lines of a view may have together: hundreds of runs in a small file.
     private static let faintPointCount = 2_400
+    /// With fewer a line is none.
+    private static let fewestFaintPoints = 12
 
     init(_ chart: LineChart, _ size: ChartSize) {
         self.chart = chart
@@ -127,12 +129,19 @@ private struct LineDrawing {
 
     private func drawRuns(_ axis: Int, _ x: ScaledAxis, on canvas: inout SVGCanvas) {
         let runCount = max(chart.series.map(\.runs.count).reduce(0, +), 1)
-        let limit = max(Self.faintPointCount / runCount, 12)
+        let limit = max(Self.faintPointCount / runCount, Self.fewestFaintPoints)
+        // Of thousands of runs a part is drawn, evenly chosen.
+        let every =
+            (runCount * Self.fewestFaintPoints + Self.faintPointCount - 1) / Self.faintPointCount
+        var place = 0
         for series in chart.series {
             canvas.markup.open("g", ["class": ChartStyle.series(series.colour)])
             for run in series.runs {
                 let line = places(run.points, axis, x)
-                if series.runs.count > 1 { canvas.path(thinned(line, to: limit), class: "run") }
+                defer { place += 1 }
+                if series.runs.count > 1, place % every == 0 {
+                    canvas.path(thinned(line, to: limit), class: "run")
+                }
                 if run.isDiverged, let end = line.last {
                     canvas.line(
                         x1: end.x - 4, y1: end.y - 4, x2: end.x + 4, y2: end.y + 4, class: "cross")
@@ -166,7 +175,7 @@ private struct LineDrawing {
         }
         // One that lies upon another lets it through.
         let isCovering = bands[..<index].contains { other in
-            other.map(\.median) == bands[index].map(\.median)
+            other.elementsEqual(bands[index]) { $0.median == $1.median }
         }
         canvas.path(
             band.map { place($0.x[axis], $0.median, x) },

@@ -6,6 +6,7 @@ struct Markup {
 
     /// Of text between tags and of attributes in double quotes.
     static func escaped(_ text: String) -> String {
+        if text.utf8.allSatisfy(isPlain) { return text }
         var result = ""
         result.reserveCapacity(text.utf8.count)
         for scalar in text.unicodeScalars {
@@ -22,6 +23,16 @@ struct Markup {
             }
         }
         return result
+    }
+
+    /// Whether a byte of UTF-8 has no meaning in markup, and begins no sign that XML has not.
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "&"), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "\""),
+            UInt8(ascii: "'"), 0xEF:
+            false
+        default: byte >= 0x20
+        }
     }
 
     /// A length in drawing units, to a tenth: finer than any screen shows.

@@ -18,14 +18,27 @@ extension ReportPage {
             let bytes = try? JSONSerialization.data(
                 withJSONObject: data, options: [.sortedKeys, .withoutEscapingSlashes])
         else { preconditionFailure("a page holds texts and figures only") }
-        // Outside of texts, JSON has none of these.
-        return ["<", ">", "&", "\u{2028}", "\u{2029}"].reduce(
-            String(decoding: bytes, as: UTF8.self)
-        ) { text, sign in
-            text.replacing(
-                sign, with: sign.unicodeScalars.map { String(format: "\\u%04x", $0.value) }.joined()
-            )
+        return Self.escaped(bytes)
+    }
+
+    /// Outside of texts, JSON has none of the signs that are escaped.
+    private static func escaped(_ json: Data) -> String {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(json.count)
+        for byte in json {
+            switch byte {
+            case UInt8(ascii: "<"): bytes += Array("\\u003c".utf8)
+            case UInt8(ascii: ">"): bytes += Array("\\u003e".utf8)
+            case UInt8(ascii: "&"): bytes += Array("\\u0026".utf8)
+            // U+2028 and U+2029, which end a line in a script.
+            case 0xA8, 0xA9:
+                guard bytes.suffix(2) == [0xE2, 0x80] else { fallthrough }
+                bytes.removeLast(2)
+                bytes += Array((byte == 0xA8 ? "\\u2028" : "\\u2029").utf8)
+            default: bytes.append(byte)
+            }
         }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// What is not finite becomes null, as in the log.

@@ -24,6 +24,12 @@ extension ReportPage {
         return paths
     }
 
+    /// Whether a page can be written to a folder, which is made where it is missing.
+    package static func check(folder: String) throws(FileError) {
+        try Files.makeFolders(folder)
+        try FileReplacement.check("\(folder)/report.html")
+    }
+
     /// The runs as a tidy table, a row a run and epoch (RFC 4180, with line feeds).
     package var csv: String { RunsTable(runs).csv }
 }

@@ -10,6 +10,8 @@ package protocol Disk: Sendable {
     /// The names in a folder, sorted; none where it is missing.
     func names(in folder: String) throws(FileError) -> [String]
     func read(_ path: String) throws(FileError) -> [UInt8]
+    /// The bytes from an offset on, at most so many; fewer only at the file's end, none behind it.
+    func read(_ path: String, from offset: Int, count: Int) throws(FileError) -> [UInt8]
     func open(_ path: String, _ mode: DiskFileMode) throws(FileError) -> any DiskFile
     /// Replaces a file, or an empty folder, at the new place.
     func rename(_ path: String, to newPath: String) throws(FileError)
@@ -39,6 +41,12 @@ package protocol DiskFile: Sendable {
 }
 
 extension Disk {
+    package func read(
+        _ path: String, from offset: Int, count: Int
+    ) throws(FileError) -> [UInt8] {
+        Array(try read(path).dropFirst(offset).prefix(count))
+    }
+
     /// Writes a new file whole and makes its bytes durable. Its name needs the folder, too.
     func writeFile(_ path: String, _ bytes: [UInt8]) throws(FileError) {
         let file = try open(path, .replace)

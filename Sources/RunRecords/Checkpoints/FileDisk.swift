@@ -19,27 +19,21 @@ package struct FileDisk: Disk {
     package func makeFolders(_ path: String) throws(FileError) { try Files.makeFolders(path) }
 
     package func names(in folder: String) throws(FileError) -> [String] {
-        guard let stream = unsafe opendir(folder) else {
-            if errno == ENOENT { return [] }
-            throw FileError(operation: .read, path: folder, code: errno)
+        do throws(FileError) {
+            return try Files.names(in: folder).names
+        } catch {
+            if error.code == ENOENT { return [] }
+            throw error
         }
-        defer { unsafe closedir(stream) }
-        var names: [String] = []
-        while true {
-            errno = 0
-            guard let entry = unsafe readdir(stream) else { break }
-            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
-                unsafe name.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) {
-                    unsafe String(cString: $0)
-                }
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        guard errno == 0 else { throw FileError(operation: .read, path: folder, code: errno) }
-        return names.sorted()
     }
 
     package func read(_ path: String) throws(FileError) -> [UInt8] { try Files.read(path) }
+
+    package func read(
+        _ path: String, from offset: Int, count: Int
+    ) throws(FileError) -> [UInt8] {
+        try Files.read(path, from: offset, count: count)
+    }
 
     package func open(_ path: String, _ mode: DiskFileMode) throws(FileError) -> any DiskFile {
         let flags =
