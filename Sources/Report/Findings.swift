@@ -1,21 +1,15 @@
 import RunRecords
-import Statistics
+package import Statistics
 package import TerminalText
 
 /// What the records say about a claim.
 package struct Finding: Equatable, Sendable {
-    package enum Verdict: String, Sendable {
-        case holds
-        case doesNotHold = "does not hold"
-        case inconclusive
-    }
-
     /// How figures and verdicts are to be read.
     package static let legend =
         "± is one standard deviation over seeds, and brackets hold Student's 95 % interval of a mean "
-        + "difference, paired by seed. From three seeds on a claim holds where the whole interval lies on "
-        + "its side of zero, does not hold where none of it does, and is inconclusive in between; where "
-        + "the figure is none of this kind, the claim's own rule stands beside it."
+        + "difference, paired by seed. From three seeds on a claim is supported where the whole interval lies "
+        + "on its side of zero, refuted where none of it does, and inconclusive in between; where the "
+        + "figure is none of this kind, the claim's own rule stands beside it."
 
     package var claim: String
     package var verdict: Verdict
@@ -56,9 +50,10 @@ extension Comparison {
             let gap = max(2, style.width - finding.claim.count - finding.verdict.rawValue.count)
             let verdict =
                 switch finding.verdict {
-                case .holds: style.coloured(finding.verdict.rawValue, .green)
-                case .doesNotHold: style.coloured(finding.verdict.rawValue, .red)
-                case .inconclusive: style.coloured(finding.verdict.rawValue, .yellow)
+                case .supported: style.coloured(finding.verdict.rawValue, .green)
+                case .refuted: style.coloured(finding.verdict.rawValue, .red)
+                case .inconclusive, .notTested:
+                    style.coloured(finding.verdict.rawValue, .yellow)
                 }
             return [
                 "", style.adapted(finding.claim) + String(repeating: " ", count: gap) + verdict,
@@ -124,9 +119,9 @@ extension Comparison {
         /// Runs of both sides are censored.
         case none = " as far as the runs went"
 
-        func admits(_ verdict: Finding.Verdict) -> Finding.Verdict {
+        func admits(_ verdict: Verdict) -> Verdict {
             switch (self, verdict) {
-            case (.exact, _), (.atLeast, .holds), (.atMost, .doesNotHold): verdict
+            case (.exact, _), (.atLeast, .supported), (.atMost, .refuted): verdict
             case (.atLeast, _), (.atMost, _), (.none, _): .inconclusive
             }
         }
@@ -154,8 +149,8 @@ extension Comparison {
                 evidence: "No completed run of \(Self.mse) logged its shares of saturated units."
                     + leftOut([mse]))
         }
-        let verdict: Finding.Verdict =
-            most >= Self.saturated ? .holds : most < Self.unsaturated ? .doesNotHold : .inconclusive
+        let verdict: Verdict =
+            most >= Self.saturated ? .supported : most < Self.unsaturated ? .refuted : .inconclusive
         let list = layers.enumerated().map { layer, summary in
             let name = layer == layers.count - 1 ? "output" : "hidden layer \(layer + 1)"
             return "\(name): \(Figures.meanAndDeviation(summary, 1, scale: 100)) %"
@@ -183,7 +178,7 @@ extension Comparison {
             + "(y + 1) / 2"
         if compared > 0, changed == 0 {
             return Finding(
-                claim: claim, verdict: .doesNotHold,
+                claim: claim, verdict: .refuted,
                 evidence: "\(count): the map keeps the order of the outputs." + leftOut(groups))
         }
         guard groups.count == 2 else { return missing(claim, Self.rescaled, Self.mse) }
@@ -220,13 +215,13 @@ extension Comparison {
     }
 
     /// Whether a difference is above zero.
-    private static func verdict(_ difference: Summary) -> Finding.Verdict {
+    private static func verdict(_ difference: Summary) -> Verdict {
         if difference.count >= 3, let interval = difference.confidenceInterval {
-            if interval.lowerBound > 0 { return .holds }
-            return interval.upperBound <= 0 ? .doesNotHold : .inconclusive
+            if interval.lowerBound > 0 { return .supported }
+            return interval.upperBound <= 0 ? .refuted : .inconclusive
         }
-        if difference.minimum > 0 { return .holds }
-        return difference.maximum <= 0 ? .doesNotHold : .inconclusive
+        if difference.minimum > 0 { return .supported }
+        return difference.maximum <= 0 ? .refuted : .inconclusive
     }
 
     /// “+0.94 [0.80, 1.08]”: the mean, and from three seeds on its interval.

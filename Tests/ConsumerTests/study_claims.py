@@ -83,7 +83,7 @@ def verdict(differences):
         low, high = interval(differences)
     else:
         low, high = min(differences), max(differences)
-    return "holds" if low > 0 else "does not hold" if high <= 0 else "inconclusive"
+    return "supported" if low > 0 else "refuted" if high <= 0 else "inconclusive"
 
 
 def difference(values, scale=1):
@@ -124,7 +124,7 @@ def slowness(slow, fast):
         values = paired(*earliest)
         whole = [all(there for there, _ in runs.values()) for runs in (a, b)]
         found = verdict(values)
-        admitted = {(True, True): (found,), (False, True): ("holds",), (True, False): ("does not hold",)}
+        admitted = {(True, True): (found,), (False, True): ("supported",), (True, False): ("refuted",)}
         if found not in admitted.get(tuple(whole), ()):
             found = "inconclusive"
         means = [mean(s for _, s in runs.values()) for runs in (a, b) if any(there for there, _ in runs.values())]
@@ -160,7 +160,7 @@ def rescaling(rescaled, plain):
     changed = sum(end["rescaling_changed_decisions"] for end in ends)
     compared = sum(end["rescaling_compared_decisions"] for end in ends)
     if changed == 0:
-        return [changed, compared], "does not hold"
+        return [changed, compared], "refuted"
     figures, found = inaccuracy(rescaled, plain)
     return figures + [changed, compared], found
 
@@ -174,7 +174,7 @@ def probabilities(outputs):
     figures += [(c.sum, 1e-5) for c in (mse.plain, mse.rescaled, other.plain)]
     figures += [(c.error, slack) for c in (mse.plain, mse.rescaled, other.plain)]
     # And the rule's own.
-    return figures + [1], "holds" if mse.plain.impossible > 0.01 else "does not hold"
+    return figures + [1], "supported" if mse.plain.impossible > 0.01 else "refuted"
 
 
 def saturation(runs):
@@ -190,7 +190,7 @@ def saturation(runs):
     figures = []
     for number, layer in enumerate(layers, 1):
         figures += ([number] if number < len(layers) else []) + spread(layer)
-    found = "holds" if most >= 0.10 else "does not hold" if most < 0.01 else "inconclusive"
+    found = "supported" if most >= 0.10 else "refuted" if most < 0.01 else "inconclusive"
     return figures + [len(runs), 10, 1], found
 
 
@@ -210,7 +210,7 @@ def efficiency(steps):
         if len(ratios) < 2:
             continue
         better = sum(ratio > 1 for ratio in ratios)
-        found = "holds" if better == len(ratios) else "does not hold" if better == 0 else "inconclusive"
+        found = "supported" if better == len(ratios) else "refuted" if better == 0 else "inconclusive"
         figures = [THRESHOLDS[index] * 100, statistics.median(ratios), len(ratios), ratios[0], ratios[-1], better]
         return figures, found
     return [], "inconclusive"

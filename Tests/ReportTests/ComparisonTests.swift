@@ -1,5 +1,6 @@
 import Report
 import RunRecords
+import Statistics
 import TerminalText
 import TestSupport
 import Testing
@@ -91,13 +92,13 @@ import Testing
 
     /// Three seeds with the same small gain; the interval decides, not the sign.
     @Test(arguments: [
-        ([0.001, 0.001, 0.0012], Finding.Verdict.holds),
-        ([-0.001, -0.001, -0.0012], .doesNotHold),
+        ([0.001, 0.001, 0.0012], Verdict.supported),
+        ([-0.001, -0.001, -0.0012], .refuted),
         ([0.001, -0.001, 0.002], .inconclusive),
-        ([0.001], .holds),
+        ([0.001], .supported),
         ([0.001, -0.001], .inconclusive),
     ])
-    func intervalsDecide(gains: [Double], verdict: Finding.Verdict) {
+    func intervalsDecide(gains: [Double], verdict: Verdict) {
         let runs = gains.enumerated().flatMap { index, gain in
             [
                 Samples.outcome("ce-softmax", seed: UInt64(index), accuracies: [0.97 + gain]),
@@ -112,16 +113,16 @@ import Testing
     /// A run that ended below the threshold would have taken one step more at least; what that
     /// bound cannot decide is left open.
     @Test(arguments: [
-        ([0.94, 0.96], [0.94, 0.975], Finding.Verdict.holds),
-        ([0.94, 0.975], [0.94, 0.96], .doesNotHold),
-        ([0.94, 0.96], [0.975, 0.975], .holds),
-        ([0.94, 0.975], [0.94, 0.975], .doesNotHold),
+        ([0.94, 0.96], [0.94, 0.975], Verdict.supported),
+        ([0.94, 0.975], [0.94, 0.96], .refuted),
+        ([0.94, 0.96], [0.975, 0.975], .supported),
+        ([0.94, 0.975], [0.94, 0.975], .refuted),
         ([0.94, 0.94], [0.94, 0.94], .inconclusive),
         // Ended before the other one got there: it may have been faster or slower.
         ([0.94], [0.94, 0.975], .inconclusive),
         ([0.94, 0.975], [0.94], .inconclusive),
     ])
-    func censoredRunsAreBounds(mse: [Double], other: [Double], verdict: Finding.Verdict) {
+    func censoredRunsAreBounds(mse: [Double], other: [Double], verdict: Verdict) {
         let finding = Comparison([
             Samples.outcome("mse-tanh", accuracies: mse),
             Samples.outcome("ce-softmax", accuracies: other),

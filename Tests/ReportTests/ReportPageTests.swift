@@ -1,6 +1,7 @@
 import Foundation
 import Report
 import RunRecords
+import Statistics
 import TestSupport
 import Testing
 
@@ -26,7 +27,7 @@ import Testing
                     "claims", title: "Claims",
                     blocks: [
                         .claims(
-                            [.holds, .doesNotHold, .inconclusive].map { verdict in
+                            Verdict.allCases.map { verdict in
                                 ClaimRow(
                                     claim: "It is so", experiment: "20 seeds", figure: "1 ± 2",
                                     verdict: verdict)
@@ -78,7 +79,7 @@ import Testing
             markdown.contains("| what | sum |\n| --- | ---: |\n| a\\|b | 0.33 |\n| none | — |"))
         #expect(markdown.contains("A \\*note\\*."))
         #expect(markdown.contains("![Two runs](drawings/small-0.svg)"))
-        #expect(markdown.contains("| It is so | 20 seeds | 1 ± 2 | does not hold |"))
+        #expect(markdown.contains("| It is so | 20 seeds | 1 ± 2 | refuted |"))
     }
 
     @Test func everyRunAndEpochHasARow() throws {

@@ -54,7 +54,7 @@ extension StudyReport {
                 + "\(Figures.fixed(t, 1)), p \(p < 0.001 ? "< 0.001" : "= \(Figures.fixed(p, 3))"), "
                 + "n = \(difference.count).",
             verdict: interval.lowerBound > 0
-                ? .holds : interval.upperBound <= 0 ? .doesNotHold : .inconclusive)
+                ? .supported : interval.upperBound <= 0 ? .refuted : .inconclusive)
     }
 
     private func probabilities(_ experiment: String) -> ClaimRow {
@@ -77,7 +77,7 @@ extension StudyReport {
                 + "\(Figures.fixed(mse.plain.expectedError, 3)), rescaled "
                 + "\(Figures.fixed(mse.rescaled.expectedError, 3)), softmax "
                 + "\(Figures.fixed(other.plain.expectedError, 3)). It holds where more than 1 % lie outside.",
-            verdict: share > 0.01 ? .holds : .doesNotHold)
+            verdict: share > 0.01 ? .supported : .refuted)
     }
 
     /// With the same loss and hidden layer, an output that cannot saturate would have to be better.
@@ -109,7 +109,7 @@ extension StudyReport {
                 + "interval [\(signedPoints(interval.lowerBound)), \(signedPoints(interval.upperBound))], "
                 + "n = \(difference.count).",
             verdict: interval.lowerBound > 0
-                ? .holds : interval.upperBound <= 0 ? .doesNotHold : .inconclusive)
+                ? .supported : interval.upperBound <= 0 ? .refuted : .inconclusive)
     }
 
     /// Examples to the highest threshold that the median runs of both reached, batch by batch.
@@ -137,7 +137,7 @@ extension StudyReport {
                     + "\(Figures.fixed(high, 2))); cross-entropy needs fewer at \(better) of them. It holds "
                     + "where that is so at all of them.",
                 verdict: better == ratios.count
-                    ? .holds : better == 0 ? .doesNotHold : .inconclusive)
+                    ? .supported : better == 0 ? .refuted : .inconclusive)
         }
         return ClaimRow(
             claim: claim, experiment: experiment,

@@ -1,4 +1,5 @@
 import Foundation
+import Statistics
 
 extension ReportPage {
     /// One file with everything in it: drawings, style, script and data. It asks no network for
@@ -133,12 +134,12 @@ extension ReportTable {
     }
 }
 
-extension Finding.Verdict {
+extension Verdict {
     fileprivate var style: String {
         switch self {
-        case .holds: "holds"
-        case .doesNotHold: "fails"
-        case .inconclusive: "open"
+        case .supported: "supported"
+        case .refuted: "refuted"
+        case .inconclusive, .notTested: "open"
         }
     }
 }

@@ -1,3 +1,5 @@
+import Statistics
+
 extension ReportPage {
     /// The same content as text; drawings are links to their files.
     package var markdown: String {

@@ -1,4 +1,5 @@
 package import RunRecords
+package import Statistics
 import TerminalText
 
 /// A report as a value: HTML, Markdown, CSV and drawings are made of it by ``write(toFolder:)``.
@@ -159,9 +160,9 @@ package struct ClaimRow: Equatable, Sendable {
     package var experiment: String
     /// The figures with their interval.
     package var figure: String
-    package var verdict: Finding.Verdict
+    package var verdict: Verdict
 
-    package init(claim: String, experiment: String, figure: String, verdict: Finding.Verdict) {
+    package init(claim: String, experiment: String, figure: String, verdict: Verdict) {
         self.claim = claim
         self.experiment = experiment
         self.figure = figure
