@@ -61,7 +61,7 @@ let package = Package(
             name: "Datasets", dependencies: ["Hashing", "RandomNumbers", "CZlib"],
             swiftSettings: strict),
         .target(name: "TerminalText", swiftSettings: strict),
-        .target(name: "Statistics", swiftSettings: strict),
+        .target(name: "Statistics", dependencies: ["RandomNumbers"], swiftSettings: strict),
         .target(name: "Formats", dependencies: ["Hashing"], swiftSettings: strict),
         .target(
             name: "RunRecords", dependencies: ["Formats", "CrashPoints", "Hashing"],
@@ -140,7 +140,11 @@ let package = Package(
         tests("NeuralNetwork", ["Datasets", "RandomNumbers", "TrainingPlan"]),
         tests("Datasets", ["Hashing"]),
         tests("TerminalText"),
-        tests("Statistics"),
+        // Simulates runs whose truth is known, and counts how often intervals hold it.
+        .executableTarget(
+            name: "interval-coverage", dependencies: ["Statistics", "RandomNumbers"],
+            path: "Tests/IntervalCoverage", swiftSettings: strict),
+        tests("Statistics", ["RandomNumbers", "interval-coverage"]),
         tests("Formats"),
         tests("RunRecords", ["Formats", "CrashPoints", "Hashing"]),
         tests("Report", ["RunRecords", "Statistics", "TerminalText"]),

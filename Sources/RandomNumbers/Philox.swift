@@ -9,6 +9,7 @@ package struct Philox: RandomNumberGenerator, Sendable {
         case initialWeights = 1
         case sampleOrder = 2
         case syntheticDigits = 3
+        case resampling = 4
     }
 
     private let key: SIMD2<UInt32>
