@@ -88,7 +88,9 @@ let package = Package(
             dependencies: [
                 "LockstepRuntime", "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets",
                 "Report", "Statistics", "RunRecords", "Formats", "TerminalText", "Hashing",
-            ], swiftSettings: strict),
+            ],
+            // The plan that a study follows is that of its program. A link to the documentation.
+            resources: [.embedInCode("Study/Study.md")], swiftSettings: strict),
         .target(
             name: "LockstepSimulator",
             dependencies: [
@@ -161,7 +163,7 @@ let package = Package(
             "Experiments",
             [
                 "LockstepRuntime", "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets",
-                "RunRecords", "TerminalText",
+                "Report", "Statistics", "RunRecords", "TerminalText",
             ]),
         tests(
             "LockstepSimulator",
@@ -192,7 +194,8 @@ let package = Package(
                 "keras_model.py", "kubernetes_manifest.py", "network.py", "npz_file.py",
                 "onnx_file.py", "report_csv.py",
                 "report_figures.py", "report_logs.py", "safetensors_file.py", "study_claims.py",
-                "study_figures.py", "study_outputs.py", "tensorboard_events.py",
+                "study_figures.py", "study_outputs.py", "study_statistics.py",
+                "tensorboard_events.py",
             ], swiftSettings: strict),
     ] + kernelVariants
 )

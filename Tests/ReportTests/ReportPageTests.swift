@@ -22,7 +22,9 @@ import Testing
                         chart.name += "-\(index)"
                         return .chart(chart)
                     }),
-                ReportPage.Section("tables", title: "Tables", blocks: [.table(table)]),
+                ReportPage.Section(
+                    "tables", title: "Tables",
+                    blocks: [.table(table), .document(title: "Plan", text: "# <a>\n| b |")]),
                 ReportPage.Section(
                     "claims", title: "Claims",
                     blocks: [
@@ -80,6 +82,10 @@ import Testing
         #expect(markdown.contains("A \\*note\\*."))
         #expect(markdown.contains("![Two runs](drawings/small-0.svg)"))
         #expect(markdown.contains("| It is so | 20 seeds | 1 ± 2 | refuted |"))
+        #expect(markdown.contains("| It is so | 20 seeds | 1 ± 2 | not tested |"))
+        // A document stays as it is.
+        #expect(markdown.contains("~~~~\n# <a>\n| b |\n~~~~"))
+        #expect(Self.page.html.contains("<pre># &lt;a&gt;\n| b |</pre>"))
     }
 
     @Test func everyRunAndEpochHasARow() throws {

@@ -53,6 +53,11 @@ extension ReportPage {
         case .chart(let chart): chart.add(to: &page)
         case .table(let table): table.add(to: &page)
         case .claims(let claims): add(claims, to: &page)
+        case .document(let title, let text):
+            page.open("details")
+            page.element("summary", title)
+            page.element("pre", text)
+            page.close("details")
         }
     }
 

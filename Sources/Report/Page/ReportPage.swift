@@ -31,6 +31,8 @@ package struct ReportPage: Equatable, Sendable {
         case chart(Chart)
         case table(ReportTable)
         case claims([ClaimRow])
+        /// A text as it is, folded away on the page.
+        case document(title: String, text: String)
     }
 
     package init(title: String, summary: [String], sections: [Section], runs: [RunOutcome]) {
@@ -44,7 +46,7 @@ package struct ReportPage: Equatable, Sendable {
         sections.flatMap(\.blocks).compactMap { block in
             switch block {
             case .chart(let chart): chart
-            case .paragraph, .table, .claims: nil
+            case .paragraph, .table, .claims, .document: nil
             }
         }
     }
@@ -53,7 +55,7 @@ package struct ReportPage: Equatable, Sendable {
         sections.flatMap(\.blocks).compactMap { block in
             switch block {
             case .table(let table): table
-            case .paragraph, .chart, .claims: nil
+            case .paragraph, .chart, .claims, .document: nil
             }
         }
     }
