@@ -73,7 +73,7 @@ import Testing
         ("final", "standard_deviation", false), ("thresholds", "reached", false),
         ("ablation", "learning_rate", false), ("ablation", "mean_test_accuracy", false),
         ("scale", "noise_last", false), ("scale", "reached", false),
-        ("times", "restricted_mean_steps", false), ("time-ratios", "ratio", false),
+        ("times", "restricted_mean_steps", false), ("time-ratios", "pairs", false),
         ("efficiency", "pairs", false), ("accuracy", "low", true), ("mcnemar", "p", true),
         ("workers", "efficiency", false), ("reference", "difference", false),
         ("calibration", "brier_score", true),
