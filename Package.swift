@@ -63,7 +63,7 @@ let package = Package(
             name: "Datasets", dependencies: ["Hashing", "RandomNumbers", "CZlib"],
             swiftSettings: strict),
         .target(name: "TerminalText", swiftSettings: strict),
-        .target(name: "Statistics", swiftSettings: strict),
+        .target(name: "Statistics", dependencies: ["RandomNumbers"], swiftSettings: strict),
         .target(name: "Formats", dependencies: ["Hashing"], swiftSettings: strict),
         .target(
             name: "RunRecords", dependencies: ["Formats", "CrashPoints", "Hashing"],
@@ -90,7 +90,9 @@ let package = Package(
             dependencies: [
                 "LockstepRuntime", "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets",
                 "Report", "Statistics", "RunRecords", "Formats", "TerminalText", "Hashing",
-            ], swiftSettings: strict),
+            ],
+            // The plan that a study follows is that of its program. A link to the documentation.
+            resources: [.embedInCode("Study/Study.md")], swiftSettings: strict),
         .target(
             name: "LockstepSimulator",
             dependencies: [
@@ -142,7 +144,11 @@ let package = Package(
         tests("NeuralNetwork", ["Datasets", "RandomNumbers", "TrainingPlan"]),
         tests("Datasets", ["Hashing"]),
         tests("TerminalText"),
-        tests("Statistics"),
+        // Simulates runs whose truth is known, and counts how often intervals hold it.
+        .executableTarget(
+            name: "interval-coverage", dependencies: ["Statistics", "RandomNumbers"],
+            path: "Tests/IntervalCoverage", swiftSettings: strict),
+        tests("Statistics", ["RandomNumbers", "interval-coverage"]),
         tests("Formats"),
         tests("RunRecords", ["Formats", "CrashPoints", "Hashing"]),
         tests("Report", ["RunRecords", "Statistics", "TerminalText"]),
@@ -159,7 +165,7 @@ let package = Package(
             "Experiments",
             [
                 "LockstepRuntime", "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets",
-                "RunRecords", "TerminalText",
+                "Report", "Statistics", "RunRecords", "TerminalText",
             ]),
         tests(
             "LockstepSimulator",
@@ -190,8 +196,8 @@ let package = Package(
                 "keras_model.py", "kubernetes_manifest.py", "network.py", "npz_file.py",
                 "onnx_file.py", "report_csv.py",
                 "report_figures.py", "report_logs.py", "safetensors_file.py", "study_claims.py",
-                "study_figures.py", "study_outputs.py", "tensorboard_events.py",
-                "tensorboard_growth.py",
+                "study_figures.py", "study_outputs.py", "study_statistics.py",
+                "tensorboard_events.py", "tensorboard_growth.py",
             ], swiftSettings: strict),
     ] + kernelVariants
 )

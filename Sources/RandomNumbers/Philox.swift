@@ -10,6 +10,7 @@ package struct Philox: RandomNumberGenerator, Sendable {
         case sampleOrder = 2
         case syntheticDigits = 3
         case heldOutExamples = 4
+        case resampling = 5
     }
 
     private let key: SIMD2<UInt32>

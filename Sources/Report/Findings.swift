@@ -1,26 +1,47 @@
 import RunRecords
-import Statistics
+package import Statistics
 package import TerminalText
 
 /// What the records say about a claim.
 package struct Finding: Equatable, Sendable {
-    package enum Verdict: String, Sendable {
-        case holds
-        case doesNotHold = "does not hold"
-        case inconclusive
-    }
-
     /// How figures and verdicts are to be read.
     package static let legend =
-        "± is one standard deviation over seeds, and brackets hold Student's 95 % interval of a mean "
-        + "difference, paired by seed. From three seeds on a claim holds where the whole interval lies on "
-        + "its side of zero, does not hold where none of it does, and is inconclusive in between; where "
-        + "the figure is none of this kind, the claim's own rule stands beside it."
+        "± is one standard deviation over seeds; brackets hold 95 % intervals, paired by seed: Student's of "
+        + "a mean difference (from 3 seeds on) and the bootstrap's of a ratio (from 8 on). A claim is "
+        + "supported where its effect is more than the margin below which it would not matter, and refuted "
+        + "where it is less, in both cases with p ≤ 0.05 after Holm's correction for all claims; else it is "
+        + "inconclusive. Fewer seeds test nothing."
 
     package var claim: String
     package var verdict: Verdict
     /// The numbers behind the verdict, in a sentence or two.
     package var evidence: String
+    /// What was tested; nil where nothing was, or where the figure needs no test.
+    package var effect: Effect?
+
+    package init(claim: String, verdict: Verdict, evidence: String) {
+        self.claim = claim
+        self.verdict = verdict
+        self.evidence = evidence
+    }
+
+    /// A claim whose verdict is that of its family.
+    package init(claim: String, effect: Effect?, evidence: String) {
+        self.init(claim: claim, verdict: .notTested, evidence: evidence)
+        self.effect = effect
+    }
+
+    /// Gives a verdict to those that have an effect.
+    package static func judged(_ findings: [Finding]) -> [Finding] {
+        zip(findings, Verdict.ofFamily(findings.map(\.effect))).map { finding, judgement in
+            guard let p = judgement.adjustedP else { return finding }
+            var finding = finding
+            finding.verdict = judgement.verdict
+            finding.evidence +=
+                p < 0.001 ? " Adjusted p < 0.001." : " Adjusted p = \(Figures.fixed(p, 3))."
+            return finding
+        }
+    }
 }
 
 /// What the records say about each claim on MSE with tanh.
@@ -41,14 +62,25 @@ package struct Findings: Equatable, Sendable {
 extension Comparison {
     /// The claims about MSE with tanh that the comparison exists to test, each with its verdict.
     ///
-    /// Differences are paired by seed. From three seeds on, a claim holds where Student's 95 %
-    /// interval of the mean difference lies on its side of zero; with fewer the sign decides, and
-    /// the evidence says on how little it rests. Runs that did not complete are named, not paired.
+    /// Differences are paired by seed, and too few seeds test nothing. Runs that did not complete
+    /// are named; those that diverged never reach an accuracy.
     package var findings: Findings {
+        let judged = Finding.judged(unjudgedFindings.all)
+        return Findings(
+            slowness: judged[0], inaccuracy: judged[1], saturation: judged[2],
+            rescaling: judged[3])
+    }
+
+    /// Their effects and evidence, for whoever judges them together with other claims.
+    package var unjudgedFindings: Findings {
         Findings(
             slowness: slowness, inaccuracy: inaccuracy, saturation: saturation,
             rescaling: rescaling)
     }
+
+    /// What does not matter: a tenth of the steps, and a tenth of a percentage point.
+    package static let ratioMargin = 1.1
+    package static let accuracyMargin = 0.001
 
     /// The findings for a person.
     package func verdicts(_ style: TextStyle = TextStyle()) -> String {
@@ -56,9 +88,10 @@ extension Comparison {
             let gap = max(2, style.width - finding.claim.count - finding.verdict.rawValue.count)
             let verdict =
                 switch finding.verdict {
-                case .holds: style.coloured(finding.verdict.rawValue, .green)
-                case .doesNotHold: style.coloured(finding.verdict.rawValue, .red)
-                case .inconclusive: style.coloured(finding.verdict.rawValue, .yellow)
+                case .supported: style.coloured(finding.verdict.rawValue, .green)
+                case .refuted: style.coloured(finding.verdict.rawValue, .red)
+                case .inconclusive, .notTested:
+                    style.coloured(finding.verdict.rawValue, .yellow)
                 }
             return [
                 "", style.adapted(finding.claim) + String(repeating: " ", count: gap) + verdict,
@@ -80,56 +113,16 @@ extension Comparison {
         guard let mse = group(named: Self.mse), let other = group(named: Self.crossEntropy) else {
             return missing(claim, Self.mse, Self.crossEntropy)
         }
-        // The highest threshold that one of the two reached with every seed tells most.
-        for threshold in Self.thresholds.reversed() {
-            let slow = mse.bySeed(mse.completed) { $0.crossing(of: threshold) }
-            let fast = other.bySeed(other.completed) { $0.crossing(of: threshold) }
-            let pairs = slow.compactMap { seed, crossing in fast[seed].map { (crossing, $0) } }
-            guard !pairs.isEmpty, pairs.allSatisfy({ $0.isReached || $1.isReached }) else {
-                continue
-            }
-            let difference = Summary.pairedDifference(
-                slow.mapValues { Double($0.earliestStep) },
-                fast.mapValues { Double($0.earliestStep) })
-            guard let difference else { continue }
-            let bound: Bound =
-                switch (pairs.allSatisfy(\.0.isReached), pairs.allSatisfy(\.1.isReached)) {
-                case (true, true): .exact
-                case (false, true): .atLeast
-                case (true, false): .atMost
-                case (false, false): .none
-                }
-            let evidence =
-                "Steps to \(Figures.fixed(threshold * 100, 0)) % test accuracy: "
-                + "\(Self.mse) \(steps(pairs.map(\.0))), \(Self.crossEntropy) \(steps(pairs.map(\.1)));"
-                + " difference \(figure(difference, 0))\(bound.rawValue)"
-                + " (\(basis(difference)))."
-            return Finding(
-                claim: claim, verdict: bound.admits(Self.verdict(difference)),
-                evidence: evidence + leftOut([mse, other]))
+        func times(_ group: Group) -> [UInt64: TimeToEvent] {
+            group.bySeed(group.runs) { $0.steps(to: Self.primaryThreshold, in: $0.testCurve) }
         }
+        let compared = TargetComparison(times(mse), times(other))
         return Finding(
-            claim: claim, verdict: .inconclusive,
+            claim: claim, effect: compared.effect,
             evidence:
-                "No threshold from \(Figures.fixed((Self.thresholds.first ?? 0) * 100, 0)) % up "
-                + "was reached by one of the two with every seed." + leftOut([mse, other]))
-    }
-
-    /// What a difference says where some runs did not reach the threshold: they count one step
-    /// beyond their end, the earliest that they could have.
-    private enum Bound: String {
-        case exact = ""
-        case atLeast = " at least"
-        case atMost = " at most"
-        /// Runs of both sides are censored.
-        case none = " as far as the runs went"
-
-        func admits(_ verdict: Finding.Verdict) -> Finding.Verdict {
-            switch (self, verdict) {
-            case (.exact, _), (.atLeast, .holds), (.atMost, .doesNotHold): verdict
-            case (.atLeast, _), (.atMost, _), (.none, _): .inconclusive
-            }
-        }
+                "Steps to \(Figures.fixed(Self.primaryThreshold * 100, 0)) % test accuracy: "
+                + compared.evidence(Self.mse, Self.crossEntropy)
+                + leftOut([mse, other], as: "Did not complete"))
     }
 
     private var inaccuracy: Finding {
@@ -146,31 +139,27 @@ extension Comparison {
         let shares = mse.completed.map(\.saturation).filter { !$0.isEmpty }
         guard let layerCount = shares.map(\.count).min(),
             let layers = optionalAll(
-                (0..<layerCount).map { layer in Summary(shares.map { $0[layer] }) }),
-            let most = layers.map(\.mean).max()
+                (0..<layerCount).map { layer in Summary(shares.map { $0[layer] }) })
         else {
             return Finding(
-                claim: claim, verdict: .inconclusive,
+                claim: claim, verdict: .notTested,
                 evidence: "No completed run of \(Self.mse) logged its shares of saturated units."
                     + leftOut([mse]))
         }
-        let verdict: Finding.Verdict =
-            most >= Self.saturated ? .holds : most < Self.unsaturated ? .doesNotHold : .inconclusive
+        let worst = layers.indices.max { layers[$0].mean < layers[$1].mean } ?? 0
         let list = layers.enumerated().map { layer, summary in
             let name = layer == layers.count - 1 ? "output" : "hidden layer \(layer + 1)"
             return "\(name): \(Figures.meanAndDeviation(summary, 1, scale: 100)) %"
         }
         return Finding(
-            claim: claim, verdict: verdict,
+            claim: claim, effect: Effect(shares.map { $0[worst] }, margin: Self.saturated),
             evidence: "Saturated units in the last epoch: \(list.joined(separator: ", ")) "
-                + "(\(Figures.plural(shares.count, "seed"))). It holds from "
-                + "\(Figures.fixed(Self.saturated * 100, 0)) % of a layer up, and not where every "
-                + "layer is below \(Figures.fixed(Self.unsaturated * 100, 0)) %." + leftOut([mse]))
+                + "(\(Figures.plural(shares.count, "seed"))); the claim is that they are more than "
+                + "\(Figures.fixed(Self.saturated * 100, 0)) % of a layer." + leftOut([mse]))
     }
 
-    /// Shares of a layer from which it counts as saturated, and below which it does not.
+    /// The fraction of a layer from which it counts as saturated.
     private static let saturated = 0.10
-    private static let unsaturated = 0.01
 
     private var rescaling: Finding {
         let claim = "Rescaling the outputs may help a little"
@@ -182,8 +171,9 @@ extension Comparison {
             "\(Figures.count(changed)) of \(Figures.count(compared)) decisions differ between y and "
             + "(y + 1) / 2"
         if compared > 0, changed == 0 {
+            let seeds = Set(groups.flatMap(\.runs).map(\.run.seed)).count
             return Finding(
-                claim: claim, verdict: .doesNotHold,
+                claim: claim, verdict: seeds < Verdict.fewestPairs ? .notTested : .refuted,
                 evidence: "\(count): the map keeps the order of the outputs." + leftOut(groups))
         }
         guard groups.count == 2 else { return missing(claim, Self.rescaled, Self.mse) }
@@ -203,7 +193,7 @@ extension Comparison {
         let (a, b) = (minuend.finalAccuracies, subtrahend.finalAccuracies)
         guard let difference = Summary.pairedDifference(a, b) else {
             return Finding(
-                claim: claim, verdict: .inconclusive,
+                claim: claim, verdict: .notTested,
                 evidence: "No seed completed with both \(minuend.label) and \(subtrahend.label)."
                     + leftOut([minuend, subtrahend]))
         }
@@ -211,30 +201,21 @@ extension Comparison {
             Figures.meanAndDeviation(
                 Summary(values.filter { others[$0.key] != nil }.values.sorted()), 2, scale: 100)
         }
+        let pairs = a.compactMap { seed, value in b[seed].map { value - $0 } }.sorted()
         return Finding(
-            claim: claim, verdict: Self.verdict(difference),
+            claim: claim, effect: Effect(pairs, margin: Self.accuracyMargin),
             evidence: "Final test accuracy: \(minuend.label) \(mean(a, b)) % against "
                 + "\(subtrahend.label) \(mean(b, a)) %; difference "
                 + "\(figure(difference, 2, scale: 100)) percentage points (\(basis(difference)))."
                 + leftOut([minuend, subtrahend]))
     }
 
-    /// Whether a difference is above zero.
-    private static func verdict(_ difference: Summary) -> Finding.Verdict {
-        if difference.count >= 3, let interval = difference.confidenceInterval {
-            if interval.lowerBound > 0 { return .holds }
-            return interval.upperBound <= 0 ? .doesNotHold : .inconclusive
-        }
-        if difference.minimum > 0 { return .holds }
-        return difference.maximum <= 0 ? .doesNotHold : .inconclusive
-    }
-
     /// “+0.94 [0.80, 1.08]”: the mean, and from three seeds on its interval.
     private func figure(_ difference: Summary, _ digits: Int, scale: Double = 1) -> String {
         let mean = Figures.signed(difference.mean * scale, digits)
-        guard difference.count >= 3, let interval = difference.confidenceInterval else {
-            return mean
-        }
+        guard difference.count >= Verdict.fewestPairs, difference.standardDeviation != 0,
+            let interval = difference.confidenceInterval
+        else { return mean }
         let bounds = [interval.lowerBound, interval.upperBound].map {
             Figures.signed($0 * scale, digits)
         }
@@ -243,33 +224,26 @@ extension Comparison {
 
     private func basis(_ difference: Summary) -> String {
         switch difference.count {
-        case 1: "one seed: a hint, no proof"
-        case 2: "two seeds: too few for an interval"
+        case 1: "one seed"
+        case 2: "two seeds"
         case let count: "95 % interval, \(count) seeds"
         }
-    }
-
-    private func steps(_ crossings: [Crossing]) -> String {
-        if !crossings.contains(where: \.isReached) { return "not reached" }
-        let mean = Figures.fixed(
-            Summary(crossings.map { Double($0.point.step) })?.mean ?? .nan, 0)
-        return crossings.allSatisfy(\.isReached) ? mean : "≥ \(mean)"
     }
 
     private func missing(_ claim: String, _ names: String...) -> Finding {
         let missing = names.filter { group(named: $0) == nil }.joined(separator: " and of ")
         return Finding(
-            claim: claim, verdict: .inconclusive, evidence: "There is no run of \(missing).")
+            claim: claim, verdict: .notTested, evidence: "There is no run of \(missing).")
     }
 
-    /// Names the runs that no pair was made of.
-    private func leftOut(_ groups: [Group]) -> String {
+    /// Names the runs that did not complete; no pair is made of them where final figures count.
+    private func leftOut(_ groups: [Group], as word: String = "Left out") -> String {
         let names = groups.flatMap { group in
             group.runs.filter { !group.completed.contains($0) }.map {
                 "\(group.label) seed \($0.run.seed) (\($0.end?.status.rawValue ?? "unfinished"))"
             }
         }
-        return names.isEmpty ? "" : " Left out: \(names.joined(separator: ", "))."
+        return names.isEmpty ? "" : " \(word): \(names.joined(separator: ", "))."
     }
 
     private func optionalAll<Value>(_ values: [Value?]) -> [Value]? {

@@ -15,12 +15,35 @@ extension RunOutcome {
         return (between.filter { !endSteps.contains($0.step) } + ends).sorted { $0.step < $1.step }
     }
 
-    /// When the test accuracy reached `threshold`. A run that ended before its first evaluation did
-    /// not reach it.
+    /// Accuracy on the held-out examples, in order of steps.
+    package var validationCurve: [CurvePoint] {
+        evaluations.filter { $0.split == .validation }.map {
+            CurvePoint(step: $0.step, epoch: $0.epoch, seconds: $0.seconds, value: $0.accuracy)
+        }
+    }
+
+    /// When the test accuracy reached `threshold`.
     package func crossing(of threshold: Double) -> Crossing {
-        Crossing(of: threshold, in: testCurve)
+        crossing(of: threshold, in: testCurve)
+    }
+
+    /// When a curve of this run reached `threshold`. A run that diverged did not reach it, whatever
+    /// it had been before; nor did one that ended before its first evaluation.
+    package func crossing(of threshold: Double, in curve: [CurvePoint]) -> Crossing {
+        if end?.status == .diverged, let last = curve.last { return .notReached(last) }
+        return Crossing(of: threshold, in: curve)
             ?? .notReached(
                 CurvePoint(
                     step: end?.steps ?? 0, epoch: 0, seconds: end?.seconds ?? 0, value: .nan))
+    }
+
+    /// The steps to `threshold`, for curves of runs that got there. One that diverged was watched
+    /// for ever, and never does; one that ended for another reason was watched up to its last
+    /// figure.
+    package func steps(to threshold: Double, in curve: [CurvePoint]) -> TimeToEvent {
+        let crossing = crossing(of: threshold, in: curve)
+        let isForEver = end?.status == .diverged
+        return TimeToEvent(
+            isForEver ? .infinity : Double(crossing.point.step), isReached: crossing.isReached)
     }
 }

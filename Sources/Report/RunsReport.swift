@@ -41,7 +41,7 @@ package struct RunsReport {
             Summary(group.completed.compactMap { $0.end?.testAccuracy }).map { (group, $0) }
         }.max { $0.1.mean < $1.1.mean }
         guard let best else { return [opening, "No run completed."] }
-        let interval = best.1.confidenceInterval.map { interval in
+        let interval = best.1.confidenceInterval(within: 0...1).map { interval in
             " (95 % interval \(percent(interval.lowerBound)) to \(percent(interval.upperBound)), "
                 + "n = \(Figures.count(best.1.count)))"
         }
@@ -135,13 +135,15 @@ package struct RunsReport {
             let summary = Summary(values)
             return BarChart.Bar(
                 label: group.label, value: summary?.mean ?? .nan,
-                interval: summary?.confidenceInterval, runs: values.count > 1 ? values : [],
+                interval: summary?.confidenceInterval(within: 0...1),
+                runs: values.count > 1 ? values : [],
                 colour: group.colour)
         }
         let rows = groups.map { group in
             let ends = group.completed.compactMap(\.end)
             return (
                 group: group, accuracy: Summary(ends.map(\.testAccuracy)),
+                interval: Summary(ends.map(\.testAccuracy))?.confidenceInterval(within: 0...1),
                 loss: Summary(ends.map(\.testLoss))
             )
         }
@@ -154,8 +156,8 @@ package struct RunsReport {
                 .count("completed") { $0.group.completed.count },
                 .percent("mean_test_accuracy", "mean") { $0.accuracy?.mean },
                 .percent("standard_deviation", "deviation") { $0.accuracy?.standardDeviation },
-                .percent("low", "95 % from") { $0.accuracy?.confidenceInterval?.lowerBound },
-                .percent("high", "to") { $0.accuracy?.confidenceInterval?.upperBound },
+                .percent("low", "95 % from") { $0.interval?.lowerBound },
+                .percent("high", "to") { $0.interval?.upperBound },
                 .percent("minimum", "least") { $0.accuracy?.minimum },
                 .percent("maximum", "most") { $0.accuracy?.maximum },
                 .fixed("mean_test_loss", "test loss", digits: 5) { $0.loss?.mean },

@@ -1,4 +1,4 @@
-import RunRecords
+package import RunRecords
 import Statistics
 
 /// How long the runs of a group took to a test accuracy.
@@ -23,7 +23,7 @@ struct TimeToAccuracy {
 
 extension RunOutcome {
     /// Examples that the first `step` updates trained on; an epoch's last batch may be shorter.
-    func examples(atStep step: Int) -> Int {
+    package func examples(atStep step: Int) -> Int {
         let batch = batchSize ?? 0
         guard let epoch = epochs.first, epoch.step > 0 else { return step * batch }
         let (whole, rest) = step.quotientAndRemainder(dividingBy: epoch.step)

@@ -72,7 +72,9 @@ import Testing
     private static let columns = [
         ("final", "standard_deviation", false), ("thresholds", "reached", false),
         ("ablation", "learning_rate", false), ("ablation", "mean_test_accuracy", false),
-        ("scale", "noise_last", false), ("scale", "mean_test_accuracy", false),
+        ("scale", "noise_last", false), ("scale", "reached", false),
+        ("times", "restricted_mean_steps", false), ("time-ratios", "pairs", false),
+        ("efficiency", "pairs", false), ("accuracy", "low", true), ("mcnemar", "p", true),
         ("workers", "efficiency", false), ("reference", "difference", false),
         ("calibration", "brier_score", true),
     ]
@@ -128,7 +130,7 @@ import Testing
                     let other = row[digit] == "7" ? "8" : "7"
                     return text.replacing(
                         row, with: row.replacingCharacters(in: digit, with: other))
-                }, [claim])
+                }, [claim], withWeights: true)
         }
         try isFound(
             study.alteredData { data in

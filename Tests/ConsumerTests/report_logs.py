@@ -54,6 +54,9 @@ def test_curve(run):
 
 
 def crossing(run, threshold):
+    """The first (step, seconds) at the threshold; None where there is none, and for a run that diverged."""
+    if run["end"]["status"] == "diverged":
+        return None
     for step, accuracy, seconds in test_curve(run):
         if accuracy is not None and accuracy >= threshold:
             return step, seconds
@@ -105,6 +108,12 @@ def interval(values):
         return None
     half = student(len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
     return statistics.fmean(values) - half, statistics.fmean(values) + half
+
+
+def fraction_interval(values):
+    """The part of it that is possible for fractions."""
+    found = interval(values)
+    return found and tuple(min(max(bound, 0.0), 1.0) for bound in found)
 
 
 def median(known, count):
@@ -159,7 +168,7 @@ def check_row(row, expected, what):
 
 def final_row(name, runs):
     values = [r["end"]["test_accuracy"] for r in done(runs)]
-    low, high = interval(values) or (None, None)
+    low, high = fraction_interval(values) or (None, None)
     return {
         "configuration": name,
         "n": len(runs),

@@ -6,7 +6,12 @@ Every number in a claim's text must be one that is expected, and the other way r
 import re
 import statistics
 
-from report_logs import THRESHOLDS, done, interval, mean, single, test_curve, within
+from report_logs import THRESHOLDS, done, mean, single
+from study_statistics import (
+    ACCURACY_MARGIN, FEWEST_PAIRS, RATIO_MARGIN, of_ratios, student_effect, student_interval, verdicts,
+)  # fmt: skip
+
+PRIMARY = THRESHOLDS[0]
 
 # No figures: the names of what is compared.
 NAMES = ["(y + 1) / 2", "(x + 1) / 2", "0…1"]
@@ -43,31 +48,36 @@ def check_numbers(text, expected, claim):
         assert abs(shown - value) <= 0.5000001 * 10**-places + slack, f"{claim}: {value} expected in “{text}”"
 
 
-def check_claims(text, presets, variants, steps, outputs):
+def check_claims(text, presets, variants, times, scale, outputs, advantage):
     """
     - presets: the runs of each preset; variants: those of each combination of parts, by its label.
-    - steps: the median steps to each threshold, by configuration and batch.
-    - outputs: those of the trained weights; None if nobody has looked at them.
+    - times: a Comparison of the steps to the primary target; scale: one of the examples for each batch.
+    - outputs and advantage: those of the trained weights; None if nobody has looked at them.
     """
     rows = [line.strip("| ").split(" | ") for line in section(text, "The claims") if line.startswith("| ")]
     rows = [row for row in rows if row[0] not in ("Claim", "---")]
     expected = [
-        slowness(presets["mse-tanh"], presets["ce-softmax"]),
-        inaccuracy(presets["ce-softmax"], presets["mse-tanh"]),
-        significance(presets["ce-softmax"], presets["mse-tanh"]),
+        slowness(times),
+        inaccuracy(advantage),
         rescaling(presets["mse-tanh-rescaled"], presets["mse-tanh"]),
         probabilities(outputs),
         saturation(presets["mse-tanh"]),
         hindrance(
             variants["MSE, identity, hidden tanh, targets 0/1"], variants["MSE, tanh, hidden tanh, targets 0/1"]
         ),
-        efficiency(steps),
+        efficiency(scale),
     ]
     assert len(rows) == len(expected), f"{len(rows)} claims"
-    for (claim, _, figure, verdict), found in zip(rows, expected):
-        if found is not None:
-            check_numbers(figure, found[0], claim)
-            assert verdict == found[1], f"{claim}: {verdict}, and the logs say {found[1]}"
+    if outputs is None:
+        # The family is not whole.
+        return
+    judged = verdicts([found[1] if isinstance(found[1], tuple) else None for found in expected])
+    for (claim, _, figure, verdict), (figures, found), judgement in zip(rows, expected, judged):
+        if judgement:
+            found, p = judgement
+            figures = figures + [0.001 if p < 0.001 else p]
+        check_numbers(figure, figures, claim)
+        assert verdict == (found or "not tested"), f"{claim}: {verdict}, and the logs say {found or 'not tested'}"
 
 
 def by_seed(runs, value):
@@ -78,21 +88,13 @@ def paired(a, b):
     return [a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())]
 
 
-def verdict(differences):
-    if len(differences) >= 3:
-        low, high = interval(differences)
-    else:
-        low, high = min(differences), max(differences)
-    return "holds" if low > 0 else "does not hold" if high <= 0 else "inconclusive"
-
-
 def difference(values, scale=1):
     """The mean, from three on its interval at 95 %, and how many there are."""
-    if len(values) < 3:
-        # The numbers of one and two seeds are spelled out.
-        return [mean(values) * scale]
-    low, high = interval(values)
-    return [mean(values) * scale, low * scale, high * scale, 95, len(values)]
+    figures = [mean(values) * scale]
+    found = student_interval(values)
+    figures += [bound * scale for bound in found] if found else []
+    # The numbers of one and two seeds are spelled out.
+    return figures + ([95, len(values)] if len(values) >= FEWEST_PAIRS else [])
 
 
 def spread(values, scale=100):
@@ -104,55 +106,48 @@ def complete(*groups):
         assert run["end"]["status"] in ("completed", "target"), f"{run['folder']}: {run['end']['status']}"
 
 
-def slowness(slow, fast):
-    complete(slow, fast)
+def slowness(times):
+    if not times.told:
+        return [PRIMARY * 100, times.horizon], None
+    ratio, (_, p) = times.ratio, times.log_rank
+    figures = [PRIMARY * 100]
+    for runs in (times.slow, times.fast):
+        figures.append(mean(time for time, _ in runs))
+        count = sum(reached for _, reached in runs)
+        figures += [] if count == len(runs) else [count, len(runs)]
+    figures += [times.horizon, ratio.estimate, *(ratio.interval or ()), ratio.units]
+    return figures + ([] if p is None else [0.001 if p < 0.001 else p]), bounded(ratio, {times.bound})
 
-    def reached(threshold):
-        def step(run):
-            curve = test_curve(run)
-            there = next((s for s, accuracy, _ in curve if (accuracy or 0) >= threshold), None)
-            return (True, there) if there is not None else (False, curve[-1][0])
 
-        return [by_seed(runs, step) for runs in (slow, fast)]
-
-    for threshold in reversed(THRESHOLDS):
-        a, b = reached(threshold)
-        if not all(a[seed][0] or b[seed][0] for seed in a.keys() & b.keys()):
-            continue
-        # A run that did not get there could have at its next step at the earliest.
-        earliest = [{s: step + (not there) for s, (there, step) in runs.items()} for runs in (a, b)]
-        values = paired(*earliest)
-        whole = [all(there for there, _ in runs.values()) for runs in (a, b)]
-        found = verdict(values)
-        admitted = {(True, True): (found,), (False, True): ("holds",), (True, False): ("does not hold",)}
-        if found not in admitted.get(tuple(whole), ()):
-            found = "inconclusive"
-        means = [mean(s for _, s in runs.values()) for runs in (a, b) if any(there for there, _ in runs.values())]
-        return [threshold * 100, *means, *difference(values)], found
-    return [THRESHOLDS[0] * 100], "inconclusive"
+def bounded(ratio, bounds):
+    effect = ratio.effect(RATIO_MARGIN)
+    bounds -= {"exact"}
+    return effect and (*effect, "exact" if not bounds else bounds.pop() if len(bounds) == 1 else "undetermined")
 
 
 def accuracies(runs):
     return by_seed(runs, lambda run: run["end"]["test_accuracy"])
 
 
-def inaccuracy(better, worse):
+def inaccuracy(advantage):
+    """Of the trained weights: the bootstraps of both accuracies and of their difference, and McNemar's p of each seed."""
+    if advantage is None:
+        return [], None
+    figures = []
+    for accuracy in advantage.accuracies:
+        figures += [accuracy[0] * 100] + [bound * 100 for bound in accuracy[1] or ()]
+    ratio = advantage.difference
+    figures += [bound * 100 for bound in (ratio.estimate, *(ratio.interval or ()))]
+    significant = sum(p <= 0.05 for p in advantage.pvalues)
+    return figures + [ratio.units, advantage.digits, significant, len(advantage.pvalues)], ratio.effect(ACCURACY_MARGIN)
+
+
+def accuracy_difference(better, worse):
     complete(better, worse)
     a, b = accuracies(better), accuracies(worse)
     values = paired(a, b)
-    return spread(list(a.values())) + spread(list(b.values())) + difference(values, 100), verdict(values)
-
-
-def significance(better, worse):
-    values = paired(accuracies(better), accuracies(worse))
-    if len(values) < 3:
-        return [], "inconclusive"
-    low, high = interval(values)
-    t = mean(values) / (statistics.stdev(values) / len(values) ** 0.5)
-    p = 1 - within(abs(t), len(values) - 1)
-    return [
-        mean(values) * 100, 95, low * 100, high * 100, t, 0.001 if p < 0.001 else p, len(values)
-    ], verdict(values)  # fmt: skip
+    figures = spread(list(a.values())) + spread(list(b.values())) + difference(values, 100)
+    return figures, student_effect(values, ACCURACY_MARGIN)
 
 
 def rescaling(rescaled, plain):
@@ -160,21 +155,22 @@ def rescaling(rescaled, plain):
     changed = sum(end["rescaling_changed_decisions"] for end in ends)
     compared = sum(end["rescaling_compared_decisions"] for end in ends)
     if changed == 0:
-        return [changed, compared], "does not hold"
-    figures, found = inaccuracy(rescaled, plain)
+        return [changed, compared], "refuted" if len({end["seed"] for end in ends}) >= FEWEST_PAIRS else None
+    figures, found = accuracy_difference(rescaled, plain)
     return figures + [changed, compared], found
 
 
 def probabilities(outputs):
     if outputs is None:
-        return None
+        return [], None
     mse, other = outputs["mse-tanh"], outputs["ce-softmax"]
     slack = 1e-5 + sum(2 * (o.plain.near_edges + o.close_calls) / o.plain.count.sum() for o in outputs.values())
     figures = [(mse.plain.impossible * 100, 1e-3)]
     figures += [(c.sum, 1e-5) for c in (mse.plain, mse.rescaled, other.plain)]
     figures += [(c.error, slack) for c in (mse.plain, mse.rescaled, other.plain)]
     # And the rule's own.
-    return figures + [1], "holds" if mse.plain.impossible > 0.01 else "does not hold"
+    tested = min(mse.runs, other.runs) >= FEWEST_PAIRS
+    return figures + [1], None if not tested else "supported" if mse.plain.impossible > 0.01 else "refuted"
 
 
 def saturation(runs):
@@ -186,31 +182,32 @@ def saturation(runs):
         return [mean(single(row[layer]) for row in rows) for layer in range(len(rows[0]))]
 
     layers = list(zip(*(shares(run) for run in runs)))
-    most = max(mean(layer) for layer in layers)
+    most = max(layers, key=mean)
     figures = []
     for number, layer in enumerate(layers, 1):
         figures += ([number] if number < len(layers) else []) + spread(layer)
-    found = "holds" if most >= 0.10 else "does not hold" if most < 0.01 else "inconclusive"
-    return figures + [len(runs), 10, 1], found
+    return figures + [len(runs), 10], student_effect(most, 0.10)
 
 
 def hindrance(identity, tanh):
     values = paired(accuracies(identity), accuracies(tanh))
-    if len(values) < 3:
-        return [], "inconclusive"
-    low, high = interval(values)
-    return [mean(values) * 100, 95, low * 100, high * 100, len(values)], verdict(values)
+    effect = student_effect(values, ACCURACY_MARGIN)
+    if effect is None:
+        return [], None
+    found = student_interval(values)
+    bounds = [95, *(bound * 100 for bound in found)] if found else []
+    return [mean(values) * 100, *bounds, len(values)], effect
 
 
-def efficiency(steps):
-    batches = sorted({batch for _, batch in steps})
-    for index in reversed(range(len(THRESHOLDS))):
-        pairs = [(steps["mse-tanh", batch][index], steps["ce-softmax", batch][index]) for batch in batches]
-        ratios = sorted(slow / fast for slow, fast in pairs if slow and fast)
-        if len(ratios) < 2:
-            continue
-        better = sum(ratio > 1 for ratio in ratios)
-        found = "holds" if better == len(ratios) else "does not hold" if better == 0 else "inconclusive"
-        figures = [THRESHOLDS[index] * 100, statistics.median(ratios), len(ratios), ratios[0], ratios[-1], better]
-        return figures, found
-    return [], "inconclusive"
+def efficiency(scale):
+    """Over the batches at which a run of either gets there."""
+    told = [c for c in scale if c.told]
+    if not told:
+        return [], None
+    ratio = of_ratios(
+        [[time for time, _ in c.slow] for c in told], [[time for time, _ in c.fast] for c in told]
+    )
+    at = [(c.slow_median is not None, c.fast_median is not None) for c in scale]
+    figures = [PRIMARY * 100, ratio.estimate, *(ratio.interval or ()), len(told), len(scale), ratio.units]
+    figures += [at.count(pair) for pair in ((True, True), (False, True), (True, False))]
+    return figures + [told[0].horizon], bounded(ratio, {c.bound for c in told})

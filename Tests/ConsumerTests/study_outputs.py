@@ -118,6 +118,7 @@ class Outputs:
         self.confusion = np.zeros((10, 10), int)
         np.add.at(self.confusion, (truth, decisions), 1)
         self.right = (decisions == truth).reshape(len(runs), -1).sum(axis=0)
+        self.wrong = (decisions != truth).reshape(len(runs), -1).astype(int)
         self.unsure = close_call.reshape(len(runs), -1).sum(axis=0)
 
 

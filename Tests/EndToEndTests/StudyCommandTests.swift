@@ -33,12 +33,16 @@ extension EndToEndTests {
             let claims = try #require(
                 text.split(separator: "\n## ").first { $0.hasPrefix("The claims") })
             let rows = claims.split(separator: "\n").filter { $0.hasPrefix("| ") }.dropFirst(2)
-            #expect(rows.count == 8)
-            let verdicts = ["| holds |", "| does not hold |", "| inconclusive |"]
-            #expect(rows.allSatisfy { row in verdicts.contains { row.hasSuffix($0) } })
+            #expect(rows.count == 7)
+            let verdicts = ["supported", "refuted", "inconclusive", "not tested"]
+            #expect(rows.allSatisfy { row in verdicts.contains { row.hasSuffix("| \($0) |") } })
             // One process, one worker and two come to one end.
             #expect(text.contains("the same bits") && !text.contains("DIFFERENT"))
             #expect(!text.lowercased().contains("nan"))
+            // The plan that was followed, and the hash of its text.
+            let plan = try #require(text.split(separator: "~~~~\n").dropFirst().first)
+            #expect(plan.hasPrefix("# The plan of the study"))
+            #expect(text.contains(/SHA-256 [0-9a-f]{64}/))
 
             let page = try report("report.html")
             let again = try lockstep.run(arguments)

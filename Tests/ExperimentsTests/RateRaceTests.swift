@@ -31,9 +31,11 @@ import Testing
     ///
     /// - Returns: the winner, and the trials in the order in which they were asked for.
     private func race(
-        _ rates: [Double], seeds: [UInt64], _ run: (RateRace.Trial) -> RunOutcome?
+        _ rates: [Double], seeds: [UInt64], goal: RateRace.Goal = .steps(to: 0.95),
+        mostWidenings: Int = 0, _ run: (RateRace.Trial) -> RunOutcome?
     ) -> (winner: Double?, trials: [RateRace.Trial]) {
-        var race = RateRace(rates: rates, seeds: seeds)
+        var race = RateRace(
+            rates: rates, seeds: seeds, goal: goal, mostWidenings: mostWidenings)
         var trials: [RateRace.Trial] = []
         while case let next = race.next, !next.isEmpty {
             for trial in next { race.add(run(trial), of: trial) }
@@ -59,20 +61,58 @@ import Testing
         #expect(trials.dropFirst(3).map(\.rate) == [4, 4, 2, 2])
     }
 
-    @Test func theHighestThresholdCountsThenStepsThenTheEnd() {
-        func winner(_ curves: [Double: [Double]]) -> Double? {
-            race(curves.keys.sorted(), seeds: [1]) { trial in
+    @Test func theGoalDecides() {
+        func winner(_ curves: [Double: [Double]], _ goal: RateRace.Goal) -> Double? {
+            race(curves.keys.sorted(), seeds: [1], goal: goal) { trial in
                 curves[trial.rate].map { outcome($0) }
             }.winner
         }
-        #expect(winner([1: [0.95, 0.95, 0.955], 2: [0.1, 0.1, 0.96]]) == 2)
-        #expect(winner([1: [0.9, 0.96, 0.96], 2: [0.96, 0.96, 0.955]]) == 2)
-        #expect(winner([1: [0.5, 0.94, 0.9], 2: [0.5, 0.6, 0.93]]) == 2)
-        #expect(winner([1: [0.5, 0.94], 2: [0.5, .nan]]) == 1)
+        let target = RateRace.Goal.steps(to: 0.95)
+        // The faster one to the target, whatever comes behind it.
+        #expect(winner([1: [0.9, 0.95, 0.99], 2: [0.95, 0.95, 0.955]], target) == 2)
+        #expect(winner([1: [0.9, 0.95, 0.99], 2: [0.95, 0.95, 0.955]], .accuracy) == 1)
+        // One that gets there late, before one that does not.
+        #expect(winner([1: [0.94, 0.94, 0.949], 2: [0.1, 0.1, 0.95]], target) == 2)
+        #expect(winner([1: [0.5, 0.94, 0.9], 2: [0.5, 0.6, 0.93]], target) == 2)
+        #expect(winner([1: [0.5, 0.94], 2: [0.5, .nan]], .accuracy) == 1)
         // Of equals the lowest; a run without a figure is the worst.
-        #expect(winner([1: [0.9], 2: [0.9]]) == 1)
-        #expect(winner([1: [], 2: [0.1]]) == 2)
-        #expect(winner([:]) == nil)
+        #expect(winner([1: [0.95, 0.96], 2: [0.95, 0.99]], target) == 1)
+        #expect(winner([1: [0.9], 2: [0.9]], .accuracy) == 1)
+        #expect(winner([1: [], 2: [0.1]], target) == 2)
+        #expect(winner([:], target) == nil)
+    }
+
+    @Test func aRunThatDivergesIsTheWorst() {
+        let (winner, _) = race([1, 2], seeds: [1]) { trial in
+            var run = outcome([trial.rate == 2 ? 0.97 : 0.5])
+            if trial.rate == 2 { run.add(.end(Samples.end(.diverged))) }
+            return run
+        }
+        #expect(winner == 1)
+    }
+
+    /// The best rate is 32, and later 0.25, far from the grid; the grid goes on as long as it may.
+    @Test(arguments: [
+        (32.0, 6, 32.0, [8.0, 16, 32, 64]), (0.25, 6, 0.25, [0.5, 0.25, 0.13]),
+        (32, 2, 16, [8, 16]), (2, 6, 2, []),
+    ])
+    func theGridIsWidenedWhileTheBestIsAtItsEdge(
+        best: Double, mostWidenings: Int, winner: Double, widened: [Double]
+    ) {
+        let (found, trials) = race([1, 2, 4], seeds: [1, 2], mostWidenings: mostWidenings) {
+            let distance = $0.rate > best ? $0.rate / best : best / $0.rate
+            return outcome([0.9 - 0.01 * distance])
+        }
+        #expect(found == winner)
+        var rates: [Double] = []
+        for trial in trials where !rates.contains(trial.rate) { rates.append(trial.rate) }
+        #expect(rates == [1, 2, 4] + widened)
+    }
+
+    @Test func thePlaceOfTheWinnerIsKnown() {
+        var race = RateRace(rates: [1, 2, 4], seeds: [1], goal: .accuracy, mostWidenings: 0)
+        for trial in race.next { race.add(outcome([trial.rate == 2 ? 0.9 : 0.5]), of: trial) }
+        #expect(race.place?.rank == 2 && race.place?.count == 3 && race.place?.isEdge == false)
     }
 
     @Test func aFailedRunIsTheWorst() {

@@ -1,5 +1,8 @@
 import Experiments
+import Foundation
 import LockstepRuntime
+import Report
+import Statistics
 import Testing
 import TrainingPlan
 
@@ -44,6 +47,62 @@ struct StudyPlanTests {
             #expect((chosen + trials).allSatisfy { $0.validationExamples == 10_000 })
             // One seed may train at a rate at which others collapse.
             #expect(Set(trials.map(\.seed)).count == 3)
+        }
+    }
+
+    // MARK: The text
+
+    /// The table “Runs” of the plan, and its rules, are those that the program follows.
+    @Test func thePlanIsThatOfTheText() throws {
+        let rows = StudyPlan.text.split(separator: "\n").filter { $0.hasPrefix("| `") }.map {
+            $0.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+        }
+        try #require(rows.count == 7)
+        for (column, size) in StudyPlan.Size.allCases.enumerated() {
+            let plan = StudyPlan(size, trainingExampleCount: 60_000)
+            for row in rows {
+                let runs = plan.questions.first { row[0].hasPrefix("`\($0.name)`") }?.runs ?? []
+                let trials = plan.questions.first { row[0].hasPrefix("`\($0.name.dropLast(6))`") }
+                let seeds = Set(runs.map(\.seed)).count
+                let epochs = Set(runs.map(\.epochs))
+                let expected = row[column + 1]
+                switch row[0].split(separator: ", ").last {
+                case "seeds × epochs":
+                    #expect(epochs.count == 1 && expected == "\(seeds) × \(epochs.first ?? 0)")
+                case "seeds that choose a rate":
+                    #expect(expected == "\(Set((trials?.runs ?? []).map(\.seed)).count)")
+                default:
+                    let batches = Set(runs.map(\.batchSize)).sorted().map(String.init)
+                    let text =
+                        batches.count > 3
+                        ? "\(batches[0]), \(batches[1]), …, \(batches[batches.count - 1])"
+                        : batches.joined(separator: ", ")
+                    #expect(expected == text)
+                }
+            }
+        }
+        for rule in [
+            "every 100 steps or 3,200 examples", "at most \(RateRace.mostWidenings) times",
+            "\(Bootstrap.replicateCount / 1_000),000 replicates",
+            "fewer than \(Verdict.fewestPairs) pairs for Student's test, fewer than "
+                + "\(Bootstrap.fewestUnits) for the bootstrap",
+            "a ratio of \(Comparison.ratioMargin)",
+        ] {
+            #expect(StudyPlan.text.contains(rule), "\(rule)")
+        }
+        #expect(StudyPlan.sha256.count == 64)
+    }
+
+    /// What is read is read as often at every batch, by one rule, and all have one budget.
+    @Test func batchesAreReadByOneRule() {
+        let plan = StudyPlan(.standard, trainingExampleCount: 60_000)
+        let intervals = [16: 100, 32: 100, 64: 50, 512: 6, 4_096: 1, 16_384: 1]
+        for run in plan.questions.first(where: { $0.name == "scale" })?.runs ?? [] {
+            #expect(run.epochs == 20 && run.targetAccuracy == 0.95)
+            if let interval = intervals[run.batchSize] { #expect(run.evaluateEvery == interval) }
+        }
+        for run in plan.questions.first(where: { $0.name == "times" })?.runs ?? [] {
+            #expect(run.evaluateEvery == 100 && run.validationExamples == 10_000)
         }
     }
 }

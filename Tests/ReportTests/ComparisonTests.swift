@@ -1,5 +1,6 @@
 import Report
 import RunRecords
+import Statistics
 import TerminalText
 import TestSupport
 import Testing
@@ -73,7 +74,7 @@ import Testing
     @Test func nothingToCompareIsSaid() {
         #expect(Comparison([]).table() == "no run to show")
         #expect(Comparison([]).plot() == "no run to show")
-        #expect(Comparison([]).findings.all.allSatisfy { $0.verdict == .inconclusive })
+        #expect(Comparison([]).findings.all.allSatisfy { $0.verdict == .notTested })
     }
 
     @Test func runsOnSeveralDatasetsAreKeptApart() {
@@ -89,15 +90,16 @@ import Testing
         #expect(comparison.table().contains("unfinished"))
     }
 
-    /// Three seeds with the same small gain; the interval decides, not the sign.
+    /// The gain has to be more than a tenth of a point to matter, and one seed proves nothing.
     @Test(arguments: [
-        ([0.001, 0.001, 0.0012], Finding.Verdict.holds),
-        ([-0.001, -0.001, -0.0012], .doesNotHold),
-        ([0.001, -0.001, 0.002], .inconclusive),
-        ([0.001], .holds),
-        ([0.001, -0.001], .inconclusive),
+        ([0.002, 0.002, 0.0022], Verdict.supported),
+        ([-0.001, -0.001, -0.0012], .refuted),
+        ([0.0005, 0.0005, 0.0004], .refuted),
+        ([0.001, -0.001, 0.003], .inconclusive),
+        ([0.002], .notTested),
+        ([0.002, 0.002], .notTested),
     ])
-    func intervalsDecide(gains: [Double], verdict: Finding.Verdict) {
+    func marginsDecide(gains: [Double], verdict: Verdict) {
         let runs = gains.enumerated().flatMap { index, gain in
             [
                 Samples.outcome("ce-softmax", seed: UInt64(index), accuracies: [0.97 + gain]),
@@ -107,38 +109,58 @@ import Testing
         let finding = Comparison(runs).findings.inaccuracy
         #expect(finding.verdict == verdict, "\(finding.evidence)")
         #expect(finding.evidence.contains("one seed") == (gains.count == 1))
+        #expect(finding.evidence.contains("Adjusted p") == (gains.count > 2))
     }
 
-    /// A run that ended below the threshold would have taken one step more at least; what that
-    /// bound cannot decide is left open.
+    /// Seeds that are all alike, and reach 95 % in one of their epochs, or never.
     @Test(arguments: [
-        ([0.94, 0.96], [0.94, 0.975], Finding.Verdict.holds),
-        ([0.94, 0.975], [0.94, 0.96], .doesNotHold),
-        ([0.94, 0.96], [0.975, 0.975], .holds),
-        ([0.94, 0.975], [0.94, 0.975], .doesNotHold),
-        ([0.94, 0.94], [0.94, 0.94], .inconclusive),
-        // Ended before the other one got there: it may have been faster or slower.
-        ([0.94], [0.94, 0.975], .inconclusive),
-        ([0.94, 0.975], [0.94], .inconclusive),
+        ([0.94, 0.96], [0.96, 0.97], 8, Verdict.supported, " 2.00 times"),
+        ([0.96, 0.97], [0.94, 0.96], 8, .refuted, " 0.50 times"),
+        ([0.96, 0.97], [0.96, 0.97], 8, .refuted, " 1.00 times"),
+        ([0.94, 0.94, 0.94], [0.94, 0.96, 0.97], 8, .supported, "at least 1.50 times"),
+        // It may have been much slower, or hardly.
+        ([0.94, 0.94, 0.94], [0.94, 0.94, 0.96], 8, .inconclusive, "at least 1.00 times"),
+        ([0.94, 0.94], [0.94, 0.94], 8, .notTested, "no run of either"),
+        ([0.94, 0.96], [0.96, 0.97], 7, .notTested, " 2.00 times"),
     ])
-    func censoredRunsAreBounds(mse: [Double], other: [Double], verdict: Finding.Verdict) {
-        let finding = Comparison([
-            Samples.outcome("mse-tanh", accuracies: mse),
-            Samples.outcome("ce-softmax", accuracies: other),
-        ]).findings.slowness
+    func timesToTheTargetDecide(
+        mse: [Double], other: [Double], seeds: Int, verdict: Verdict, words: String
+    ) {
+        let finding = Comparison(
+            (1...UInt64(seeds)).flatMap {
+                [
+                    Samples.outcome("mse-tanh", seed: $0, accuracies: mse),
+                    Samples.outcome("ce-softmax", seed: $0, accuracies: other),
+                ]
+            }
+        ).findings.slowness
         #expect(finding.verdict == verdict, "\(finding.evidence)")
+        #expect(finding.evidence.contains(words), "\(finding.evidence)")
     }
 
-    /// One seed of each side did not reach 97 %, so that the sign of their mean says nothing.
-    @Test func censoringOnBothSidesLeavesItOpen() {
+    /// One that had reached the target before it diverged counts as one that never does.
+    @Test func aRunThatDivergesNeverGetsThere() {
+        let diverged = Samples.outcome(
+            "mse-tanh", accuracies: [0.96, 0.2], status: .diverged, divergedStep: 4_000)
+        #expect(!diverged.crossing(of: 0.95).isReached)
+        let time = diverged.steps(to: 0.95, in: diverged.testCurve)
+        #expect(time == TimeToEvent(.infinity, isReached: false))
         let finding = Comparison([
-            Samples.outcome("mse-tanh", seed: 1, accuracies: [0.94, 0.975]),
-            Samples.outcome("ce-softmax", seed: 1, accuracies: [0.94, 0.94]),
-            Samples.outcome("mse-tanh", seed: 2, accuracies: [0.94, 0.94]),
-            Samples.outcome("ce-softmax", seed: 2, accuracies: [0.975, 0.975]),
+            diverged, Samples.outcome("ce-softmax", accuracies: [0.94, 0.96]),
         ]).findings.slowness
-        #expect(finding.verdict == .inconclusive, "\(finding.evidence)")
-        #expect(finding.evidence.contains("as far as the runs went"))
+        #expect(finding.evidence.contains("mse-tanh 3,750 (0 of 1 get there)"), "\(finding)")
+        #expect(finding.evidence.contains("Did not complete: mse-tanh seed 1 (diverged)"))
+    }
+
+    /// One that was interrupted was watched up to there, and nobody looks further.
+    @Test func anInterruptedRunCutsTheHorizon() {
+        let comparison = TargetComparison(
+            [1: TimeToEvent(500, isReached: false), 2: TimeToEvent(900, isReached: true)],
+            [1: TimeToEvent(300, isReached: true), 2: TimeToEvent(.infinity, isReached: false)])
+        #expect(comparison.horizon == 500)
+        #expect(comparison.first.map(\.time) == [500, 500])
+        #expect(comparison.second.map(\.time) == [300, 500])
+        #expect(comparison.bound == .undetermined)
     }
 
     @Test func recallAndPrecision() {

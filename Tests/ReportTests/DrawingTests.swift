@@ -91,12 +91,12 @@ import Testing
         ).band
         try #require(band.count == 2)
         #expect(band[0].x == [1, 0.6])
-        #expect(band[0].median == 12)
-        #expect(band[0].lowerQuartile == 11)
-        #expect(band[0].upperQuartile == 13)
+        #expect(band[0].middle == 12)
+        #expect(band[0].lower == 11)
+        #expect(band[0].upper == 13)
         #expect(band[0].runCount == 3)
         #expect(band[1].x == [2, 1])
-        #expect(band[1].median == 20)
+        #expect(band[1].middle == 20)
         #expect(band[1].runCount == 1)
     }
 
@@ -118,6 +118,56 @@ import Testing
         #expect(band.prefix(2).map(\.runCount) == [4, 3])
     }
 
+    /// Three batches, of which the last is never reached: the line ends before it, and says so.
+    @Test func aLineEndsWhereTheTargetIsNoLongerReached() throws {
+        func point(_ batch: Double, _ steps: Double?) -> LineChart.Point {
+            LineChart.Point(x: [batch], y: steps ?? .nan, isCensored: steps == nil)
+        }
+        let runs = [[400.0, 300, nil], [500, 320, nil], [600, nil, nil]].map { steps in
+            LineChart.Run(
+                label: "",
+                points: zip([16, 32, 64], steps).map { point($0, $1) })
+        }
+        let series = LineChart.Series(label: "mse", runs: runs, colour: 0, hasMarkers: true)
+        #expect(series.band.map(\.middle) == [500, 320, .infinity])
+        #expect(series.band.map(\.upper) == [550, .infinity, .infinity])
+        func svg(_ never: String?) -> String {
+            Chart(
+                name: "never", title: "Steps", source: DrawingSamples.source,
+                kind: .lines(
+                    LineChart(
+                        xAxes: [ChartAxis(label: "batch", unit: .count, scale: .binary)],
+                        yAxis: ChartAxis(label: "steps", unit: .count, scale: .logarithmic),
+                        series: [series], never: never))
+            ).svgFile()
+        }
+        let drawing = svg("not reached within 1,000 examples")
+        #expect(drawing.contains(">not reached within 1,000 examples<"))
+        #expect(drawing.contains("mse ends without a figure"))
+        #expect(!drawing.lowercased().contains("nan") && !drawing.contains("inf"))
+        // One dot for each batch that is reached, and a hollow one for the other.
+        #expect(drawing.ranges(of: "class=\"dot\"").count == 2)
+        #expect(drawing.ranges(of: "class=\"hollow\"").count == 1)
+        // The line joins the two.
+        let line = try #require(drawing.firstMatch(of: /<path class="median" d="([^"]*)"/)?.1)
+        #expect(line.ranges(of: "L").count == 1)
+    }
+
+    /// Two of four get there, at 100 and 300 steps of 500.
+    @Test func aCurveOfThoseThatAreThereIsStairs() {
+        let curve = KaplanMeier([
+            TimeToEvent(100, isReached: true), TimeToEvent(300, isReached: true),
+            TimeToEvent(500, isReached: false), TimeToEvent(500, isReached: false),
+        ])
+        let series = LineChart.Series.reached(curve, label: "ce", until: 500, colour: 1)
+        #expect(series.band.map { $0.x[0] } == [0, 100, 100, 300, 300, 500])
+        #expect(series.band.map(\.middle) == [0, 0, 0.25, 0.25, 0.5, 0.5])
+        #expect(series.band.allSatisfy { $0.lower <= $0.middle && $0.middle <= $0.upper })
+        #expect(series.band.allSatisfy { $0.runCount == 4 })
+        // Before anything happens the exact bound, 1 − 0.025^(1/4).
+        #expect(abs(series.band[0].upper - 0.6023646356) < 1e-9)
+    }
+
     @Test func censoredValuesRankLast() {
         func median(_ values: [(Double, Bool)]) -> (Double, Bool)? {
             LineChart.Series(
@@ -127,11 +177,15 @@ import Testing
                         label: "",
                         points: [LineChart.Point(x: [1], y: value, isCensored: isCensored)])
                 }, colour: 0
-            ).band.first.map { ($0.median, $0.isCensored) }
+            ).band.first.map { ($0.middle, $0.isCensored) }
         }
         #expect(median([(5, true), (30, false), (20, false)]).map { $0 == (30, false) } == true)
+        // Where a censored value would lie is not looked at.
+        #expect(median([(.nan, true), (30, false), (20, false)])?.0 == 30)
         #expect(median([(5, true), (30, true), (20, false)])?.1 == true)
         #expect(median([(30, false), (20, false)])?.1 == false)
+        // Between one that gets there and one that never does lies never.
+        #expect(median([(5, true), (20, false)]).map { $0 == (.infinity, true) } == true)
     }
 
     // MARK: Drawings

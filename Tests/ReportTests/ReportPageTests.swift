@@ -1,6 +1,7 @@
 import Foundation
 import Report
 import RunRecords
+import Statistics
 import TestSupport
 import Testing
 
@@ -21,12 +22,14 @@ import Testing
                         chart.name += "-\(index)"
                         return .chart(chart)
                     }),
-                ReportPage.Section("tables", title: "Tables", blocks: [.table(table)]),
+                ReportPage.Section(
+                    "tables", title: "Tables",
+                    blocks: [.table(table), .document(title: "Plan", text: "# <a>\n| b |")]),
                 ReportPage.Section(
                     "claims", title: "Claims",
                     blocks: [
                         .claims(
-                            [.holds, .doesNotHold, .inconclusive].map { verdict in
+                            Verdict.allCases.map { verdict in
                                 ClaimRow(
                                     claim: "It is so", experiment: "20 seeds", figure: "1 ± 2",
                                     verdict: verdict)
@@ -78,7 +81,11 @@ import Testing
             markdown.contains("| what | sum |\n| --- | ---: |\n| a\\|b | 0.33 |\n| none | — |"))
         #expect(markdown.contains("A \\*note\\*."))
         #expect(markdown.contains("![Two runs](drawings/small-0.svg)"))
-        #expect(markdown.contains("| It is so | 20 seeds | 1 ± 2 | does not hold |"))
+        #expect(markdown.contains("| It is so | 20 seeds | 1 ± 2 | refuted |"))
+        #expect(markdown.contains("| It is so | 20 seeds | 1 ± 2 | not tested |"))
+        // A document stays as it is.
+        #expect(markdown.contains("~~~~\n# <a>\n| b |\n~~~~"))
+        #expect(Self.page.html.contains("<pre># &lt;a&gt;\n| b |</pre>"))
     }
 
     @Test func everyRunAndEpochHasARow() throws {

@@ -9,7 +9,27 @@ import Statistics
 /// which one of few seeds collapses is no rate to report on. And a worst seed is known to be no
 /// better than those that are trained already: only the rate that leads is trained with more of
 /// them, and the winner is the same as if every rate had been trained with all.
+///
+/// While the winner is the smallest or the largest rate, the grid goes on there: beyond the edge
+/// there may be a better one.
 package struct RateRace: Sendable {
+    /// What a rate is chosen for: what is reported of the runs that have it.
+    package enum Goal: Equatable, Sendable {
+        /// Few steps to this accuracy on the held-out examples.
+        case steps(to: Double)
+        /// A high accuracy on the held-out examples at the end.
+        case accuracy
+    }
+
+    /// Where the winner lies in the grid as it is in the end.
+    package struct Place: Equatable, Sendable {
+        /// From 1 for the smallest rate.
+        package let rank: Int
+        package let count: Int
+
+        package var isEdge: Bool { rank == 1 || rank == count }
+    }
+
     package struct Trial: Equatable, Sendable {
         package let rate: Double
         package let seed: UInt64
@@ -29,14 +49,23 @@ package struct RateRace: Sendable {
 
     private var entries: [Entry]
     private let seeds: [UInt64]
+    private let goal: Goal
+    private var wideningsLeft: Int
+
+    /// How often the grid goes on beyond an edge, at most.
+    package static let mostWidenings = 6
 
     /// - Parameters:
     ///   - rates: ascending: of equals the first wins.
     ///   - seeds: with which the winner is to be trained; not empty.
-    package init(rates: [Double], seeds: [UInt64]) {
+    package init(
+        rates: [Double], seeds: [UInt64], goal: Goal, mostWidenings: Int = Self.mostWidenings
+    ) {
         precondition(!seeds.isEmpty, "a trial needs a seed")
         entries = rates.map { Entry(rate: $0) }
         self.seeds = seeds
+        self.goal = goal
+        wideningsLeft = mostWidenings
     }
 
     /// What is to be trained now; empty when there is a winner.
@@ -52,7 +81,31 @@ package struct RateRace: Sendable {
     /// - Parameter outcome: nil where the run failed.
     package mutating func add(_ outcome: RunOutcome?, of trial: Trial) {
         guard let index = entries.firstIndex(where: { $0.rate == trial.rate }) else { return }
-        entries[index].merits.append(Merit(outcome?.validationCurve ?? []))
+        entries[index].merits.append(Merit(outcome, goal))
+        widen()
+    }
+
+    private mutating func widen() {
+        guard wideningsLeft > 0, entries.count > 1, !entries.contains(where: \.merits.isEmpty),
+            let leader, leader.merits.count == seeds.count, let place, place.isEdge
+        else { return }
+        let rates = entries.map(\.rate)
+        let (first, second) = (rates[0], rates[1])
+        let (beforeLast, last) = (rates[rates.count - 2], rates[rates.count - 1])
+        wideningsLeft -= 1
+        if place.rank == 1 {
+            entries.insert(Entry(rate: StudyPlan.rounded(first * first / second)), at: 0)
+        } else {
+            entries.append(Entry(rate: StudyPlan.rounded(last * last / beforeLast)))
+        }
+    }
+
+    /// Nil where no rate was tried.
+    package var place: Place? {
+        guard let leader, let index = entries.firstIndex(where: { $0.rate == leader.rate }) else {
+            return nil
+        }
+        return Place(rank: index + 1, count: entries.count)
     }
 
     /// Nil where no rate was tried.
@@ -65,29 +118,35 @@ package struct RateRace: Sendable {
     }
 }
 
-/// How well a run did on the held-out examples: the highest threshold that it reached counts first,
-/// then the fewer steps to it, then the accuracy at the end.
+/// How well a run did on the held-out examples. A run that diverged is the worst.
 private struct Merit: Comparable, Sendable {
-    /// To each threshold in turn, up to the first that was not reached.
-    private let steps: [Int]
+    /// To the target; infinite where it was not reached, and where there is none.
+    private let steps: Double
+    /// At the end.
     private let accuracy: Double
 
-    init(_ curve: [CurvePoint]) {
-        let crossings = Comparison.thresholds.map { Crossing(of: $0, in: curve) }
-        steps = crossings.prefix { $0?.isReached == true }.compactMap { $0?.point.step }
+    init(_ outcome: RunOutcome?, _ goal: RateRace.Goal) {
+        let curve = outcome?.end?.status == .diverged ? [] : outcome?.validationCurve ?? []
+        switch goal {
+        case .steps(let target):
+            let crossing = Crossing(of: target, in: curve)
+            steps = crossing?.isReached == true ? Double(crossing?.point.step ?? 0) : .infinity
+        case .accuracy:
+            steps = .infinity
+        }
         let last = curve.last?.value ?? 0
         accuracy = last.isFinite ? last : 0
     }
 
     /// Of several runs together, each figure of the worst of them.
     init(_ merits: [Merit]) {
-        let reached = merits.map(\.steps.count).min() ?? 0
-        steps = (0..<reached).map { threshold in merits.map { $0.steps[threshold] }.max() ?? 0 }
+        steps = merits.map(\.steps).max() ?? .infinity
         accuracy = merits.map(\.accuracy).min() ?? 0
     }
 
+    /// Of rates that are equally fast the first is as good as another: accuracy decides only among
+    /// those that do not get there.
     static func < (a: Self, b: Self) -> Bool {
-        (a.steps.count, -(a.steps.last ?? 0), a.accuracy)
-            < (b.steps.count, -(b.steps.last ?? 0), b.accuracy)
+        a.steps == b.steps && a.steps == .infinity ? a.accuracy < b.accuracy : a.steps > b.steps
     }
 }

@@ -2,6 +2,7 @@ package import Datasets
 package import LockstepProtocol
 package import LockstepRuntime
 package import NeuralNetwork
+import Report
 import RunRecords
 import Statistics
 import TrainingPlan
@@ -36,6 +37,8 @@ package struct Study: Sendable {
     struct Tuned<Key: Sendable>: Sendable {
         let key: Key
         let rate: Double
+        /// Where the rate lay in the grid.
+        let place: RateRace.Place
         let runs: [SweepResult.Run]
 
         var outcomes: [RunOutcome] { runs.compactMap(\.outcome) }
@@ -48,6 +51,7 @@ package struct Study: Sendable {
 
     struct Results: Sendable {
         var presets: [SweepResult.Run] = []
+        var times: [SweepResult.Run] = []
         var ablation: [Tuned<NetworkArchitecture>] = []
         var scale: [Tuned<ScalePoint>] = []
         /// By count of workers; 0 is one process without sockets.
@@ -99,20 +103,21 @@ package struct Study: Sendable {
         }
         do {
             results.presets = try train("presets", plan.presetRuns.map { SweepRun($0) })
+            results.times = try train(
+                "times", plan.timeRuns.map { SweepRun($0, keepsWeights: false) })
             results.ablation = try tuned(
                 "ablation", StudyPlan.variants.map { ($0, plan.ablationRates) }, plan.ablation,
-                train
-            ) { variant, rate, seed, isTuning in
-                plan.ablationRun(
-                    variant, rate: rate, seed: seed,
-                    epochs: isTuning ? plan.ablation.tuningEpochs : plan.ablation.epochs)
+                .accuracy, train
+            ) { variant, rate, seed in
+                plan.ablationRun(variant, rate: rate, seed: seed)
             }
             let points = plan.batchSizes.flatMap { batch in
                 StudyPlan.scalePresets.map { ScalePoint(preset: $0, batchSize: batch) }
             }
             let scaleRates = points.map { ($0, plan.scaleRates(batchSize: $0.batchSize)) }
-            results.scale = try tuned("scale", scaleRates, plan.scale, train) {
-                point, rate, seed, _ in
+            results.scale = try tuned(
+                "scale", scaleRates, plan.scale, .steps(to: Comparison.primaryThreshold), train
+            ) { point, rate, seed in
                 plan.scaleRun(
                     point.preset, batchSize: point.batchSize, rate: rate, seed: seed)
             }
@@ -146,17 +151,19 @@ package struct Study: Sendable {
     /// on every seed.
     private func tuned<Key: Sendable>(
         _ name: String, _ candidates: [(key: Key, rates: [Double])],
-        _ question: StudyPlan.Question,
+        _ question: StudyPlan.Question, _ goal: RateRace.Goal,
         _ train: (String, [SweepRun], Sweep.Cluster?) throws -> [SweepResult.Run],
-        _ configuration: (Key, _ rate: Double, _ seed: UInt64, _ isTuning: Bool) -> RunConfiguration
+        _ configuration: (Key, _ rate: Double, _ seed: UInt64) -> RunConfiguration
     ) throws -> [Tuned<Key>] {
-        var races = candidates.map { RateRace(rates: $0.rates, seeds: question.trialSeeds) }
+        var races = candidates.map {
+            RateRace(rates: $0.rates, seeds: question.trialSeeds, goal: goal)
+        }
         var trials: [SweepRun] = []
         while case let next = races.map(\.next), next.contains(where: { !$0.isEmpty }) {
             let new = zip(candidates, next).flatMap { candidate, next in
                 next.map {
                     SweepRun(
-                        configuration(candidate.key, $0.rate, $0.seed, true), keepsWeights: false)
+                        configuration(candidate.key, $0.rate, $0.seed), keepsWeights: false)
                 }
             }
             // All of them each time: the folder's list of runs is whole, and what is there is only
@@ -168,17 +175,20 @@ package struct Study: Sendable {
             }
         }
         let chosen = zip(candidates, races).compactMap { candidate, race in
-            race.winner.map { (key: candidate.key, rate: $0) }
+            race.winner.flatMap { rate in
+                race.place.map { (key: candidate.key, rate: rate, place: $0) }
+            }
         }
         let seeds = StudyPlan.seeds(question.seeds)
         let runs = try train(
             name,
-            chosen.flatMap { key, rate in
-                seeds.map { SweepRun(configuration(key, rate, $0, false), keepsWeights: false) }
+            chosen.flatMap { key, rate, _ in
+                seeds.map { SweepRun(configuration(key, rate, $0), keepsWeights: false) }
             }, nil)
         return chosen.enumerated().map { index, choice in
             let range = index * seeds.count..<(index + 1) * seeds.count
-            return Tuned(key: choice.key, rate: choice.rate, runs: Array(runs[range]))
+            return Tuned(
+                key: choice.key, rate: choice.rate, place: choice.place, runs: Array(runs[range]))
         }
     }
 }
@@ -196,15 +206,6 @@ extension StopReason {
         case is FileError, is MetricsError, is RunDirectoryError, is FolderInUse:
             self.init(recording: error)
         default: self.init(.unavailable, "\(error)")
-        }
-    }
-}
-
-extension RunOutcome {
-    /// Accuracy on the held-out examples, in order of steps.
-    var validationCurve: [CurvePoint] {
-        evaluations.filter { $0.split == .validation }.map {
-            CurvePoint(step: $0.step, epoch: $0.epoch, seconds: $0.seconds, value: $0.accuracy)
         }
     }
 }

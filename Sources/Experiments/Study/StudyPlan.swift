@@ -17,15 +17,18 @@ package struct StudyPlan: Sendable {
         /// With so many seeds the rate has to be the best that is chosen: one seed may train at a
         /// rate at which others collapse.
         var tuningSeeds = 1
-        var tuningEpochs = 0
     }
 
     package let size: Size
     /// The three presets at their defaults.
     let presets: Question
+    /// The presets at their defaults with held-out examples, on which the steps to a target are
+    /// read.
+    let times: Question
     let ablation: Question
     /// Rates are multiples of the default, scaled with the fourth root of the batch: the best of
     /// cross-entropy grows faster and that of MSE+tanh hardly at all, and the multiples reach both.
+    /// Its epochs are the budget of examples, the same at every batch.
     let scale: Question
     let batchSizes: [Int]
     let workers: Question
@@ -39,30 +42,30 @@ package struct StudyPlan: Sendable {
         let batches: [Int]
         switch size {
         case .quick:
-            presets = Question(seeds: 3, epochs: 3)
-            ablation = Question(seeds: 2, epochs: 2, rateFactors: [1, 3, 10], tuningEpochs: 1)
-            scale = Question(seeds: 2, epochs: 3, rateFactors: [1, 2, 4], tuningSeeds: 2)
+            presets = Question(seeds: 8, epochs: 3)
+            times = Question(seeds: 8, epochs: 3)
+            ablation = Question(seeds: 3, epochs: 2, rateFactors: [1, 4, 16])
+            scale = Question(seeds: 8, epochs: 6, rateFactors: [1, 2, 4], tuningSeeds: 2)
             batches = [32, 256, 2_048]
             workers = Question(seeds: 1, epochs: 1)
             workerCounts = [1, 2]
         case .standard:
             presets = Question(seeds: 24, epochs: 10)
+            times = Question(seeds: 24, epochs: 10)
             ablation = Question(
-                seeds: 8, epochs: 5, rateFactors: [0.3, 1, 2, 4, 8, 16], tuningSeeds: 3,
-                tuningEpochs: 3)
+                seeds: 8, epochs: 5, rateFactors: [0.5, 1, 2, 4, 8, 16], tuningSeeds: 3)
             scale = Question(
-                seeds: 5, epochs: 8, rateFactors: [0.25, 0.5, 1, 2, 4, 8], tuningSeeds: 3)
+                seeds: 10, epochs: 20, rateFactors: [0.5, 1, 2, 4, 8], tuningSeeds: 3)
             batches = (4...14).map { 1 << $0 }
             workers = Question(seeds: 1, epochs: 3)
             workerCounts = [1, 2, 4, 8]
         case .full:
             presets = Question(seeds: 40, epochs: 20)
+            times = Question(seeds: 40, epochs: 20)
             ablation = Question(
-                seeds: 10, epochs: 10, rateFactors: [0.1, 0.3, 1, 2, 4, 8, 16, 32],
-                tuningSeeds: 5, tuningEpochs: 5)
+                seeds: 10, epochs: 10, rateFactors: [0.5, 1, 2, 4, 8, 16], tuningSeeds: 5)
             scale = Question(
-                seeds: 10, epochs: 20, rateFactors: [0.125, 0.25, 0.5, 1, 2, 4, 8, 16],
-                tuningSeeds: 5)
+                seeds: 20, epochs: 40, rateFactors: [0.25, 0.5, 1, 2, 4, 8], tuningSeeds: 5)
             batches = (4...14).map { 1 << $0 }
             workers = Question(seeds: 3, epochs: 5)
             workerCounts = [1, 2, 4, 8, 16]
@@ -84,12 +87,12 @@ package struct StudyPlan: Sendable {
         }
         return [
             ("presets", presetRuns),
+            ("times", timeRuns),
             (
                 "ablation-rates",
                 Self.variants.flatMap { variant in
                     trials(ablation, ablationRates).map {
-                        ablationRun(
-                            variant, rate: $0.rate, seed: $0.seed, epochs: ablation.tuningEpochs)
+                        ablationRun(variant, rate: $0.rate, seed: $0.seed)
                     }
                 }
             ),
@@ -97,8 +100,7 @@ package struct StudyPlan: Sendable {
                 "ablation",
                 Self.variants.flatMap { variant in
                     Self.seeds(ablation.seeds).map {
-                        ablationRun(
-                            variant, rate: ablationRates[0], seed: $0, epochs: ablation.epochs)
+                        ablationRun(variant, rate: ablationRates[0], seed: $0)
                     }
                 }
             ),
@@ -137,6 +139,31 @@ package struct StudyPlan: Sendable {
         }
     }
 
+    // MARK: Time to a target
+
+    var timeRuns: [RunConfiguration] {
+        Self.seeds(times.seeds).flatMap { seed in
+            Self.scalePresets.map { preset in
+                var run = RunConfiguration(preset: preset)
+                run.epochs = times.epochs
+                run.seed = seed
+                run.validationExamples = validationExamples
+                run.evaluateEvery = Self.readingInterval(batchSize: run.batchSize)
+                run.targetAccuracy = Comparison.thresholds.last
+                return run
+            }
+        }
+    }
+
+    /// Steps between two looks at the held-out examples: every 100 steps or 3,200 examples,
+    /// whichever comes first.
+    static func readingInterval(batchSize: Int) -> Int {
+        max(1, min(mostStepsUnread, mostExamplesUnread / batchSize))
+    }
+
+    static let mostStepsUnread = 100
+    static let mostExamplesUnread = 3_200
+
     // MARK: Which part does it?
 
     /// Loss, output, hidden activation and targets, where they fit together.
@@ -160,11 +187,11 @@ package struct StudyPlan: Sendable {
     }()
 
     func ablationRun(
-        _ variant: NetworkArchitecture, rate: Double, seed: UInt64, epochs: Int
+        _ variant: NetworkArchitecture, rate: Double, seed: UInt64
     ) -> RunConfiguration {
         var run = RunConfiguration(
             name: "custom", architecture: variant, batchSize: Self.ablationBatchSize,
-            epochs: epochs, seed: seed, validationExamples: validationExamples)
+            epochs: ablation.epochs, seed: seed, validationExamples: validationExamples)
         run.optimizer.learningRate = rate
         return run
     }
@@ -186,30 +213,25 @@ package struct StudyPlan: Sendable {
         run.batchSize = batchSize
         run.optimizer.learningRate = rate
         run.seed = seed
-        // A large batch has few steps in an epoch, and they cost little.
-        run.epochs = scale.epochs * (batchSize >= 4_096 ? 3 : batchSize >= 1_024 ? 2 : 1)
+        run.epochs = scale.epochs
         run.validationExamples = validationExamples
-        run.targetAccuracy = Comparison.thresholds.last
-        let stepsPerEpoch = (5 * validationExamples + batchSize - 1) / batchSize
-        run.evaluateEvery =
-            (stepsPerEpoch + Self.evaluationsPerEpoch - 1) / Self.evaluationsPerEpoch
+        run.targetAccuracy = Comparison.primaryThreshold
+        run.evaluateEvery = Self.readingInterval(batchSize: batchSize)
         return run
     }
 
     func scaleRates(batchSize: Int) -> [Double] {
         let base = Self.baseRate * (Double(batchSize) / 32).squareRoot().squareRoot()
-        // Two digits are fine enough for a rate, and read well.
-        return scale.rateFactors.map { factor in
-            let rate = base * factor
-            // Divided by a whole number, so that it is the nearest to what is shown.
-            var scale = 10.0
-            while rate * scale < 10 { scale *= 10 }
-            return (rate * scale).rounded() / scale
-        }
+        return scale.rateFactors.map { Self.rounded(base * $0) }
     }
 
-    /// At most.
-    private static let evaluationsPerEpoch = 8
+    /// Two digits are fine enough for a rate, and read well.
+    static func rounded(_ rate: Double) -> Double {
+        // Divided by a whole number, so that it is the nearest to what is shown.
+        var scale = 10.0
+        while rate * scale < 10 { scale *= 10 }
+        return (rate * scale).rounded() / scale
+    }
 
     // MARK: Workers
 

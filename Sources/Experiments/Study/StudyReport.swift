@@ -13,6 +13,7 @@ package struct StudyReport {
     let study: Study
     let results: Study.Results
     let outputs: StudyOutputs
+    let decisions: StudyDecisions
     /// The runs of the presets, with what their logs say of the layers.
     private let presetRuns: [RunCollection.Run]
     let comparison: Comparison
@@ -22,6 +23,8 @@ package struct StudyReport {
         self.study = study
         self.results = results
         outputs = try StudyOutputs(
+            results.presets, dataset: study.dataset, kernels: KernelSet(study.kernels))
+        decisions = try StudyDecisions(
             results.presets, dataset: study.dataset, kernels: KernelSet(study.kernels))
         // The folder may hold runs of another plan as well.
         presetRuns = try RunCollection(
@@ -43,10 +46,12 @@ package struct StudyReport {
     /// - Throws: ``MixedDatasets``, which a study of one data set never does.
     package func page(beside reference: ReferenceCurves? = nil) throws -> ReportPage {
         let presets = try RunsReport(presetRuns).page.sections
+        let claims = claims()
         var sections = [
             ReportPage.Section(
                 "claims", title: "The claims",
-                blocks: [.paragraph(Finding.legend), .claims(try claims())])
+                blocks: [.paragraph(planSentence), .paragraph(Finding.legend), .claims(claims)]),
+            try timesSection(), try accuracySection(),
         ]
         sections += presets.filter { !Self.replacedSections.contains($0.id) }
         if let reference { sections.append(try referenceSection(reference)) }
@@ -56,10 +61,10 @@ package struct StudyReport {
         if !results.workers.isEmpty {
             sections.append(try part("workers", "More workers") { try workersSection() })
         }
-        sections.append(try outputsSection())
+        sections += [try outputsSection(), planSection]
         return ReportPage(
             title: "Mean squared error with tanh against cross-entropy, on \(study.dataset.name)",
-            summary: summary, sections: sections, runs: presetRuns.map(\.outcome))
+            summary: summary(claims), sections: sections, runs: presetRuns.map(\.outcome))
     }
 
     /// A section, or a word where none of its runs was trained.
@@ -78,7 +83,7 @@ package struct StudyReport {
     /// Of the report on the presets' runs: the claims have more here, and the runs are in the CSV.
     private static let replacedSections = [RunsReport.findingsID, RunsReport.runsID]
 
-    private var summary: [String] {
+    private func summary(_ claims: [ClaimRow]) -> [String] {
         let plan = study.plan
         let opening =
             "\(Figures.count(runCount)) runs in the \(plan.size.rawValue) form of the study, on "
@@ -92,9 +97,7 @@ package struct StudyReport {
             failed.isEmpty
             ? [] : ["\(Figures.plural(failed.count, "run")) could not be trained and are missing."]
         return [opening]
-            + [comparison.findings.slowness, comparison.findings.inaccuracy].map {
-                "\($0.claim): \($0.verdict.rawValue). \($0.evidence)"
-            }
+            + claims.prefix(2).map { "\($0.claim): \($0.verdict.rawValue). \($0.figure)" }
             + lost
     }
 
@@ -116,6 +119,7 @@ package struct StudyReport {
             columns: [
                 .text("variant", "loss, output, hidden, targets") { $0.variant.key.label },
                 .number("learning_rate", "learning rate", shown: { "\($0)" }) { $0.variant.rate },
+                .text("rate_place", "its place in the grid") { $0.variant.place.text },
                 .count("n", "runs") { $0.variant.runs.count },
                 .percent("mean_test_accuracy", "test accuracy, mean") { $0.accuracy?.mean },
                 .percent("low", "95 % interval from") { $0.interval?.lowerBound },
@@ -130,7 +134,8 @@ package struct StudyReport {
             blocks: [
                 .paragraph(
                     "Every combination of loss, output, hidden activation and targets that fits together, "
-                        + "each at the best of \(study.plan.ablationRates.count) learning rates on held-out "
+                        + "each at the best learning rate of a grid of "
+                        + "\(study.plan.ablationRates.count) or more on held-out "
                         + "examples, for \(Figures.plural(study.plan.ablation.epochs, "epoch"))"
                         + (batchSize.map { " at batch \($0)." } ?? ".")),
                 .chart(
@@ -151,7 +156,9 @@ package struct StudyReport {
 
     /// Two values have an interval that is wider than the axis.
     private func interval(_ summary: Summary?) -> ClosedRange<Double>? {
-        summary.flatMap { $0.count >= 3 ? $0.confidenceInterval : nil }
+        summary.flatMap {
+            $0.count >= Verdict.fewestPairs ? $0.confidenceInterval(within: 0...1) : nil
+        }
     }
 
     // MARK: Workers
@@ -183,8 +190,8 @@ package struct StudyReport {
                 .percent("efficiency", "of one worker's rate, for each", digits: 0) { row in
                     row.rate / rate(1, row.preset) / Double(max(row.count, 1))
                 },
-                .fixed("seconds_to_97", "seconds to 97 %", digits: 2) { row in
-                    examplesToHighestThreshold(row.preset).map { $0 / row.rate }
+                .fixed("seconds_to_95", "seconds to 95 %", digits: 2) { row in
+                    examplesToTarget(row.preset).map { $0 / row.rate }
                 },
                 .text("same_weights", "weights") { row in
                     WeightsComparison(
@@ -196,7 +203,7 @@ package struct StudyReport {
             note:
                 "0 is one process without sockets. For each: the rate divided by the workers, as a share "
                 + "of the rate of one. Weights are compared with those of the one process. Seconds: "
-                + "the median examples to 97 % on held-out digits at this batch and its own learning "
+                + "the median examples to 95 % on held-out digits at this batch and its own learning "
                 + "rate, at this rate; a dash where the median run did not reach it.")
         let series = StudyPlan.scalePresets.enumerated().map { index, preset in
             LineChart.Series(
@@ -233,11 +240,8 @@ package struct StudyReport {
     }
 
     /// At the batch of the question of workers. The curve does not depend on their number.
-    private func examplesToHighestThreshold(_ preset: RunConfiguration.Preset) -> Double? {
-        guard let threshold = Comparison.thresholds.last else { return nil }
-        let batch = StudyPlan.workersBatchSize
-        return crossings(preset, threshold: threshold).first { $0.batchSize == batch }?.median
-            .map { $0 * Double(batch) }
+    private func examplesToTarget(_ preset: RunConfiguration.Preset) -> Double? {
+        batchTimes(preset).first { $0.batchSize == StudyPlan.workersBatchSize }?.medianExamples
     }
 
     /// The same in every drawing: as in the report on the presets' runs.
@@ -255,6 +259,11 @@ extension Study.Tuned {
     var accuracy: Summary? {
         Summary(outcomes.filter(\.isResult).compactMap { $0.end?.testAccuracy })
     }
+}
+
+extension RateRace.Place {
+    /// “3 of 6”, and whether it is still at the edge of a grid that was widened as often as it may.
+    var text: String { "\(rank) of \(count)" + (isEdge ? ", edge" : "") }
 }
 
 extension NetworkArchitecture {

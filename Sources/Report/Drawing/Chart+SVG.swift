@@ -89,8 +89,11 @@ extension Chart {
         switch kind {
         case .lines(let chart):
             chart.series.compactMap { series in
-                series.band.last.map {
-                    "\(series.label) ends at \(chart.yAxis.text(ScaledAxis.rounded($0.median)))."
+                series.band.last.map { last in
+                    last.isCensored
+                        ? "\(series.label) ends without a figure: \(chart.never ?? "never")."
+                        : "\(series.label) ends at "
+                            + "\(chart.yAxis.text(ScaledAxis.rounded(last.middle)))."
                 }
             }.joined(separator: " ")
         case .bars(let chart):

@@ -21,7 +21,7 @@ package struct LineChart: Equatable, Sendable {
         /// axis belong together: the median is over them.
         package var x: [Double]
         package var y: Double
-        /// The value is a bound only: it lies further up. Drawn hollow, with an arrow.
+        /// Not reached: it lies further up, and ranks above all values. `y` is not looked at.
         package var isCensored: Bool
 
         package init(x: [Double], y: Double, isCensored: Bool = false) {
@@ -45,15 +45,19 @@ package struct LineChart: Equatable, Sendable {
         /// the group: those that reach a target late, for instance. So the median ends there.
         package var isTraining: Bool
 
+        /// The line and its band where they are no quartiles of ``runs``.
+        package var estimate: [BandPoint]?
+
         package init(
             label: String, runs: [Run], colour: Int, hasMarkers: Bool = false,
-            isTraining: Bool = false
+            isTraining: Bool = false, estimate: [BandPoint]? = nil
         ) {
             self.label = label
             self.runs = runs
             self.colour = colour
             self.hasMarkers = hasMarkers
             self.isTraining = isTraining
+            self.estimate = estimate
         }
     }
 
@@ -99,10 +103,12 @@ package struct LineChart: Equatable, Sendable {
     package var thresholds: [Threshold]
     package var ideals: [Ideal]
     package var markers: [Marker]
+    /// Where the middle of a series is never: “not reached within 18,750 steps” for instance.
+    package var never: String?
 
     package init(
         xAxes: [ChartAxis], yAxis: ChartAxis, series: [Series], thresholds: [Threshold] = [],
-        ideals: [Ideal] = [], markers: [Marker] = []
+        ideals: [Ideal] = [], markers: [Marker] = [], never: String? = nil
     ) {
         let points =
             series.flatMap(\.runs).flatMap(\.points) + ideals.flatMap(\.points)
@@ -116,6 +122,7 @@ package struct LineChart: Equatable, Sendable {
         self.thresholds = thresholds
         self.ideals = ideals
         self.markers = markers
+        self.never = never
     }
 }
 

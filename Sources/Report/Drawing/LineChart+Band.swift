@@ -1,40 +1,62 @@
-import Statistics
+package import Statistics
 
 extension LineChart.Series {
-    /// The middle half of the runs at one place of the first x axis.
+    /// A line with what lies around it, at one place of the first x axis.
     package struct BandPoint: Equatable, Sendable {
         /// One for each x axis; the medians over the runs.
         package var x: [Double]
-        package var lowerQuartile: Double
-        package var median: Double
-        package var upperQuartile: Double
-        /// Runs that have a figure here.
+        /// The lower quartile; infinite where it falls on a run that never gets there. So are the
+        /// others.
+        package var lower: Double
+        /// The median.
+        package var middle: Double
+        /// The upper quartile.
+        package var upper: Double
+        /// Runs that have a figure here, or never get one.
         package var runCount: Int
-        /// The median is a bound only.
-        package var isCensored: Bool
+
+        /// The middle is never.
+        package var isCensored: Bool { middle == .infinity }
     }
 
-    /// The band of all runs, in order of the first x axis. A censored value ranks above all others,
-    /// for where it really lies is not known. Runs that diverged are left out behind their end.
+    /// The middle half of the runs, in order of the first x axis. A censored value ranks above all
+    /// others: where it really lies is not known. Runs that diverged are left out behind their end.
     package var band: [BandPoint] {
+        if let estimate { return estimate }
         let ends = runs.filter { !$0.isDiverged }.map { $0.points.last?.x.first ?? 0 }
         let end = isTraining ? ends.min() ?? .infinity : .infinity
         let points = runs.flatMap(\.points).filter {
-            $0.y.isFinite && $0.x.allSatisfy(\.isFinite) && $0.x[0] <= end
+            ($0.y.isFinite || $0.isCensored) && $0.x.allSatisfy(\.isFinite) && $0.x[0] <= end
         }
         return Dictionary(grouping: points) { $0.x[0] }.map { first, points in
-            let ranked = points.sorted {
-                $0.isCensored == $1.isCensored ? $0.y < $1.y : !$0.isCensored
-            }
-            let values = ranked.map(\.y)
+            let values = points.map { $0.isCensored ? .infinity : $0.y }.sorted()
             let axes = points[0].x.indices.map { axis in
                 axis == 0 ? first : Quantiles.quantile(0.5, of: points.map { $0.x[axis] }.sorted())
             }
             return BandPoint(
-                x: axes, lowerQuartile: Quantiles.quantile(0.25, of: values),
-                median: Quantiles.quantile(0.5, of: values),
-                upperQuartile: Quantiles.quantile(0.75, of: values), runCount: points.count,
-                isCensored: ranked[points.count / 2].isCensored)
+                x: axes, lower: Quantiles.quantile(0.25, of: values),
+                middle: Quantiles.quantile(0.5, of: values),
+                upper: Quantiles.quantile(0.75, of: values), runCount: points.count)
         }.sorted { $0.x[0] < $1.x[0] }
+    }
+
+    /// The fraction that has got there, with its pointwise band at 95 %, as stairs up to `end`.
+    package static func reached(
+        _ curve: KaplanMeier, label: String, until end: Double, colour: Int
+    ) -> Self {
+        func point(_ time: Double, _ survival: Double, _ band: ClosedRange<Double>) -> BandPoint {
+            BandPoint(
+                x: [time], lower: 1 - band.upperBound, middle: 1 - survival,
+                upper: 1 - band.lowerBound, runCount: curve.count)
+        }
+        var (survival, band) = curve.survival(at: -.infinity)
+        var points = [point(0, survival, band)]
+        for step in curve.steps where step.time <= end {
+            points.append(point(step.time, survival, band))
+            (survival, band) = (step.survival, step.band)
+            points.append(point(step.time, survival, band))
+        }
+        points.append(point(end, survival, band))
+        return Self(label: label, runs: [], colour: colour, estimate: points)
     }
 }

@@ -32,7 +32,8 @@ private struct LineDrawing {
         self.size = size
         bands = chart.series.map(\.band)
         let values =
-            chart.series.flatMap(\.runs).flatMap(\.points).map(\.y)
+            chart.series.flatMap(\.runs).flatMap(\.points).filter { !$0.isCensored }.map(\.y)
+            + chart.series.compactMap(\.estimate).joined().flatMap { [$0.lower, $0.upper] }
             + chart.ideals.flatMap(\.points).map(\.y) + chart.markers.map(\.point.y)
             + chart.thresholds.map(\.value)
         y = chart.yAxis.scaled(to: values, maximumTicks: size == .wide ? 7 : 6)
@@ -74,9 +75,11 @@ private struct LineDrawing {
     private func drawView(_ axis: Int, on canvas: inout SVGCanvas) {
         let points =
             chart.series.flatMap(\.runs).flatMap(\.points) + chart.ideals.flatMap(\.points)
-            + chart.markers.map(\.point)
+            + chart.series.compactMap(\.estimate).joined().map {
+                LineChart.Point(x: $0.x, y: $0.middle)
+            } + chart.markers.map(\.point)
         let x = chart.xAxes[axis].scaled(
-            to: points.filter { y.axis.holds($0.y) }.map { $0.x[axis] },
+            to: points.filter { y.axis.holds($0.y) || $0.isCensored }.map { $0.x[axis] },
             maximumTicks: size == .wide ? 8 : 6)
         drawAxis(x, on: &canvas)
         guard points.contains(where: { y.axis.holds($0.y) && x.axis.holds($0.x[axis]) }) else {
@@ -118,7 +121,9 @@ private struct LineDrawing {
     }
 
     private func places(_ points: [LineChart.Point], _ axis: Int, _ x: ScaledAxis) -> [Place] {
-        points.filter { x.axis.holds($0.x[axis]) && y.axis.holds($0.y) }.map {
+        points.filter {
+            x.axis.holds($0.x[axis]) && y.axis.holds($0.y) && !$0.isCensored
+        }.map {
             place($0.x[axis], $0.y, x)
         }
     }
@@ -165,31 +170,55 @@ private struct LineDrawing {
     {
         let series = chart.series[index]
         // A run's time differs from another's; in order of time the band does not fold.
-        let band = bands[index].filter { x.axis.holds($0.x[axis]) && y.axis.holds($0.median) }
+        let band = bands[index].filter { x.axis.holds($0.x[axis]) }
         canvas.markup.open("g", ["class": ChartStyle.series(series.colour)])
-        if series.runs.count > 1 {
-            let shown = band.filter { y.axis.holds($0.lowerQuartile) }
-            let upper = shown.map { place($0.x[axis], $0.upperQuartile, x) }
-            let lower = shown.map { place($0.x[axis], $0.lowerQuartile, x) }
+        if series.runs.count > 1 || series.estimate != nil {
+            let shown = band.filter { y.axis.holds($0.lower) }
+            // What is never is above all that is drawn.
+            let upper = shown.map { point in
+                let place = place(point.x[axis], point.upper, x)
+                return (place.x, y.axis.holds(point.upper) ? place.y : top)
+            }
+            let lower = shown.map { place($0.x[axis], $0.lower, x) }
             canvas.path(upper + lower.reversed(), class: "band", isClosed: true)
         }
         // One that lies upon another lets it through.
         let isCovering = bands[..<index].contains { other in
-            other.elementsEqual(bands[index]) { $0.median == $1.median }
+            other.elementsEqual(bands[index]) { $0.middle == $1.middle }
         }
-        canvas.path(
-            band.map { place($0.x[axis], $0.median, x) },
-            class: isCovering ? "median over" : "median")
-        for point in band where point.isCensored || series.hasMarkers || band.count == 1 {
-            let (center, height) = place(point.x[axis], point.median, x)
-            canvas.circle(
-                x: center, y: height, radius: 3.2, class: point.isCensored ? "hollow" : "dot")
-            guard point.isCensored else { continue }
+        // A line ends where the target is no longer reached.
+        for part in band.split(whereSeparator: { !y.axis.holds($0.middle) }) {
+            canvas.path(
+                part.map { place($0.x[axis], $0.middle, x) },
+                class: isCovering ? "median over" : "median")
+        }
+        let measured = band.filter { y.axis.holds($0.middle) }
+        for point in measured where series.hasMarkers || measured.count == 1 {
+            let (center, height) = place(point.x[axis], point.middle, x)
+            canvas.circle(x: center, y: height, radius: 3.2, class: "dot")
+        }
+        drawNever(band.filter(\.isCensored), index, axis, x, on: &canvas)
+        canvas.markup.close("g")
+    }
+
+    /// Hollow, with an arrow, above all that was measured: a row a series.
+    private func drawNever(
+        _ points: [LineChart.Series.BandPoint], _ index: Int, _ axis: Int, _ x: ScaledAxis,
+        on canvas: inout SVGCanvas
+    ) {
+        let height = top + 14 + 18 * Double(index)
+        for (order, point) in points.enumerated() {
+            let center = left + x.position(point.x[axis]) * (right - left)
+            canvas.circle(x: center, y: height, radius: 3.2, class: "hollow")
             canvas.path(
                 [(center - 3, height - 8), (center, height - 12), (center + 3, height - 8)],
                 class: "whisker")
+            guard order == 0, let never = chart.never else { continue }
+            let isRight = center > (left + right) / 2
+            canvas.text(
+                never, x: center + (isRight ? -9 : 9), y: height + 4, class: "halo",
+                anchor: isRight ? .end : .start)
         }
-        canvas.markup.close("g")
     }
 
     private func draw(
@@ -199,7 +228,7 @@ private struct LineDrawing {
         let line = places(ideal.points, axis, x)
         canvas.path(line, class: "ideal")
         guard isNamed, let start = line.first, let end = line.last, start.x < end.x else { return }
-        let medians = bands.map { $0.map { LineChart.Point(x: $0.x, y: $0.median) } }
+        let medians = bands.map { $0.map { LineChart.Point(x: $0.x, y: $0.middle) } }
         let others = (medians + chart.ideals.filter { $0 != ideal }.map(\.points))
             .map { places($0, axis, x) }
         let half = TextWidth.of(ideal.label, size: 11.5) / 2
@@ -249,8 +278,8 @@ private struct LineDrawing {
     private func drawLabels(_ axis: Int, _ x: ScaledAxis, on canvas: inout SVGCanvas) {
         var labels = chart.series.indices.compactMap { index -> (height: Double, index: Int)? in
             bands[index].last {
-                x.axis.holds($0.x[axis]) && y.axis.holds($0.median)
-            }.map { (place(y: $0.median), index) }
+                x.axis.holds($0.x[axis]) && y.axis.holds($0.middle)
+            }.map { (place(y: $0.middle), index) }
         }.sorted { $0.height < $1.height }
         let gap = 15.0
         for index in labels.indices.dropFirst() {

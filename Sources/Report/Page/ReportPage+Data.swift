@@ -103,12 +103,14 @@ extension Chart {
 extension LineChart {
     fileprivate var data: [String: Any] {
         let series = zip(series, series.map(\.band)).map { series, band -> [String: Any] in
-            [
-                "label": series.label, "runs": series.runs.count,
+            let isEstimate = series.estimate != nil
+            return [
+                "label": series.label,
+                "runs": isEstimate ? band.first?.runCount ?? 0 : series.runs.count,
                 "x": xAxes.indices.map { axis in band.map { ReportPage.json($0.x[axis]) } },
-                "lower_quartile": band.map { ReportPage.json($0.lowerQuartile) },
-                "median": band.map { ReportPage.json($0.median) },
-                "upper_quartile": band.map { ReportPage.json($0.upperQuartile) },
+                isEstimate ? "lower" : "lower_quartile": band.map { ReportPage.json($0.lower) },
+                isEstimate ? "estimate" : "median": band.map { ReportPage.json($0.middle) },
+                isEstimate ? "upper" : "upper_quartile": band.map { ReportPage.json($0.upper) },
                 "n": band.map(\.runCount),
                 "censored": band.indices.filter { band[$0].isCensored },
             ]

@@ -1,4 +1,5 @@
 import Foundation
+import Statistics
 
 extension ReportPage {
     /// One file with everything in it: drawings, style, script and data. It asks no network for
@@ -53,6 +54,11 @@ extension ReportPage {
         case .chart(let chart): chart.add(to: &page)
         case .table(let table): table.add(to: &page)
         case .claims(let claims): add(claims, to: &page)
+        case .document(let title, let text):
+            page.open("details")
+            page.element("summary", title)
+            page.element("pre", text)
+            page.close("details")
         }
     }
 
@@ -134,12 +140,12 @@ extension ReportTable {
     }
 }
 
-extension Finding.Verdict {
+extension Verdict {
     fileprivate var style: String {
         switch self {
-        case .holds: "holds"
-        case .doesNotHold: "fails"
-        case .inconclusive: "open"
+        case .supported: "supported"
+        case .refuted: "refuted"
+        case .inconclusive, .notTested: "open"
         }
     }
 }

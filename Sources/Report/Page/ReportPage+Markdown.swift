@@ -1,3 +1,5 @@
+import Statistics
+
 extension ReportPage {
     /// The same content as text; drawings are links to their files.
     package var markdown: String {
@@ -22,6 +24,8 @@ extension ReportPage {
                 + text(
                     table.headings.map(\.title), table.rows.map { $0.map(\.shown) },
                     isWords: table.headings.indices.map(table.holdsWords)) + note
+        case .document(let title, let text):
+            return "### \(escaped(title))\n\n~~~~\n\(text)\n~~~~"
         case .claims(let claims):
             return text(
                 ["Claim", "Experiment", "Figure", "Verdict"],

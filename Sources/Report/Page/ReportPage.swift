@@ -1,4 +1,5 @@
 package import RunRecords
+package import Statistics
 import TerminalText
 
 /// A report as a value: HTML, Markdown, CSV and drawings are made of it by ``write(toFolder:)``.
@@ -30,6 +31,8 @@ package struct ReportPage: Equatable, Sendable {
         case chart(Chart)
         case table(ReportTable)
         case claims([ClaimRow])
+        /// A text as it is, folded away on the page.
+        case document(title: String, text: String)
     }
 
     package init(title: String, summary: [String], sections: [Section], runs: [RunOutcome]) {
@@ -43,7 +46,7 @@ package struct ReportPage: Equatable, Sendable {
         sections.flatMap(\.blocks).compactMap { block in
             switch block {
             case .chart(let chart): chart
-            case .paragraph, .table, .claims: nil
+            case .paragraph, .table, .claims, .document: nil
             }
         }
     }
@@ -52,7 +55,7 @@ package struct ReportPage: Equatable, Sendable {
         sections.flatMap(\.blocks).compactMap { block in
             switch block {
             case .table(let table): table
-            case .paragraph, .chart, .claims: nil
+            case .paragraph, .chart, .claims, .document: nil
             }
         }
     }
@@ -159,9 +162,9 @@ package struct ClaimRow: Equatable, Sendable {
     package var experiment: String
     /// The figures with their interval.
     package var figure: String
-    package var verdict: Finding.Verdict
+    package var verdict: Verdict
 
-    package init(claim: String, experiment: String, figure: String, verdict: Finding.Verdict) {
+    package init(claim: String, experiment: String, figure: String, verdict: Verdict) {
         self.claim = claim
         self.experiment = experiment
         self.figure = figure
