@@ -206,7 +206,7 @@ import Testing
         const axes = () => [...new Set(figures.filter(figure => figure.querySelector(".switch"))
           .flatMap(figure => [...figure.querySelectorAll(".view")].filter(seen))
           .map(view => view.dataset.axis))];
-        const marks = "path.median, circle.dot, rect.bar, image.digit";
+        const marks = "path.median, circle.dot, circle.hollow, rect.bar, image.digit";
         const drawings = [...document.querySelectorAll("figure.chart > svg")].filter(seen);
         const texts = drawing => [...drawing.querySelectorAll("text")].filter(seen)
           .filter(text => !text.hasAttribute("transform"))

@@ -22,7 +22,7 @@ def philox(replicates, count):
     x = np.broadcast_to(np.arange(blocks, dtype=np.uint64), (len(replicates), blocks)).copy()
     y = np.broadcast_to(np.asarray(replicates, np.uint64)[:, None] & mask, x.shape).copy()
     z = np.broadcast_to(np.asarray(replicates, np.uint64)[:, None] >> shift, x.shape).copy()
-    w = np.full(x.shape, 4 << 16, np.uint64)
+    w = np.full(x.shape, 5 << 16, np.uint64)
     a, b = 1, 0
     for _ in range(10):
         p, q = x * np.uint64(0xD2511F53), z * np.uint64(0xCD9E8D57)

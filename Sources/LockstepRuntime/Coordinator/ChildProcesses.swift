@@ -27,7 +27,7 @@ package final class ChildProcesses: Sendable {
     private struct State {
         var children: [Child] = []
         var exited: [Exited] = []
-        var replacements: [Date] = []
+        var replacements: [ContinuousClock.Instant] = []
         var isStopping = false
     }
 
@@ -102,9 +102,9 @@ package final class ChildProcesses: Sendable {
     ///
     /// - Returns: whether there is one.
     package func replace(_ command: [String], file: String? = nil) throws -> Bool {
-        let now = Date()
+        let now = ContinuousClock.now
         let mayReplace = state.withLock { state in
-            state.replacements.removeAll { now.timeIntervalSince($0) > Self.replacementSeconds }
+            state.replacements.removeAll { now - $0 > .seconds(Self.replacementSeconds) }
             guard !state.isStopping, state.replacements.count < Self.maximumReplacements else {
                 return false
             }
@@ -135,11 +135,11 @@ package final class ChildProcesses: Sendable {
             state.isStopping = true
             return state.children
         }
-        let deadline = Date(timeIntervalSinceNow: Self.patienceSeconds)
+        // A deadline that does not move where the wall clock is set.
+        let deadline = ContinuousClock.now + .seconds(Self.patienceSeconds)
         for child in children { try? child.standardInput.fileHandleForWriting.close() }
         for child in children {
-            let left = max(Int(deadline.timeIntervalSinceNow * 1_000), 0)
-            if child.process.waits(milliseconds: left) { continue }
+            if child.process.waits(milliseconds: deadline.millisecondsLeft) { continue }
             child.process.send(SIGKILL)
             // One that waits for a dead disk does not even die.
             _ = child.process.waits(milliseconds: Self.killMilliseconds)

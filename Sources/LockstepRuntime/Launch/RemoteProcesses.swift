@@ -79,9 +79,9 @@ package final class RemoteProcesses: Sendable {
     /// Closes the pipes of all, so that they end, and in the end ssh itself.
     package func end(patienceMilliseconds: Int) {
         for input in state.withLock({ $0.inputs }) { try? input.fileHandleForWriting.close() }
-        let deadline = Date(timeIntervalSinceNow: Double(patienceMilliseconds) / 1_000)
+        let deadline = ContinuousClock.now + .milliseconds(patienceMilliseconds)
         for process in state.withLock({ $0.processes })
-        where !process.waits(milliseconds: Int(deadline.timeIntervalSinceNow * 1_000)) {
+        where !process.waits(milliseconds: deadline.millisecondsLeft) {
             process.terminate()
         }
     }

@@ -120,3 +120,13 @@ package final class SpawnedProcess: Sendable {
         return pipe
     }
 }
+
+extension ContinuousClock.Instant {
+    /// How long until then; 0 where it is over.
+    var millisecondsLeft: Int {
+        let left = self - .now
+        return max(
+            Int(left.components.seconds) * 1_000
+                + Int(left.components.attoseconds / 1_000_000_000_000_000), 0)
+    }
+}
