@@ -79,7 +79,9 @@ struct LockstepCommand: ParsableCommand {
 
     /// What every command needs of the system; the doctor lists it with what else is wrong.
     private static func reserve() throws {
-        if CommandLine.arguments.dropFirst().first == DoctorCommand.configuration.commandName { return }
+        if CommandLine.arguments.dropFirst().first == DoctorCommand.configuration.commandName {
+            return
+        }
         try FileDescriptorLimit.reserve(fileCount)
         guard MemoryLimit.isLimited else { return }
         lockstep_use_one_heap()
