@@ -39,7 +39,7 @@ extension Safetensors {
         guard length <= UInt64(min(bytes.count - headerStart, Self.maximumHeaderByteCount)) else {
             throw SafetensorsError(
                 path: path, tensor: nil, byte: 0,
-                reason: "this is no safetensors file, or it is cut short: its first 8 bytes "
+                reason: "this is not a safetensors file, or it is truncated: its first 8 bytes "
                     + "announce a header of \(length) bytes, and \(bytes.count - headerStart) follow"
             )
         }
@@ -132,7 +132,7 @@ private struct SafetensorsHeader {
         } catch let error as DecodingError {
             throw Fault(error)
         } catch {
-            throw Fault(tensor: nil, reason: "the header is no JSON (\(error))")
+            throw Fault(tensor: nil, reason: "the header is not valid JSON (\(error))")
         }
         // The decoder takes one of two equal names without a word.
         guard Self.memberCount(of: json) == members.count else {
@@ -188,7 +188,8 @@ extension SafetensorsHeader.Fault {
         case .dataCorrupted(let context):
             self.init(
                 context,
-                context.codingPath.isEmpty ? "the header is no JSON" : context.debugDescription)
+                context.codingPath.isEmpty
+                    ? "the header is not valid JSON" : context.debugDescription)
         @unknown default:
             self.init(tensor: nil, reason: "\(error)")
         }

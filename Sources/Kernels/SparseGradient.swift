@@ -234,9 +234,9 @@ private func foldLeaf(
             isWide: isWide, s00, s01, s10, s11, waiting, sums, target, distance)
     }
 #else
-    /// Sums the listed examples' products for two rows and one block of columns, or two blocks where it
-    /// is wide, and stores them, folded with the siblings that wait on the stack, at `target` and
-    /// `distance` behind it.
+    /// Sums the listed examples' products for two rows and one block of columns, or two blocks
+    /// where it is wide, and stores them, folded with the siblings that wait on the stack, at
+    /// `target` and `distance` behind it.
     @inline(__always)
     private func addLeaf(
         isWide: Bool, _ deltas: UnsafePointer<Float>, _ places: UnsafePointer<Int>,

@@ -25,7 +25,7 @@ extension RunConfiguration {
             datasetSHA256: "\(dataset.sha256)", sha256: { "\(SHA256.hash($0))" })
     }
 
-    /// Every setting that has a value, by the name of its flag.
+    /// Every setting that has a value, by its name in files.
     package var settings: [String: String] {
         Dictionary(
             uniqueKeysWithValues: Key.allCases.compactMap { key in

@@ -1,6 +1,7 @@
 import CrashPoints
 import Formats
-import NeuralNetwork
+import Hashing
+package import NeuralNetwork
 import RunRecords
 import TrainingPlan
 
@@ -25,5 +26,12 @@ extension RunRecorder {
             })
         _ = try directory.writeCheckpoint(
             step: step.index, file: "model.safetensors", file.encoded())
+    }
+}
+
+extension FloatBuffer {
+    /// Over the flat vector as little-endian float32 in layout order.
+    package var sha256: String {
+        unsafe "\(SHA256.hash(bytes.bytes))"
     }
 }

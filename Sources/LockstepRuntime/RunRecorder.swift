@@ -1,7 +1,6 @@
 import CrashPoints
 import Datasets
 import Foundation
-import Hashing
 import LockstepProtocol
 import NeuralNetwork
 import RunRecords
@@ -215,7 +214,8 @@ final class RunRecorder {
     ) -> EvaluationRecord {
         EvaluationRecord(
             step: step.index, epoch: epochs, split: split, loss: evaluation.loss,
-            accuracy: evaluation.accuracy, seconds: state.seconds)
+            accuracy: evaluation.accuracy,
+            otherDecodingAccuracy: evaluation.otherDecodingAccuracy, seconds: state.seconds)
     }
 
     private func endEpoch(
@@ -230,6 +230,7 @@ final class RunRecorder {
             trainLoss: state.epochLossSum / examples,
             trainAccuracy: Double(state.epochCorrectCount) / examples,
             testLoss: evaluation.loss, testAccuracy: evaluation.accuracy,
+            otherDecodingTestAccuracy: evaluation.otherDecodingAccuracy,
             weightsSHA256: weights.sha256)
         try add(.epoch(record))
         CrashPoint.epochRecorded.pass()
@@ -298,7 +299,8 @@ final class RunRecorder {
             weightsSHA256: weights?.sha256 ?? "", cause: cause,
             divergedStep: status == .diverged ? step.index + 1 : nil,
             rescalingChangedDecisions: test?.decisionsChangedByRescaling,
-            rescalingComparedDecisions: test?.examples)
+            rescalingComparedDecisions: test?.examples,
+            otherDecodingTestAccuracy: test?.otherDecodingAccuracy)
         try add(.end(record))
         if let moved { throw moved }
         CrashPoint.endRecorded.pass()
@@ -335,13 +337,7 @@ extension RecordingState.TestEvaluation {
         self.init(
             step: step.index, loss: evaluation.loss, accuracy: evaluation.accuracy,
             examples: evaluation.examples,
-            decisionsChangedByRescaling: evaluation.decisionsChangedByRescaling)
-    }
-}
-
-extension FloatBuffer {
-    /// Over the flat vector as little-endian float32 in layout order.
-    package var sha256: String {
-        unsafe "\(SHA256.hash(bytes.bytes))"
+            decisionsChangedByRescaling: evaluation.decisionsChangedByRescaling,
+            otherDecodingAccuracy: evaluation.otherDecodingAccuracy)
     }
 }

@@ -50,7 +50,7 @@ extension PlannedRun {
         hasBegun = true
         if let start {
             notice(
-                "\(directory.path) holds this run unfinished: it goes on after step \(start.step)")
+                "\(directory.path) holds this run unfinished: it resumes after step \(start.step)")
         } else {
             try directory.startOver()
             notice(

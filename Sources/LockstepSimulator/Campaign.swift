@@ -33,12 +33,16 @@ package struct Campaign: Sendable {
     /// Failures that are told apart: more say nothing new.
     private static let maximumFailures = 20
 
-    package let seeds: ClosedRange<UInt64>
+    package let seeds: [ClosedRange<UInt64>]
     package let threads: Int
 
-    package init(seeds: ClosedRange<UInt64>, threads: Int) {
+    package init(seeds: [ClosedRange<UInt64>], threads: Int) {
         self.seeds = seeds
         self.threads = threads
+    }
+
+    package init(seeds: ClosedRange<UInt64>, threads: Int) {
+        self.init(seeds: [seeds], threads: threads)
     }
 
     /// Simulates all seeds.
@@ -51,12 +55,12 @@ package struct Campaign: Sendable {
         distortions: @escaping @Sendable () -> Distortions = { Distortions() },
         stopsAtFailure: Bool = false, progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) -> Summary {
-        let progressState = CampaignState(next: seeds.lowerBound)
+        let progressState = CampaignState(seeds)
         let group = DispatchGroup()
         for _ in 0..<threads {
             group.enter()
-            let thread = Thread { [seeds] in
-                while let seed = progressState.take(in: seeds) {
+            let thread = Thread {
+                while let seed = progressState.take() {
                     let outcome = Simulation(seed: seed, distortions: distortions()).run()
                     let done = progressState.add(outcome, stops: stopsAtFailure)
                     if done % 256 == 0 { progress(done) }
@@ -74,20 +78,24 @@ package struct Campaign: Sendable {
 /// The next seed, and what came of those before: the threads of a campaign share it.
 private final class CampaignState: Sendable {
     private struct State {
-        var next: UInt64
+        /// What is left of the seeds.
+        var seeds: ArraySlice<ClosedRange<UInt64>>
         var isStopped = false
         var summary = Campaign.Summary()
     }
 
     private let state: Mutex<State>
 
-    init(next: UInt64) { state = Mutex(State(next: next)) }
+    init(_ seeds: [ClosedRange<UInt64>]) { state = Mutex(State(seeds: seeds[...])) }
 
-    func take(in seeds: ClosedRange<UInt64>) -> UInt64? {
+    func take() -> UInt64? {
         state.withLock { state in
-            guard !state.isStopped, seeds.contains(state.next) else { return nil }
-            defer { state.next += 1 }
-            return state.next
+            guard !state.isStopped, let range = state.seeds.popFirst() else { return nil }
+            if range.lowerBound < range.upperBound {
+                let rest = range.lowerBound + 1...range.upperBound
+                state.seeds = [rest] + state.seeds
+            }
+            return range.lowerBound
         }
     }
 

@@ -10,8 +10,15 @@ package struct Evaluation: Sendable, Equatable {
     package let confusion: [[Int]]
     /// Decisions that the other decoding would have made otherwise.
     package let decisionsChangedByRescaling: Int
+    /// Right decisions with the other decoding.
+    package let correctByOtherDecoding: Int
 
-    package var accuracy: Double { examples == 0 ? 0 : Double(correct) / Double(examples) }
+    package var accuracy: Double { fraction(correct) }
+    package var otherDecodingAccuracy: Double { fraction(correctByOtherDecoding) }
+
+    private func fraction(_ count: Int) -> Double {
+        examples == 0 ? 0 : Double(count) / Double(examples)
+    }
 }
 
 /// Evaluates weights on a fixed set of examples; its buffers are allocated once.
@@ -60,6 +67,7 @@ package struct Evaluation: Sendable, Equatable {
         let outputs = network.layout.layers[last].outputs
         var loss = 0.0
         var changed = 0
+        var correctByOther = 0
         var confusion = [[Int]](repeating: [Int](repeating: 0, count: outputs), count: outputs)
         var start = 0
         while start < places.count {
@@ -88,12 +96,13 @@ package struct Evaluation: Sendable, Equatable {
                 let decision = unsafe workspace.decisions[b]
                 unsafe confusion[Int(workspace.batch.labels[b])][Int(decision)] += 1
                 if unsafe decision != otherDecisions[b] { changed += 1 }
+                if unsafe workspace.batch.labels[b] == otherDecisions[b] { correctByOther += 1 }
             }
             start += count
         }
         return Evaluation(
             examples: places.count, loss: places.isEmpty ? 0 : loss / Double(places.count),
             correct: confusion.indices.reduce(0) { $0 + confusion[$1][$1] }, confusion: confusion,
-            decisionsChangedByRescaling: changed)
+            decisionsChangedByRescaling: changed, correctByOtherDecoding: correctByOther)
     }
 }

@@ -4,8 +4,8 @@ import TrainingPlan
 /// that suits the pixels: over those that are not zero, or over all, several examples together.
 /// Both give the same bits.
 extension Network {
-    /// Weights of the input layer that a group of examples visits together: 64 KB. More than a first
-    /// cache holds, because many pixels are black in all.
+    /// Weights of the input layer that a group of examples visits together: 64 KB. More than a
+    /// first cache holds, because many pixels are black in all.
     private static let weightsAtATime = 16384
     /// The same for examples that are stored with all pixels, because few are black in all.
     private static let denseWeightsAtATime = 7168

@@ -47,7 +47,13 @@ package struct Comparison: Equatable, Sendable {
     /// In order of first appearance.
     package private(set) var groups: [Group] = []
 
-    package init(_ runs: [RunOutcome]) {
+    /// The test accuracies at which convergence is timed, ascending.
+    package let thresholds: [Double]
+
+    /// - Parameter thresholds: nil for those that the runs call for; see
+    ///   ``thresholds(for:)``.
+    package init(_ runs: [RunOutcome], thresholds: [Double]? = nil) {
+        self.thresholds = thresholds ?? Self.thresholds(for: runs)
         let hasSeveralDatasets = Set(runs.map(\.provenance.datasetSHA256)).count > 1
         for run in runs {
             let name = run.run.configuration

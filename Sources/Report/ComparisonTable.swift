@@ -1,12 +1,23 @@
-import RunRecords
+package import RunRecords
 import Statistics
 package import TerminalText
 
 extension Comparison {
-    /// The test accuracies at which convergence is timed.
+    /// Where convergence is timed on data as easy as MNIST.
     package static let thresholds = [0.95, 0.96, 0.97]
     /// The one that claims are about and that learning rates are chosen for.
     package static let primaryThreshold = thresholds[0]
+
+    /// The accuracies to time runs at: those of MNIST where one of them reaches the lowest, else
+    /// the highest whole percent that one of them reaches and the two below, as on Fashion-MNIST.
+    package static func thresholds(for runs: [RunOutcome]) -> [Double] {
+        let best = runs.flatMap(\.testCurve).map(\.value).filter(\.isFinite).max() ?? 0
+        guard let lowest = thresholds.first, best < lowest else { return thresholds }
+        // A decimal that is a whole percent may lie just below it in binary.
+        let percent = Int((best * 100 + 1e-9).rounded(.down))
+        guard percent >= thresholds.count else { return thresholds }
+        return (percent - thresholds.count + 1...percent).map { Double($0) / 100 }
+    }
 
     /// The table at the end of `compare`: rows are epochs and figures, columns are configurations.
     package func table(_ style: TextStyle = TextStyle()) -> String {
@@ -67,9 +78,9 @@ extension Comparison {
             ("steps", 0, { (point: CurvePoint) in Double(point.step) }),
             ("seconds", 2, \.seconds),
         ] {
-            for threshold in Self.thresholds {
+            for threshold in thresholds {
                 table.add(
-                    ["\(name) to \(Figures.fixed(threshold * 100, 0)) %"]
+                    ["\(name) to \(Figures.percent(threshold))"]
                         + groups.map { group in
                             cell(
                                 group.runs.map { $0.crossing(of: threshold) }, digits: digits,
@@ -157,7 +168,7 @@ extension Comparison {
             notes.append("(n): the mean over the n runs that came so far")
         }
         if groups.contains(where: { group in
-            Self.thresholds.contains { threshold in
+            thresholds.contains { threshold in
                 let reached = group.runs.count { $0.crossing(of: threshold).isReached }
                 return reached > 0 && reached < group.runs.count
             }
@@ -165,6 +176,17 @@ extension Comparison {
             notes.append(
                 "≥ (m/n): only m of n runs reached it; the others count up to their end, "
                     + "so the mean lies above")
+        }
+        for group in groups {
+            let sources = Set(group.runs.compactMap { $0.end?.weightsFrom })
+            guard
+                let source = groups.first(where: { group in
+                    group.runs.contains { sources.contains($0.provenance.configurationSHA256) }
+                })
+            else { continue }
+            notes.append(
+                "\(group.label) has the weights of \(source.label), which were trained once: only "
+                    + "the outputs are decoded in another way")
         }
         return notes.isEmpty ? [] : [""] + notes.map { style.wrapped($0) }
     }

@@ -22,7 +22,9 @@ package struct RunGroup: Equatable, Sendable {
 
     /// The settings in which the presets do not differ.
     var commonSettings: [String: String] {
-        let own = ["configuration", "hidden", "output", "loss", "targets", "decode", "seed"]
+        let own = [
+            "preset", "hidden_activation", "output_activation", "loss", "targets", "decode", "seed",
+        ]
         return runs.first?.outcome.run.settings.filter { !own.contains($0.key) } ?? [:]
     }
 
@@ -57,6 +59,7 @@ package struct RunGroup: Equatable, Sendable {
     private static func key(of outcome: RunOutcome) -> [String: String] {
         var key = outcome.run.settings
         key["seed"] = nil
+        key["preset"] = nil
         key["configuration"] = outcome.run.configuration
         key["arithmetic"] = outcome.run.versions["arithmetic"]
         key["dataset"] = outcome.provenance.datasetSHA256
@@ -72,7 +75,7 @@ package struct RunGroup: Equatable, Sendable {
         }
     }
 
-    /// “ce-softmax, batch-size 128” where there are several of that name.
+    /// “ce-softmax, batch_size 128” where there are several of that name.
     private static func label(of key: [String: String], _ varied: [String: [String]]) -> String {
         let name = key["configuration", default: ""]
         let settings = varied[name, default: []].map { "\($0) \(key[$0] ?? "default")" }

@@ -7,16 +7,23 @@ package struct RunsReport {
     private let groups: [RunGroup]
     private let source: ChartSource
     private let title: String?
+    private let targets: [Double]
 
     /// The sections that another report may have more to say in.
     package static let findingsID = "findings"
     package static let runsID = "runs"
 
     /// - Throws: ``MixedDatasets`` for runs of two data sets.
-    package init(_ runs: [RunCollection.Run], title: String? = nil) throws(MixedDatasets) {
+    ///
+    /// - Parameter targets: the accuracies that convergence is timed at; nil for those that the
+    ///   runs call for.
+    package init(
+        _ runs: [RunCollection.Run], title: String? = nil, targets: [Double]? = nil
+    ) throws(MixedDatasets) {
         source = try ChartSource(runs.map(\.outcome))
         groups = RunGroup.groups(runs)
         self.title = title
+        self.targets = targets ?? Comparison.thresholds(for: runs.map(\.outcome))
     }
 
     package var page: ReportPage {
@@ -65,9 +72,9 @@ package struct RunsReport {
                     curve(
                         "test-accuracy", "Test accuracy over training",
                         ChartAxis(label: "test accuracy", unit: .percent),
-                        thresholds: Comparison.thresholds.map { threshold in
+                        thresholds: targets.map { threshold in
                             LineChart.Threshold(
-                                value: threshold, label: "\(Figures.fixed(threshold * 100, 0)) %")
+                                value: threshold, label: Figures.percent(threshold))
                         }
                     ) { run in run.testCurve.map { ($0, $0.value) } }),
                 .chart(
@@ -184,14 +191,16 @@ package struct RunsReport {
 
     private var thresholds: ReportPage.Section {
         let rows = groups.flatMap { group in
-            Comparison.thresholds.map { TimeToAccuracy(group, threshold: $0) }
+            targets.map { TimeToAccuracy(group, threshold: $0) }
         }
         let table = ReportTable(
             name: "thresholds", title: "How long it took to reach a test accuracy", source: source,
             of: rows,
             columns: [
                 .text("configuration") { $0.group.label },
-                .percent("threshold", "test accuracy", digits: 0) { $0.threshold },
+                .percent("threshold", "test accuracy", digits: Figures.percentDigits(of: targets)) {
+                    $0.threshold
+                },
                 .count("n", "runs") { $0.group.runs.count },
                 .count("reached", "reached it") { $0.reached.count },
                 .fixed("median_steps", "steps, median", digits: 0) { row in

@@ -7,7 +7,7 @@ package struct FailedRun: Equatable, Sendable {
     package var directory: String
     /// The configuration's name, `ce-softmax` for instance.
     package var configuration: String
-    /// Every setting by the name of its flag.
+    /// Every setting by its name in files.
     package var settings: [String: String]
     package var provenance: Provenance
     package var seed: UInt64

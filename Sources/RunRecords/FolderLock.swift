@@ -17,7 +17,8 @@ package final class FolderLock: Sendable {
     package static let fileName = "lock"
 
     private let descriptor: Int32
-    /// What a person should know where the file system has no locks, which is no reason not to go on.
+    /// What a person should know where the file system has no locks, which is no reason not to go
+    /// on.
     package let warning: String?
 
     /// Makes the folder where it is missing.

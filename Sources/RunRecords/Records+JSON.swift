@@ -72,6 +72,31 @@ extension EndRecord {
 }
 
 extension RunRecord {
+    /// Settings have today's names, whichever version wrote the log.
+    package init(from decoder: any Decoder) throws {
+        let line = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            configuration: try line.decode(String.self, forKey: .configuration),
+            settings: Self.renamed(try line.decode([String: String].self, forKey: .settings)),
+            seed: try line.decode(UInt64.self, forKey: .seed),
+            placement: try line.decode(Placement.self, forKey: .placement),
+            versions: try line.decode([String: String].self, forKey: .versions),
+            started: try line.decode(Date.self, forKey: .started))
+    }
+
+    /// Earlier versions wrote flags, three of which had other names, and called what is no preset
+    /// `custom`.
+    private static func renamed(_ settings: [String: String]) -> [String: String] {
+        let names = [
+            "configuration": "preset", "hidden": "hidden_activation", "output": "output_activation",
+        ]
+        var result: [String: String] = [:]
+        for (name, text) in settings where (name, text) != ("configuration", "custom") {
+            result[names[name] ?? name.replacing("-", with: "_")] = text
+        }
+        return result
+    }
+
     fileprivate func write(to line: inout JSONLines) {
         line.add(CodingKeys.configuration, configuration)
         line.add(CodingKeys.seed, seed)
@@ -109,6 +134,9 @@ extension EvaluationRecord {
         line.add(CodingKeys.split, split.rawValue)
         line.add(CodingKeys.loss, loss)
         line.add(CodingKeys.accuracy, accuracy)
+        if let otherDecodingAccuracy {
+            line.add(CodingKeys.otherDecodingAccuracy, otherDecodingAccuracy)
+        }
         line.add(CodingKeys.seconds, seconds)
     }
 }
@@ -123,6 +151,9 @@ extension EpochRecord {
         line.add(CodingKeys.trainAccuracy, trainAccuracy)
         line.add(CodingKeys.testLoss, testLoss)
         line.add(CodingKeys.testAccuracy, testAccuracy)
+        if let otherDecodingTestAccuracy {
+            line.add(CodingKeys.otherDecodingTestAccuracy, otherDecodingTestAccuracy)
+        }
         line.add(CodingKeys.weightsSHA256, weightsSHA256)
     }
 }
@@ -153,6 +184,7 @@ extension EndRecord {
         line.add(CodingKeys.seconds, seconds)
         line.add(CodingKeys.examplesPerSecond, examplesPerSecond)
         line.add(CodingKeys.weightsSHA256, weightsSHA256)
+        if let weightsFrom { line.add(CodingKeys.weightsFrom, weightsFrom) }
         if let cause { line.add(CodingKeys.cause, cause) }
         if let divergedStep { line.add(CodingKeys.divergedStep, divergedStep) }
         if let rescalingChangedDecisions {
@@ -160,6 +192,9 @@ extension EndRecord {
         }
         if let rescalingComparedDecisions {
             line.add(CodingKeys.rescalingComparedDecisions, rescalingComparedDecisions)
+        }
+        if let otherDecodingTestAccuracy {
+            line.add(CodingKeys.otherDecodingTestAccuracy, otherDecodingTestAccuracy)
         }
     }
 }

@@ -36,7 +36,7 @@ package enum MetricsRecord: Equatable, Sendable {
 package struct RunRecord: Decodable, Equatable, Sendable {
     /// The configuration's name, `ce-softmax` for instance.
     package var configuration: String
-    /// Every setting by the name of its flag.
+    /// Every setting by its name in files.
     package var settings: [String: String]
     package var seed: UInt64
     package var placement: Placement
@@ -87,7 +87,8 @@ package struct StepRecord: Decodable, Equatable, Sendable {
     package var epoch: Int
     /// Mean over the global batch.
     @Measured package var loss: Float
-    /// Share of the global batch that was classified correctly before the update.
+    /// Share of the global batch that was classified correctly before the update; NaN where the
+    /// outputs were not decoded this way in training.
     @Measured package var accuracy: Float
     package var learningRate: Double
     /// Of each layer, from input to output: root mean square over the micro-batches of the
@@ -142,22 +143,28 @@ package struct EvaluationRecord: Decodable, Equatable, Sendable {
     /// Mean over the split.
     @Measured package var loss: Double
     @Measured package var accuracy: Double
+    /// With the other way to decode outputs; nil in logs of earlier versions.
+    package var otherDecodingAccuracy: Double?
     /// Training time since the start of the run, evaluations left out.
     package var seconds: Double
 
     package init(
-        step: Int, epoch: Double, split: Split, loss: Double, accuracy: Double, seconds: Double
+        step: Int, epoch: Double, split: Split, loss: Double, accuracy: Double,
+        otherDecodingAccuracy: Double? = nil, seconds: Double
     ) {
         self.step = step
         self.epoch = epoch
         self.split = split
         self.loss = loss
         self.accuracy = accuracy
+        self.otherDecodingAccuracy = otherDecodingAccuracy
         self.seconds = seconds
     }
 
     package enum CodingKeys: String, CodingKey {
-        case step, epoch, split, loss, accuracy, seconds
+        case step, epoch, split, loss, accuracy
+        case otherDecodingAccuracy = "other_decoding_accuracy"
+        case seconds
     }
 }
 
@@ -175,11 +182,14 @@ package struct EpochRecord: Decodable, Equatable, Sendable {
     @Measured package var trainAccuracy: Double
     @Measured package var testLoss: Double
     @Measured package var testAccuracy: Double
+    /// With the other way to decode outputs; nil in logs of earlier versions.
+    package var otherDecodingTestAccuracy: Double?
     package var weightsSHA256: String
 
     package init(
         epoch: Int, step: Int, examples: Int, seconds: Double, trainLoss: Double,
-        trainAccuracy: Double, testLoss: Double, testAccuracy: Double, weightsSHA256: String
+        trainAccuracy: Double, testLoss: Double, testAccuracy: Double,
+        otherDecodingTestAccuracy: Double? = nil, weightsSHA256: String
     ) {
         self.epoch = epoch
         self.step = step
@@ -189,6 +199,7 @@ package struct EpochRecord: Decodable, Equatable, Sendable {
         self.trainAccuracy = trainAccuracy
         self.testLoss = testLoss
         self.testAccuracy = testAccuracy
+        self.otherDecodingTestAccuracy = otherDecodingTestAccuracy
         self.weightsSHA256 = weightsSHA256
     }
 
@@ -198,6 +209,7 @@ package struct EpochRecord: Decodable, Equatable, Sendable {
         case trainAccuracy = "train_accuracy"
         case testLoss = "test_loss"
         case testAccuracy = "test_accuracy"
+        case otherDecodingTestAccuracy = "other_decoding_test_accuracy"
         case weightsSHA256 = "weights_sha256"
     }
 }
@@ -216,126 +228,5 @@ package struct GapRecord: Decodable, Equatable, Sendable {
     package enum CodingKeys: String, CodingKey {
         case firstStep = "first_step"
         case lastStep = "last_step"
-    }
-}
-
-/// The last line, and what `--json` prints.
-package struct EndRecord: Decodable, Equatable, Sendable {
-    package enum Status: String, Codable, CaseIterable, Sendable {
-        /// All epochs done.
-        case completed
-        /// The accuracy asked for was reached.
-        case target
-        /// A mean gradient, state or weight was no longer finite; the last finite weights remain.
-        case diverged
-        /// A signal ended it.
-        case interrupted
-        /// A peer was lost.
-        case lost
-
-        /// Whether the same run, started again, would come to the same end.
-        package var isFinal: Bool {
-            switch self {
-            case .completed, .target, .diverged: true
-            case .interrupted, .lost: false
-            }
-        }
-
-        /// Whether the run ended as it was meant to, so that its last figures count.
-        package var isResult: Bool {
-            switch self {
-            case .completed, .target: true
-            case .diverged, .interrupted, .lost: false
-            }
-        }
-    }
-
-    package var status: Status
-    package var configuration: String
-    package var configurationSHA256: String
-    package var dataset: String
-    package var datasetSHA256: String
-    package var seed: UInt64
-    package var workers: Int
-    package var threads: Int
-    package var servers: Int
-    /// The global batch.
-    package var batchSize: Int
-    /// Updates done; those of a run that ended early are the ones that count.
-    package var steps: Int
-    /// Whole epochs done.
-    package var epochs: Int
-    @Measured package var testAccuracy: Double
-    @Measured package var testLoss: Double
-    /// Training time, evaluations left out.
-    package var seconds: Double
-    /// That of the fastest epoch, training time only.
-    @Measured package var examplesPerSecond: Double
-    package var weightsSHA256: String
-    /// Why a run did not complete, for a person.
-    package var cause: String?
-    /// The step whose update would not have been finite.
-    package var divergedStep: Int?
-    /// Decisions that differ between plain and rescaled outputs, of those compared.
-    package var rescalingChangedDecisions: Int?
-    package var rescalingComparedDecisions: Int?
-
-    package init(
-        status: Status, configuration: String, provenance: Provenance, seed: UInt64,
-        placement: Placement, batchSize: Int, steps: Int, epochs: Int, testAccuracy: Double,
-        testLoss: Double, seconds: Double, examplesPerSecond: Double, weightsSHA256: String,
-        cause: String? = nil, divergedStep: Int? = nil, rescalingChangedDecisions: Int? = nil,
-        rescalingComparedDecisions: Int? = nil
-    ) {
-        self.status = status
-        self.configuration = configuration
-        configurationSHA256 = provenance.configurationSHA256
-        dataset = provenance.dataset
-        datasetSHA256 = provenance.datasetSHA256
-        self.seed = seed
-        workers = placement.workers
-        threads = placement.threads
-        servers = placement.servers
-        self.batchSize = batchSize
-        self.steps = steps
-        self.epochs = epochs
-        self.testAccuracy = testAccuracy
-        self.testLoss = testLoss
-        self.seconds = seconds
-        self.examplesPerSecond = examplesPerSecond
-        self.weightsSHA256 = weightsSHA256
-        self.cause = cause
-        self.divergedStep = divergedStep
-        self.rescalingChangedDecisions = rescalingChangedDecisions
-        self.rescalingComparedDecisions = rescalingComparedDecisions
-    }
-
-    package var provenance: Provenance {
-        Provenance(
-            dataset: dataset, datasetSHA256: datasetSHA256, configurationSHA256: configurationSHA256
-        )
-    }
-
-    package var placement: Placement {
-        Placement(workers: workers, threads: threads, servers: servers)
-    }
-
-    package enum CodingKeys: String, CodingKey {
-        case status, configuration
-        case configurationSHA256 = "configuration_sha256"
-        case dataset
-        case datasetSHA256 = "dataset_sha256"
-        case seed, workers, threads, servers
-        case batchSize = "batch_size"
-        case steps, epochs
-        case testAccuracy = "test_accuracy"
-        case testLoss = "test_loss"
-        case seconds
-        case examplesPerSecond = "examples_per_second"
-        case weightsSHA256 = "weights_sha256"
-        case cause
-        case divergedStep = "diverged_step"
-        case rescalingChangedDecisions = "rescaling_changed_decisions"
-        case rescalingComparedDecisions = "rescaling_compared_decisions"
     }
 }

@@ -42,9 +42,9 @@ package struct TensorBoardRun: Sendable {
     /// file, however often it is exported.
     package static let fileName = "events.out.tfevents.lockstep"
 
-    /// Puts the file into a folder of the run's own, made where it is missing. An older file of this
-    /// run grows by what is new, so that a TensorBoard that has it open finds that; one of another
-    /// run is replaced.
+    /// Puts the file into a folder of the run's own, made where it is missing. An older file of
+    /// this run grows by what is new, so that a TensorBoard that has it open finds that; one of
+    /// another run is replaced.
     package func write(toFolder path: String) throws(FileError) {
         try Files.makeFolders(path)
         let file = "\(path)/\(Self.fileName)"

@@ -9,6 +9,19 @@ package enum Figures {
         return (value < 0 && !isZero ? "−" : "") + grouped(text)
     }
 
+    /// A fraction in percent with as many decimals as it needs, four at most: `97 %`, `97.5 %`.
+    package static func percent(_ fraction: Double) -> String {
+        fixed(fraction * 100, percentDigits(of: [fraction])) + " %"
+    }
+
+    /// The decimals that all of these fractions need in percent, four at most.
+    package static func percentDigits(of fractions: [Double]) -> Int {
+        (0...3).first { digits in
+            let scale = (0..<digits + 2).reduce(1.0) { scale, _ in scale * 10 }
+            return fractions.allSatisfy { abs($0 * scale - ($0 * scale).rounded()) < 1e-6 }
+        } ?? 4
+    }
+
     package static func count(_ value: Int) -> String {
         (value < 0 ? "−" : "") + grouped(String(value.magnitude))
     }

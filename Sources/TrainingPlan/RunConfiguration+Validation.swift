@@ -56,11 +56,12 @@ extension RunConfiguration {
             }
         }
         if !allowed || name.isEmpty || name.utf8.count > SettingLimits.maximumNameLength {
-            try refuse(
-                .configuration,
-                "a name has 1 to \(SettingLimits.maximumNameLength) letters, digits, dashes and "
-                    + "underscores",
-                "give one of \(Preset.allCases.map(\.rawValue).joined(separator: ", "))")
+            throw ConfigurationError(
+                setting: .preset, value: name,
+                reason:
+                    "a name has 1 to \(SettingLimits.maximumNameLength) letters, digits, dashes "
+                    + "and underscores",
+                remedy: "give one of \(Preset.allCases.map(\.rawValue).joined(separator: ", "))")
         }
     }
 
@@ -100,14 +101,15 @@ extension RunConfiguration {
     private func validateActivations() throws(ConfigurationError) {
         if architecture.hidden == .softmax {
             try refuse(
-                .hidden, "softmax is for the output layer only", "use tanh, relu or sigmoid")
+                .hiddenActivation, "softmax is for the output layer only",
+                "use tanh, relu or sigmoid")
         }
         guard architecture.loss == .crossEntropy else { return }
         switch architecture.output {
         case .softmax, .sigmoid: break
         case .tanh, .relu, .identity:
             try refuse(
-                .output,
+                .outputActivation,
                 "cross-entropy takes the logarithm of an output, which must lie between 0 and 1",
                 "use softmax or sigmoid, or --loss mse")
         }
@@ -175,7 +177,7 @@ extension RunConfiguration {
         }
         if let targetAccuracy, !(targetAccuracy > 0 && targetAccuracy <= 1) {
             try refuse(
-                .targetAccuracy, "an accuracy lies above 0 and is at most 1", "give e.g. 0.97")
+                .targetAccuracy, "an accuracy is above 0 and at most 1", "give e.g. 0.97")
         }
         if let evaluateEvery, evaluateEvery < 1 {
             try refuse(

@@ -58,7 +58,7 @@ package struct RunConfiguration: Hashable, Sendable {
 }
 
 extension RunConfiguration {
-    /// The named configurations of `--configuration`: the seed's three.
+    /// The named configurations of `--preset`: the seed's three.
     package enum Preset: String, CaseIterable, Sendable {
         case mseTanh = "mse-tanh"
         case mseTanhRescaled = "mse-tanh-rescaled"

@@ -31,7 +31,7 @@ struct StepCommand: ParsableCommand {
     var input = StepInputList([.mnist])
 
     @Option(help: ArgumentHelp("mse-tanh or ce-softmax.", valueName: "name"))
-    var configuration = "ce-softmax"
+    var preset = "ce-softmax"
 
     @Option(
         help: ArgumentHelp("Widths, from 784 to 10; default those of the input.", valueName: "list")
@@ -59,9 +59,9 @@ struct StepCommand: ParsableCommand {
         {
             throw ValidationError("--layers: give widths from 784 to 10, 784,300,10 for instance.")
         }
-        guard ["mse-tanh", "ce-softmax"].contains(configuration) else {
+        guard ["mse-tanh", "ce-softmax"].contains(preset) else {
             throw ValidationError(
-                "--configuration is \(configuration); give mse-tanh or ce-softmax.")
+                "--preset is \(preset); give mse-tanh or ce-softmax.")
         }
     }
 
@@ -75,7 +75,7 @@ struct StepCommand: ParsableCommand {
         let tables = input.values.flatMap { input in
             StepMeasurement.placements(
                 StepTable(
-                    configuration: configuration, input: input, layers: layers?.values,
+                    configuration: preset, input: input, layers: layers?.values,
                     microBatch: microBatch, batchSizes: batches,
                     epochs: options.quick || input == .wide ? 1 : 2, peers: StepPeer.allCases))
         }

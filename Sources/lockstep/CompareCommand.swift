@@ -12,26 +12,31 @@ struct CompareCommand: ParsableCommand {
         abstract:
             "Train mse-tanh, mse-tanh-rescaled and ce-softmax, and compare how they converge.",
         discussion: """
-            All runs go through one cluster, one after the other. Prints a table, the curves and \
-            what they say; how many decisions rescaling changes is counted on the test set, and 0 \
-            is expected. With --run-dir each run has a folder below it; those that are finished \
-            are not trained again, and an unfinished one goes on from its newest checkpoint.
+            All runs go through one cluster, one after the other. mse-tanh and mse-tanh-rescaled \
+            have the same weights: they are trained once and their outputs are decoded in both \
+            ways. Prints a table, the curves and what they show; how many decisions rescaling \
+            changes is counted on the test set, and 0 is expected. With --run-dir each run has a \
+            folder below it; finished runs are not trained again, and an unfinished one resumes \
+            from its newest checkpoint.
 
             Examples:
               lockstep compare
               lockstep compare --workers 4 --epochs 3 --seeds 1
+              lockstep compare --data fashion-mnist --targets-at 0.85,0.88
               lockstep compare --batch-size 512 --learning-rate 0.004 --json
-              lockstep compare --run-dir runs/paper --seeds 1,2,3,4,5
+              lockstep compare --run-dir runs/paper --seeds 1-5
             """)
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "One run of each configuration a seed; default 1; three or more give intervals.",
+            "One run of each configuration a seed, 1-5,9 for example; default 1; three or more give "
+                + "intervals.",
             valueName: "list")
     )
     var seeds: String?
 
+    @OptionGroup var targets: TargetOptions
     @OptionGroup(title: "Training") var training: TrainingOptions
     @OptionGroup(title: "Placement") var placement: PlacementOptions
     @OptionGroup var session: SessionOptions
@@ -75,7 +80,7 @@ struct CompareCommand: ParsableCommand {
 
     private func report(_ result: TrainingSession.Result) {
         let style = TextStyle.of(STDOUT_FILENO)
-        let comparison = Comparison(result.outcomes.map(\.run))
+        let comparison = Comparison(result.outcomes.map(\.run), thresholds: targets.values)
         print(comparison.table(style), comparison.plot(style), separator: "\n\n")
         print("", comparison.verdicts(style), "", separator: "\n")
         print("Records and weights:")

@@ -12,10 +12,10 @@ struct CoordinatorCommand: ParsableCommand {
             Waits for the workers (and with --servers-apart for the servers), trains, prints the \
             result, and ends them all. Workers may join, leave and be lost while it trains; a lost \
             server's shard is taken up from the newest checkpoint. A coordinator that was lost \
-            goes on with the same command and --run-dir: its members wait for it.
+            resumes with the same command and --run-dir: its members wait for it.
 
             Examples:
-              lockstep coordinator --workers 2 --configuration mse-tanh
+              lockstep coordinator --workers 2 --preset mse-tanh
               lockstep coordinator --workers 8 --min-workers 4 --run-dir runs/mine
               lockstep coordinator --servers 2 --servers-apart --wait-timeout 600
               lockstep coordinator --bind 'tcp://*:29500' --advertise 10.0.0.5 --key cluster.key

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Datasets
+import Formats
 import Foundation
 import LockstepRuntime
 import Logging
@@ -18,6 +19,7 @@ struct EvaluateCommand: ParsableCommand {
               lockstep evaluate runs/my-run
               lockstep evaluate runs/my-run/checkpoints/step-18750
               lockstep evaluate model.safetensors --data synthetic
+              lockstep evaluate runs/my-run --json
             """)
 
     @Argument(
@@ -37,6 +39,9 @@ struct EvaluateCommand: ParsableCommand {
         transform: logLevel(named:))
     var logLevel: Logger.Level = .notice
 
+    @Flag(help: "Print the result as one line of JSON.")
+    var json = false
+
     func run() throws {
         let logger = ConsoleLogHandler.bootstrap(logLevel)
         let kernels = try KernelVariant.selected(
@@ -49,7 +54,11 @@ struct EvaluateCommand: ParsableCommand {
             examples: SparseExamples(
                 pixels: test.pixels, labels: test.labels, width: LabelledImages.pixelCount)
         ).evaluate(saved.weights)
-        report(saved, dataset, evaluation)
+        if json {
+            print(EvaluationLine(saved, dataset, evaluation).text)
+        } else {
+            report(saved, dataset, evaluation)
+        }
     }
 
     private func report(_ saved: SavedNetwork, _ dataset: Dataset, _ evaluation: Evaluation) {
@@ -81,5 +90,59 @@ struct EvaluateCommand: ParsableCommand {
             }
         }
         print("", matrix.text(.of(STDOUT_FILENO)), separator: "\n")
+    }
+}
+
+/// What `--json` prints: the fields of a run's end that an evaluation has, by the same names.
+private struct EvaluationLine: Encodable {
+    let checkpoint: String
+    let configuration: String
+    let configurationSHA256: String?
+    let seed: UInt64
+    /// The name of the data set, where the file has it.
+    let trainedOn: String?
+    let dataset: String
+    let datasetSHA256: String
+    let weightsSHA256: String
+    let testExamples: Int
+    let testAccuracy: Double
+    /// Left out where it is not finite.
+    let testLoss: Double?
+    /// `[label][decision]`.
+    let confusion: [[Int]]
+
+    private enum CodingKeys: String, CodingKey {
+        case checkpoint, configuration
+        case configurationSHA256 = "configuration_sha256"
+        case seed
+        case trainedOn = "trained_on"
+        case dataset
+        case datasetSHA256 = "dataset_sha256"
+        case weightsSHA256 = "weights_sha256"
+        case testExamples = "test_examples"
+        case testAccuracy = "test_accuracy"
+        case testLoss = "test_loss"
+        case confusion
+    }
+
+    init(_ saved: SavedNetwork, _ dataset: Dataset, _ evaluation: Evaluation) {
+        checkpoint = saved.path
+        configuration = saved.configuration.name
+        configurationSHA256 = saved.file.metadata["configuration_sha256"]
+        seed = saved.configuration.seed
+        trainedOn = saved.trainedOn
+        self.dataset = dataset.name
+        datasetSHA256 = "\(dataset.sha256)"
+        weightsSHA256 = saved.weights.sha256
+        testExamples = evaluation.examples
+        testAccuracy = evaluation.accuracy
+        testLoss = evaluation.loss.isFinite ? evaluation.loss : nil
+        confusion = evaluation.confusion
+    }
+
+    var text: String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 }

@@ -108,11 +108,11 @@ extension ExportCommand {
     /// What the places are called in TensorBoard: as much of the ends of their paths as tells them
     /// apart.
     ///
-    /// - Throws: ``UsageError`` for a folder that is there twice.
+    /// - Throws: ``UsageError`` for a duplicate folder.
     private static func names(of paths: [String]) throws(UsageError) -> [String] {
         let parts = paths.map(parts)
         for (index, path) in paths.enumerated() where parts[..<index].contains(parts[index]) {
-            throw UsageError(path, "this run is there twice", "give it once")
+            throw UsageError(path, "duplicate run", "give it once")
         }
         var length = 1
         while Set(parts.map { $0.suffix(length) }).count < parts.count { length += 1 }

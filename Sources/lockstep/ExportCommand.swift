@@ -74,7 +74,7 @@ struct ExportCommand: ParsableCommand {
         case .npz:
             try NPZ(metadata: saved.file.metadata, tensors: saved.file.tensors).write(to: path)
         case .onnx: try saved.onnx.write(to: path)
-        case .tensorboard: preconditionFailure("a run is no network")
+        case .tensorboard: preconditionFailure("a run is not a network")
         }
         print("\(path): \(saved.summary)")
     }

@@ -94,9 +94,9 @@ struct HostOptions: ParsableArguments {
                 throw UsageError("\(place), line \(line)", "“\(text)” is not a host", remedy)
             case .double(let line, let text):
                 throw UsageError(
-                    "\(place), line \(line)", "“\(text)” is there twice",
+                    "\(place), line \(line)", "duplicate host “\(text)”",
                     "name each host once; its worker has a thread for each of its cores")
-            case .empty: throw UsageError(place, "there is no host in it", remedy)
+            case .empty: throw UsageError(place, "it names no host", remedy)
             }
         }
     }

@@ -40,8 +40,8 @@ struct KeyOptions: ParsableArguments {
     /// there: on TCP there are other users as well, so a user without a key gets one.
     ///
     /// - Parameter makesOwn: whether a key is made where there is none.
-    /// - Throws: ``UsageError`` and ``RoleError``; for an endpoint beyond this host also where there
-    ///   is no key.
+    /// - Throws: ``UsageError`` and ``RoleError``; for an endpoint beyond this host also where
+    ///   there is no key.
     func clusterKey(
         at endpoint: Endpoint, named place: String, makesOwn: Bool = true,
         environment: [String: String] = ProcessInfo.processInfo.environment

@@ -38,7 +38,7 @@ struct LaunchCommand: ParsableCommand {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Begin with this many hosts, and go on while there are; default all of them.",
+            "Begin with this many hosts, and continue while as many are there; default all of them.",
             valueName: "n"))
     var minWorkers: String?
 

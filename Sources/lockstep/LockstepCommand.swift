@@ -20,7 +20,7 @@ struct LockstepCommand: ParsableCommand {
 
             Examples:
               lockstep compare --workers 2
-              lockstep train --configuration ce-softmax --workers 4 --epochs 3
+              lockstep train --preset ce-softmax --workers 4 --epochs 3
               lockstep train --workers 0 --json
 
             In three terminals, or on three hosts:
@@ -50,7 +50,7 @@ struct LockstepCommand: ParsableCommand {
             ServerCommand.self, WorkerCommand.self, LaunchCommand.self, StatusCommand.self,
             ScaleCommand.self, KeysCommand.self, DoctorCommand.self,
             EvaluateCommand.self, ExportCommand.self, ReplayCommand.self, ReportCommand.self,
-            StudyCommand.self, DataCommand.self, SimulateCommand.self,
+            StudyCommand.self, DataCommand.self, SimulateCommand.self, CompletionsCommand.self,
         ])
 
     private static var libraryVersion: String {
@@ -60,8 +60,8 @@ struct LockstepCommand: ParsableCommand {
 
     static func main() {
         StandardStreams.open()
-        // A reader that goes away and a file that may not grow are no reasons to lose a run: writing
-        // reports them.
+        // A reader that goes away and a file that may not grow are no reasons to lose a run:
+        // writing reports them.
         for end in [SIGPIPE, SIGXFSZ] { _ = signal(end, SIG_IGN) }
         Signals.ignoreRequestsForCheckpoints()
         do {

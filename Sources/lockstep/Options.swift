@@ -12,33 +12,39 @@ import ZeroMQ
 struct NetworkOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("mse-tanh, mse-tanh-rescaled or ce-softmax.", valueName: "name"))
-    var configuration: String?
+        help: ArgumentHelp("mse-tanh, mse-tanh-rescaled or ce-softmax.", valueName: "name"),
+        completion: .choices(RunConfiguration.Preset.self))
+    var preset: String?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Hidden activation: tanh, relu, sigmoid, identity.", valueName: "name"))
-    var hidden: String?
+        help: ArgumentHelp("Hidden activation: tanh, relu, sigmoid, identity.", valueName: "name"),
+        completion: .choices(Activation.self))
+    var hiddenActivation: String?
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Output activation: tanh, softmax, sigmoid, identity, relu.", valueName: "name"))
-    var output: String?
+            "Output activation: tanh, softmax, sigmoid, identity, relu.", valueName: "name"),
+        completion: .choices(Activation.self))
+    var outputActivation: String?
 
     @Option(
-        parsing: .unconditional, help: ArgumentHelp("mse or cross-entropy.", valueName: "name"))
+        parsing: .unconditional, help: ArgumentHelp("mse or cross-entropy.", valueName: "name"),
+        completion: .choices(Loss.self))
     var loss: String?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("zero-one or plus-minus-one.", valueName: "name"))
+        help: ArgumentHelp("zero-one or plus-minus-one.", valueName: "name"),
+        completion: .choices(TargetEncoding.self))
     var targets: String?
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "How outputs become a digit: plain, or rescaled by (x+1)/2.", valueName: "name"))
+            "How outputs become a digit: plain, or rescaled by (x+1)/2.", valueName: "name"),
+        completion: .choices(OutputDecoding.self))
     var decode: String?
 
     @Option(
@@ -46,11 +52,24 @@ struct NetworkOptions: ParsableArguments {
         help: ArgumentHelp("Of initial weights and sample order; default 1.", valueName: "n"))
     var seed: String?
 
+    // Options that have another name now, so that a script is told which.
+    @Option(parsing: .unconditional, help: .hidden) var configuration: String?
+    @Option(parsing: .unconditional, help: .hidden) var hidden: String?
+    @Option(parsing: .unconditional, help: .hidden) var output: String?
+
+    func validate() throws {
+        let former = ["configuration": configuration, "hidden": hidden, "output": output]
+        for (name, text) in former.sorted(by: { $0.key < $1.key }) where text != nil {
+            guard let key = SettingKey.renamed[name] else { continue }
+            throw ValidationError("--\(name) is now \(key.flag).")
+        }
+    }
+
     var given: [SettingKey: String?] {
         [
-            SettingKey(.configuration): configuration, SettingKey(.hidden): hidden,
-            SettingKey(.output): output, SettingKey(.loss): loss, SettingKey(.targets): targets,
-            SettingKey(.decode): decode, SettingKey(.seed): seed,
+            SettingKey(.preset): preset, SettingKey(.hiddenActivation): hiddenActivation,
+            SettingKey(.outputActivation): outputActivation, SettingKey(.loss): loss,
+            SettingKey(.targets): targets, SettingKey(.decode): decode, SettingKey(.seed): seed,
         ]
     }
 }
@@ -64,7 +83,8 @@ struct TrainingOptions: ParsableArguments {
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("sgd, momentum, nesterov or adam (default).", valueName: "name"))
+        help: ArgumentHelp("sgd, momentum, nesterov or adam (default).", valueName: "name"),
+        completion: .choices(OptimizerSettings.Kind.self))
     var optimizer: String?
 
     @Option(parsing: .unconditional, help: ArgumentHelp("Default 0.001.", valueName: "rate"))
@@ -78,7 +98,8 @@ struct TrainingOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Of the learning rate: constant (default), step or cosine.", valueName: "name"))
+            "Of the learning rate: constant (default), step or cosine.", valueName: "name"),
+        completion: .choices(LearningRateSchedule.Shape.self))
     var schedule: String?
 
     @Option(
@@ -104,14 +125,14 @@ struct TrainingOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "End at the first evaluation that reaches this share, 0.97 for instance.",
-            valueName: "share"))
+            "End at the first evaluation that reaches this accuracy, for example 0.97.",
+            valueName: "fraction"))
     var targetAccuracy: String?
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Hold training examples out, of each label its share, to evaluate on; default 0.",
+            "Hold out this many training examples, stratified by label, to evaluate on; default 0.",
             valueName: "n"))
     var validationExamples: String?
 
@@ -202,16 +223,20 @@ struct SessionOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "mnist, synthetic, or a folder with IDX files.", valueName: "dir|mnist|synthetic"))
+            "mnist, synthetic, or a folder with IDX files.", valueName: "dir|mnist|synthetic"),
+        completion: .directory)
     var data: String?
 
     @Option(
         help: ArgumentHelp(
             "Where records and weights go; default a fresh folder in runs/. An unfinished run there "
-                + "goes on from its newest checkpoint.", valueName: "dir"))
+                + "resumes from its newest checkpoint.", valueName: "dir"),
+        completion: .directory)
     var runDir: String?
 
-    @Option(help: ArgumentHelp("A YAML file with settings.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("A YAML file with settings.", valueName: "file"),
+        completion: .file())
     var config: String?
 
     @Flag(help: "Show each setting and where it came from, and end.")
@@ -223,8 +248,8 @@ struct SessionOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "The share of steps that two workers compute, to find machines that compute wrongly; "
-                + "default 0.", valueName: "share"))
+            "The fraction of steps that two workers compute, to find machines that compute wrongly; "
+                + "default 0.", valueName: "fraction"))
     var auditRate: String?
 
     @Option(
@@ -248,7 +273,8 @@ struct TraceOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Write a timeline of all processes to this file at the end, step by step, for "
-                + "ui.perfetto.dev or chrome://tracing.", valueName: "file"))
+                + "ui.perfetto.dev or chrome://tracing.", valueName: "file"),
+        completion: .file())
     var trace: String?
 }
 
@@ -284,7 +310,16 @@ extension Settings {
 /// A level by its name.
 func logLevel(named text: String) throws -> Logger.Level {
     guard let level = Logger.Level(rawValue: text) else {
-        throw ValidationError("there is no log level \(text)")
+        throw ValidationError("unknown log level '\(text)'")
     }
     return level
+}
+
+extension CompletionKind {
+    /// The names of a setting's values.
+    static func choices<Choice: CaseIterable & RawRepresentable>(
+        _: Choice.Type
+    ) -> CompletionKind where Choice.RawValue == String {
+        .list(Choice.allCases.map(\.rawValue))
+    }
 }

@@ -2,8 +2,8 @@ import Foundation
 import LockstepRuntime
 import Synchronization
 
-/// Writes lines to a stream that may take nothing for a while: a pipe whose reader sleeps, a terminal
-/// that was stopped with Ctrl-S. Nobody waits for it longer than a moment.
+/// Writes lines to a stream that may take nothing for a while: a pipe whose reader sleeps, a
+/// terminal that was stopped with Ctrl-S. Nobody waits for it longer than a moment.
 ///
 /// While the stream takes what it is given, a line is there when `write` returns. When it does not,
 /// lines wait in memory up to a bound, then they are left out, and how many is said later.

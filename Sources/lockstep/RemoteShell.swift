@@ -33,7 +33,8 @@ struct RemoteShell {
     /// The command that runs the program on a host, in the folder that this one is in, if it is
     /// there.
     ///
-    /// - Parameter path: of the program there, for a shell; see ``programPath(withinMilliseconds:_:isRequired:)``.
+    /// - Parameter path: of the program there, for a shell; see
+    ///   ``programPath(withinMilliseconds:_:isRequired:)``.
     func command(
         _ index: Int, _ path: String, _ arguments: [String], environment: [String: String] = [:]
     ) -> [String] {

@@ -21,6 +21,7 @@ struct ReportCommand: ParsableCommand {
               lockstep report runs
               lockstep report runs/paper --output paper --title "MSE and cross-entropy"
               lockstep report runs --dataset 9ae91a2c
+              lockstep report runs/fashion --targets-at 0.85,0.88
             """)
 
     @Argument(help: ArgumentHelp("Folders of runs, or with runs below them.", valueName: "dir"))
@@ -38,16 +39,18 @@ struct ReportCommand: ParsableCommand {
             "Only runs on the data set whose SHA-256 starts so.", valueName: "hash-prefix"))
     var dataset: String?
 
+    @OptionGroup var targets: TargetOptions
+
     func run() throws {
         guard !folders.isEmpty else {
             throw UsageError(
-                "report", "there is no folder to report on",
+                "report", "no folder is named",
                 "give the folders of runs, “lockstep report runs” for instance")
         }
         let collection = try RunCollection(folders: folders)
         for note in collection.notes { Console.shared.say(note) }
         let runs = try chosen(from: collection)
-        let page = try RunsReport(runs, title: title).page
+        let page = try RunsReport(runs, title: title, targets: targets.values).page
         for path in try page.write(toFolder: output) { print(path) }
     }
 

@@ -33,7 +33,7 @@ extension RunOutcome {
     private static func weights(_ end: EndRecord) -> String {
         if !end.weightsSHA256.isEmpty { return "SHA-256 \(end.weightsSHA256)" }
         return end.status == .interrupted
-            ? "in the newest checkpoint; the same command on the directory goes on" : "lost"
+            ? "in the newest checkpoint; the same command on the directory resumes it" : "lost"
     }
 
     private func warning(_ end: EndRecord) -> String {

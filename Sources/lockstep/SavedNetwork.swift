@@ -62,7 +62,7 @@ struct SavedNetwork {
     ) throws(MismatchError) -> RunConfiguration {
         guard metadata["layers"] != nil else {
             throw MismatchError(
-                description: "\(path): there is no configuration in it; "
+                description: "\(path): it has no configuration; "
                     + "use weights that Lockstep has saved")
         }
         do throws(UsageError) {

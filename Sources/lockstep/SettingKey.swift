@@ -1,31 +1,29 @@
 import TrainingPlan
 
-/// A setting's name: the same as a flag, in the environment and in a file.
+/// A setting's name: the same word as a flag, in the environment and in a file.
 struct SettingKey: Hashable, Sendable {
-    /// As in a file, `batch-size` for instance.
+    /// As in a file, `batch_size` for instance.
     let name: String
 
-    var flag: String { "--\(name)" }
+    var flag: String { "--\(name.replacing("_", with: "-"))" }
 
-    var environmentVariable: String {
-        "LOCKSTEP_" + name.uppercased().replacing("-", with: "_")
-    }
+    var environmentVariable: String { "LOCKSTEP_" + name.uppercased() }
 
     init(_ name: String) { self.name = name }
 
     init(_ key: RunConfiguration.Key) { self.init(key.rawValue) }
 
     static let workers = SettingKey("workers")
-    static let minWorkers = SettingKey("min-workers")
-    static let maxWorkers = SettingKey("max-workers")
+    static let minWorkers = SettingKey("min_workers")
+    static let maxWorkers = SettingKey("max_workers")
     static let threads = SettingKey("threads")
     static let servers = SettingKey("servers")
     static let data = SettingKey("data")
-    static let waitTimeout = SettingKey("wait-timeout")
-    static let checkpointSeconds = SettingKey("checkpoint-seconds")
-    static let keepCheckpoints = SettingKey("keep-checkpoints")
-    static let logEvery = SettingKey("log-every")
-    static let auditRate = SettingKey("audit-rate")
+    static let waitTimeout = SettingKey("wait_timeout")
+    static let checkpointSeconds = SettingKey("checkpoint_seconds")
+    static let keepCheckpoints = SettingKey("keep_checkpoints")
+    static let logEvery = SettingKey("log_every")
+    static let auditRate = SettingKey("audit_rate")
     static let seeds = SettingKey("seeds")
 
     /// All that a file may hold, in the order in which a person reads them.
@@ -37,7 +35,15 @@ struct SettingKey: Hashable, Sendable {
 
     /// The settings that each configuration of a comparison has by its name, or that it varies.
     static let varied: Set<SettingKey> = Set(
-        [.configuration, .hidden, .output, .loss, .targets, .decode, .seed].map { SettingKey($0) })
+        [
+            .preset, .hiddenActivation, .outputActivation, .loss, .targets, .decode, .seed,
+        ].map { SettingKey($0) })
+
+    /// The settings that had another name once, by that name.
+    static let renamed: [String: SettingKey] = Dictionary(
+        uniqueKeysWithValues: [
+            RunConfiguration.Key.preset, .hiddenActivation, .outputActivation,
+        ].map { ($0.firstName, SettingKey($0)) })
 }
 
 /// A value as it was given, and where.

@@ -3,6 +3,8 @@ import TrainingPlan
 extension Settings {
     /// What a network computes is named after the preset that it is, however it was spelled out.
     private static let customName = "custom"
+    /// Each seed is three runs of a comparison.
+    private static let maximumSeedCount = 1_000
 
     /// The run's configuration, parsed but not validated.
     func runConfiguration() throws(UsageError) -> RunConfiguration {
@@ -10,8 +12,8 @@ extension Settings {
         var configuration = try training(
             RunConfiguration(preset: preset ?? .ceSoftmax))
         var architecture = configuration.architecture
-        architecture.hidden = try choice(SettingKey(.hidden), or: architecture.hidden)
-        architecture.output = try choice(SettingKey(.output), or: architecture.output)
+        architecture.hidden = try choice(SettingKey(.hiddenActivation), or: architecture.hidden)
+        architecture.output = try choice(SettingKey(.outputActivation), or: architecture.output)
         architecture.loss = try choice(SettingKey(.loss), or: architecture.loss)
         architecture.targets = try choice(SettingKey(.targets), or: architecture.targets)
         architecture.decoding = try choice(SettingKey(.decode), or: architecture.decoding)
@@ -31,20 +33,23 @@ extension Settings {
     }
 
     func seeds() throws(UsageError) -> [UInt64] {
-        let seeds: [UInt64] = try integers(.seeds, or: [1])
-        guard Set(seeds).count == seeds.count else {
-            throw UsageError(
-                self[.seeds]?.place ?? SettingKey.seeds.flag, "a seed is there twice",
-                "give each once")
+        guard let given = self[.seeds] else { return [1] }
+        do throws(SeedList.Problem) {
+            let list = try SeedList(given.text)
+            guard list.count <= Self.maximumSeedCount else {
+                throw SeedList.Problem(
+                    reason: "these are more than \(Self.maximumSeedCount) seeds",
+                    remedy: "give fewer")
+            }
+            return list.seeds
+        } catch {
+            throw UsageError(given.place, error.reason, error.remedy)
         }
-        return seeds
     }
 
     private func preset() throws(UsageError) -> RunConfiguration.Preset? {
-        guard let given = self[SettingKey(.configuration)], given.text != Self.customName else {
-            return nil
-        }
-        return try choice(SettingKey(.configuration), or: .ceSoftmax)
+        guard self[SettingKey(.preset)] != nil else { return nil }
+        return try choice(SettingKey(.preset), or: .ceSoftmax)
     }
 
     /// The settings that a comparison's configurations have in common.
@@ -118,15 +123,16 @@ extension Settings {
             if key == .microBatch { text = "\(configuration.effectiveMicroBatch)" }
             let origin =
                 given?.origin
-                ?? (isPartOfPreset(key) ? "\(SettingKey(.configuration).flag)" : "default")
+                ?? (isPartOfPreset(key) ? "\(SettingKey(.preset).flag)" : "default")
             return (SettingKey(key), text ?? "-", origin)
         }
     }
 
     private func isPartOfPreset(_ key: RunConfiguration.Key) -> Bool {
         switch key {
-        case .hidden, .output, .loss, .targets, .decode: self[SettingKey(.configuration)] != nil
-        case .configuration, .layers, .optimizer, .learningRate, .weightDecay, .schedule,
+        case .hiddenActivation, .outputActivation, .loss, .targets, .decode:
+            self[SettingKey(.preset)] != nil
+        case .preset, .layers, .optimizer, .learningRate, .weightDecay, .schedule,
             .warmupSteps, .batchSize, .microBatch, .epochs, .seed, .targetAccuracy,
             .validationExamples, .evaluateEvery:
             false

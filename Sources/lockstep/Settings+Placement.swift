@@ -55,8 +55,8 @@ extension Settings {
             """)
     }
 
-    /// In the workers' processes, unless a number is given. Where no checkpoints are made that a run
-    /// could fall back to, one stays in the coordinator, which outlives its workers.
+    /// In the workers' processes, unless a number is given. Where no checkpoints are made that a
+    /// run could fall back to, one stays in the coordinator, which outlives its workers.
     private func servers() throws(UsageError) -> ServerPlacement {
         if let given = self[.servers], given.text != Self.automatic {
             return .count(
@@ -84,15 +84,15 @@ extension Settings {
         return Int(seconds * 1_000)
     }
 
-    /// Which share of the steps two workers compute.
+    /// Which fraction of the steps two workers compute.
     func auditRate() throws(UsageError) -> AuditRate {
-        let share = try number(.auditRate, or: 0)
-        guard 0...1 ~= share else {
+        let fraction = try number(.auditRate, or: 0)
+        guard 0...1 ~= fraction else {
             throw UsageError(
                 self[.auditRate]?.place ?? SettingKey.auditRate.flag,
-                "the share of steps that are audited lies between 0 and 1", "give for example 0.01")
+                "the fraction of steps that are audited is 0 to 1", "give for example 0.01")
         }
-        return AuditRate(millionths: UInt32((share * 1e6).rounded(.up)))
+        return AuditRate(millionths: UInt32((fraction * 1e6).rounded(.up)))
     }
 
     /// Every how many steps one has a line in the log; nil where nothing is said.

@@ -30,6 +30,14 @@ struct Settings: Sendable {
             }
             values[value.key] = nil
         }
+        for (former, key) in SettingKey.renamed where keys.contains(key) {
+            let variable = SettingKey(former).environmentVariable
+            guard environment[variable] == nil else {
+                throw UsageError(
+                    variable, "this setting has another name now",
+                    "set \(key.environmentVariable) instead")
+            }
+        }
         for key in keys {
             if let text = environment[key.environmentVariable], !text.isEmpty, key != .data {
                 values[key] = GivenValue(key: key, text: text, source: .environment)
@@ -40,12 +48,16 @@ struct Settings: Sendable {
         }
     }
 
-    /// Settings by the names of their keys, as a checkpoint's metadata has them.
+    /// Settings by the names of their keys, as a checkpoint's metadata has them; those of earlier
+    /// versions have the first names.
     init(texts: [String: String], path: String) {
         values = [:]
-        for key in SettingKey.all {
-            guard let text = texts[key.name] else { continue }
-            values[key] = GivenValue(key: key, text: text, source: .file(path: path, line: 1))
+        for key in RunConfiguration.Key.allCases {
+            guard let text = texts[key.rawValue] ?? texts[key.firstName] else { continue }
+            // Earlier versions called what is no preset `custom`.
+            guard key != .preset || RunConfiguration.Preset(rawValue: text) != nil else { continue }
+            let name = SettingKey(key)
+            values[name] = GivenValue(key: name, text: text, source: .file(path: path, line: 1))
         }
     }
 
@@ -105,7 +117,7 @@ struct Settings: Sendable {
         }
         guard value.isFinite else {
             throw UsageError(
-                given.place, "this is no finite number", "give one, for example 0.001")
+                given.place, "this is not a finite number", "give one, for example 0.001")
         }
         return value
     }
@@ -116,7 +128,7 @@ struct Settings: Sendable {
         guard let given = values[key] else { return fallback }
         guard let value = Choice(rawValue: given.text) else {
             throw UsageError(
-                given.place, "there is no “\(given.text)” here",
+                given.place, "unknown value “\(given.text)”",
                 "give one of " + Choice.allCases.map(\.rawValue).joined(separator: ", "))
         }
         return value

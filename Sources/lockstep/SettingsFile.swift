@@ -17,15 +17,21 @@ enum SettingsFile {
             root = try compose(yaml: text)
         } catch {
             let reason = "\(error)".split(separator: "\n").joined(separator: " ")
-            throw UsageError(path, "this is no YAML (\(reason))", "write lines of `name: value`")
+            throw UsageError(
+                path, "this is not valid YAML (\(reason))", "write lines of `name: value`")
         }
         guard let root else { return [:] }
         guard case .mapping(let mapping) = root else {
-            throw UsageError(path, "this is no list of settings", "write lines of `name: value`")
+            throw UsageError(
+                path, "this is not a mapping of settings", "write lines of `name: value`")
         }
         var values: [SettingKey: GivenValue] = [:]
         for (name, node) in mapping {
             let value = try value(name: name, node: node, path: path)
+            if case .file(_, let line)? = values[value.key]?.source {
+                throw UsageError(
+                    value.place, "line \(line) sets this already", "remove one of the two")
+            }
             values[value.key] = value
         }
         return values
@@ -35,11 +41,17 @@ enum SettingsFile {
         name: Node, node: Node, path: String
     ) throws(UsageError) -> GivenValue {
         let line = name.mark?.line ?? 1
-        let key = SettingKey(name.scalar?.string ?? "?")
-        let place = "\(path), line \(line), \(key.name)"
+        let written = name.scalar?.string ?? "?"
+        // As flags are written, too.
+        let key = SettingKey(written.replacing("-", with: "_"))
+        let place = "\(path), line \(line), \(written)"
+        if let newKey = SettingKey.renamed[written] {
+            throw UsageError(
+                place, "this setting has another name now", "write \(newKey.name) instead")
+        }
         guard SettingKey.all.contains(key) else {
             throw UsageError(
-                place, "there is no such setting",
+                place, "unknown setting",
                 "the known ones are " + SettingKey.all.map(\.name).joined(separator: ", "))
         }
         let texts = node.sequence.map { $0.map { $0.scalar?.string } } ?? [node.scalar?.string]

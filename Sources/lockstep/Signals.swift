@@ -126,8 +126,8 @@ enum Signals {
         unsafe sigaction(signal, &action, nil)
     }
 
-    /// A signal may come more than once for one reason: a terminal's and its shell's, a supervisor's
-    /// and a launcher's. Only one that comes later is impatience.
+    /// A signal may come more than once for one reason: a terminal's and its shell's, a
+    /// supervisor's and a launcher's. Only one that comes later is impatience.
     private static let impatience = Duration.milliseconds(500)
 
     /// What is sent to all processes of a group reaches the parent, too, which ends the session in

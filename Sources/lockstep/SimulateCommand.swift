@@ -23,8 +23,10 @@ struct SimulateCommand: ParsableCommand {
               lockstep simulate --seeds 1-1000000 --json
             """)
 
-    @Option(help: ArgumentHelp("The seeds to simulate, e.g. 1-1000.", valueName: "a-b"))
-    var seeds: String?
+    @Option(
+        help: ArgumentHelp("The seeds to simulate; default 1-1000.", valueName: "list"),
+        transform: Self.list)
+    var seeds: SeedList?
 
     @Option(help: ArgumentHelp("One seed.", valueName: "n"))
     var seed: UInt64?
@@ -40,42 +42,39 @@ struct SimulateCommand: ParsableCommand {
 
     func validate() throws {
         if seeds != nil, seed != nil {
-            throw ValidationError("--seed and --seeds exclude each other: give one of them.")
+            throw ValidationError("give --seed or --seeds, not both")
         }
         if trace, seed == nil {
-            throw ValidationError("--trace prints one conversation: name it with --seed N.")
+            throw ValidationError("--trace prints one conversation: add --seed N")
         }
         if let threads, !(1...1_024).contains(threads) {
             throw ValidationError("--threads \(threads): give 1 to 1024.")
         }
-        _ = try range()
     }
 
-    private func range() throws -> ClosedRange<UInt64> {
-        if let seed { return seed...seed }
-        let text = seeds ?? "1-1000"
-        let ends = text.split(separator: "-", omittingEmptySubsequences: false)
-            .map { UInt64($0) }
-        guard let first = ends.first ?? nil, let last = ends.last ?? nil, ends.count <= 2,
-            first <= last, last < .max
-        else { throw ValidationError("--seeds \(text): give a range, e.g. 1-1000.") }
-        return first...last
+    private static func list(_ text: String) throws -> SeedList {
+        do throws(SeedList.Problem) {
+            return try SeedList(text)
+        } catch {
+            throw ValidationError("--seeds \(text): \(error.reason); \(error.remedy)")
+        }
     }
 
     func run() throws {
-        let range = try range()
-        if trace {
-            let outcome = Simulation(seed: range.lowerBound) { print($0) }.run()
+        if trace, let seed {
+            let outcome = Simulation(seed: seed) { print($0) }.run()
             for problem in outcome.problems { print("PROBLEM: \(problem)") }
             if !outcome.problems.isEmpty { throw CommandEnd(brokenSeeds: 1) }
             return
         }
+        let seeds = seed.map { [$0...$0] } ?? seeds?.ranges ?? [1...1_000]
+        let count = SeedList(ranges: seeds).count
         let start = Date()
         let campaign = Campaign(
-            seeds: range, threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
+            seeds: seeds, threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
         let summary = campaign.run(progress: { done in
             guard Console.shared.isTerminal else { return }
-            Console.shared.showBar("\(done) of \(range.count) seeds")
+            Console.shared.showBar("\(done) of \(count) seeds")
         })
         Console.shared.clearBar()
         let seconds = Date().timeIntervalSince(start)

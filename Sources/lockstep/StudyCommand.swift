@@ -19,7 +19,7 @@ struct StudyCommand: ParsableCommand {
             Trains the three configurations over many seeds, every combination of loss, output, \
             hidden activation and targets, every global batch from 16 to 16,384 and several worker \
             counts, each fairly tuned on held-out examples, and writes a page with drawings and a \
-            verdict on each claim. A second start goes on where the first one was left, in the \
+            verdict on each claim. A second start resumes where the first one stopped, in the \
             middle of a run, too.
 
             On two cores: --quick under 2 minutes, the standard form about 20, --full several hours.

@@ -21,14 +21,14 @@ struct SweepCommand: ParsableCommand {
             rest; what is named on the command line stands in for what the file says of it.
 
             Each run has a folder of its own, named by the hash of its configuration. A second \
-            start skips what is complete and goes on with the rest, an unfinished run from its \
+            start skips what is complete and resumes the rest, an unfinished run from its \
             newest checkpoint. A run that diverges is a result; one that fails is tried once more \
             and then named (by --json in an object with `status` failed and its `error`), and \
             neither stops the others.
 
             Examples:
               lockstep sweep loss=mse,cross-entropy batch_size=32,128,512 seed=1-5 --epochs 3
-              lockstep sweep configuration=mse-tanh,ce-softmax seed=1-20 --run-dir runs/seeds
+              lockstep sweep preset=mse-tanh,ce-softmax seed=1-20 --run-dir runs/seeds
               lockstep sweep learning_rate=0.0003,0.001,0.003 layers=784x128x10,784x64x64x10 --dry-run
               lockstep sweep --grid grid.yaml seed=1 --json
             """)
@@ -54,6 +54,7 @@ struct SweepCommand: ParsableCommand {
     @Flag(help: "List the runs and the time that they would take, and end.")
     var dryRun = false
 
+    @OptionGroup var targets: TargetOptions
     @OptionGroup(title: "Network") var network: NetworkOptions
     @OptionGroup(title: "Training") var training: TrainingOptions
     @OptionGroup(title: "Placement (--workers 0, in this process, is the default here)")
@@ -154,7 +155,7 @@ struct SweepCommand: ParsableCommand {
                 "\(Figures.plural(result.runs.count, "run")) on \(dataset.name) "
                 + Figures.shortHash("\(dataset.sha256)")
             print(style.bold(style.adapted(title)), "", separator: "\n")
-            print(plan.table(of: result).text(style))
+            print(plan.table(of: result, targets: targets.values).text(style))
         } else {
             print(
                 "\(result.outcomes.count) of \(result.runs.count) runs are complete; "
@@ -198,8 +199,8 @@ extension Settings {
     ) throws(UsageError) -> SessionPlacement {
         if placement.workers == 0, placement.threads > 1, let given = self[.threads] {
             throw UsageError(
-                given.place, "each run in this process has one thread",
-                "say with --parallelism how many go on at a time")
+                given.place, "a run in this process has one thread",
+                "say with --parallelism how many run at a time")
         }
         return placement
     }

@@ -9,11 +9,11 @@ import Yams
 enum SweepFile {
     private static let runsName = "runs"
 
-    /// - Throws: ``SweepGridError`` naming file and line for anything that is no grid.
+    /// - Throws: ``SweepGridError`` naming file and line for anything that is not a grid.
     static func read(_ path: String, into grid: inout SweepGrid) throws(SweepGridError) {
         guard let root = try node(path) else { return }
         guard case .mapping(let mapping) = root else {
-            throw SweepGridError(path, "this is no grid", "write lines of `name: [values]`")
+            throw SweepGridError(path, "this is not a grid", "write lines of `name: [values]`")
         }
         for (name, node) in mapping {
             let key = name.scalar?.string ?? "?"
@@ -47,7 +47,7 @@ enum SweepFile {
         } catch {
             let reason = "\(error)".split(separator: "\n").joined(separator: " ")
             throw SweepGridError(
-                path, "this is no YAML (\(reason))", "write lines of `name: [values]`")
+                path, "this is not valid YAML (\(reason))", "write lines of `name: [values]`")
         }
     }
 
@@ -55,11 +55,11 @@ enum SweepFile {
         _ node: Node, place: String, path: String, into grid: inout SweepGrid
     ) throws(SweepGridError) {
         guard let runs = node.sequence else {
-            throw SweepGridError(place, "this is no list", "write one mapping a run")
+            throw SweepGridError(place, "this is not a list", "write one mapping a run")
         }
         for run in runs {
             guard let mapping = run.mapping else {
-                throw SweepGridError(place, "a run is no mapping", "write `- name: value`")
+                throw SweepGridError(place, "a run is not a mapping", "write `- name: value`")
             }
             let runPlace = "\(path), line \(run.mark?.line ?? 1), \(runsName)"
             var settings: [(name: String, text: String)] = []

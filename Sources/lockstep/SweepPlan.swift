@@ -79,11 +79,11 @@ struct SweepPlan {
         let keys = grid.keys.filter { key in
             key != .seed && Set(entries.map { $0.configuration.text(of: key) }).count > 1
         }
-        return keys.isEmpty ? [.configuration] : keys
+        return keys.isEmpty ? [.preset] : keys
     }
 
     /// A row for each point, over its seeds.
-    func table(of result: SweepResult) -> SweepTable {
+    func table(of result: SweepResult, targets: [Double]?) -> SweepTable {
         let columns = columns
         var points: [SweepTable.Point] = []
         var places: [RunConfiguration: Int] = [:]
@@ -94,7 +94,8 @@ struct SweepPlan {
             if place == points.count {
                 places[point] = place
                 let values = columns.map { key in
-                    SweepGrid.shown(point.text(of: key) ?? "-", key)
+                    key == .preset
+                        ? point.name : SweepGrid.shown(point.text(of: key) ?? "-", key)
                 }
                 points.append(SweepTable.Point(values: values, outcomes: [], failedCount: 0))
             }
@@ -104,7 +105,7 @@ struct SweepPlan {
             case .unfinished: break
             }
         }
-        return SweepTable(settings: columns.map(\.rawValue), points: points)
+        return SweepTable(settings: columns.map(\.rawValue), points: points, targets: targets)
     }
 }
 

@@ -13,14 +13,14 @@ struct TrainCommand: ParsableCommand {
         discussion: """
             Starts coordinator, servers and workers on this host and ends all of them. The result \
             does not depend on how many there are, nor on how often it was interrupted: the same \
-            command on the same folder, or --resume with the folder alone, goes on from the newest \
+            command on the same folder, or --resume with the folder alone, resumes from the newest \
             checkpoint.
 
             Examples:
               lockstep train
-              lockstep train --configuration mse-tanh --workers 4 --servers 2
+              lockstep train --preset mse-tanh --workers 4 --servers 2
               lockstep train --workers 0 --threads 2 --epochs 3 --json
-              lockstep train --loss mse --hidden tanh --output tanh --layers 784,256,64,10
+              lockstep train --loss mse --hidden-activation tanh --output-activation tanh
               lockstep train --run-dir runs/long --epochs 100 --checkpoint-seconds 10
               lockstep train --resume runs/long
               lockstep train --epochs 1 --trace run.trace.json
@@ -29,7 +29,7 @@ struct TrainCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Go on with the unfinished run in this folder, with the settings in its config.yaml.",
+            "Resume the unfinished run in this folder, with the settings in its config.yaml.",
             valueName: "dir"))
     var resume: String?
 
@@ -51,7 +51,7 @@ struct TrainCommand: ParsableCommand {
         let path = RunDirectory(path: resume).configurationPath
         guard FileManager.default.fileExists(atPath: path) else {
             throw UsageError(
-                "--resume \(resume)", "there is no config.yaml in it, so it holds no run",
+                "--resume \(resume)", "it has no config.yaml, so it is not a run folder",
                 "name the folder of a run, or leave --resume out to begin one")
         }
         return path

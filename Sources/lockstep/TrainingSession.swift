@@ -39,6 +39,8 @@ struct TrainingSession {
     private let stepLineInterval: Int
     private let dataset: Dataset
     private let entries: [Entry]
+    /// Of an entry that is not trained, since it decodes the outputs of another one: the other.
+    private let sources: [Int: Int]
     /// Whether the directories were made for this session, under names of our choice.
     private let hasFreshDirectories: Bool
 
@@ -75,6 +77,7 @@ struct TrainingSession {
                 logger.warning("\($0)")
             }
         }
+        sources = try Self.sources(entries)
         hasFreshDirectories = configurations.allSatisfy { directory($0) == nil }
     }
 
@@ -112,12 +115,34 @@ struct TrainingSession {
         return try entry(try look(), lock)
     }
 
-    /// Trains what is not finished already.
+    /// Runs with the weights of one before are decoded again, where its log tells how.
+    private static func sources(_ entries: [Entry]) throws -> [Int: Int] {
+        var sources: [Int: Int] = [:]
+        for (index, entry) in entries.enumerated() {
+            guard case .new = entry.opening else { continue }
+            let source = try entries[..<index].indices.first { source in
+                guard
+                    sources[source] == nil,
+                    RedecodedRun.sharesWeights(
+                        entry.configuration, entries[source].configuration)
+                else { return false }
+                return switch entries[source].opening {
+                case .new: true
+                case .unfinished(let directory), .finished(let directory, _):
+                    try RedecodedRun.isRecorded(in: directory)
+                }
+            }
+            if let source { sources[index] = source }
+        }
+        return sources
+    }
+
+    /// Trains what is not finished already, once where runs differ in their decoding only.
     func run(_ train: Train) throws -> Result {
         defer { removeUnusedDirectories() }
         if let trace { try FileReplacement.check(trace) }
         var plannedRuns: [PlannedRun] = []
-        for entry in entries {
+        for (index, entry) in entries.enumerated() where sources[index] == nil {
             switch entry.opening {
             case .new(let directory):
                 plannedRuns.append(plannedRun(entry, directory))
@@ -131,7 +156,7 @@ struct TrainingSession {
         }
         guard !plannedRuns.isEmpty else {
             if let trace { logger.notice("nothing is trained, and \(trace) is not written") }
-            return result(of: SessionResult(outcomes: [], reason: StopReason(.success, "")))
+            return try result(of: SessionResult(outcomes: [], reason: StopReason(.success, "")))
         }
         let (settings, placement, dataset) = (settings, placement, dataset)
         let reporter = SessionReporter(runCount: plannedRuns.count, logger: logger) {
@@ -150,7 +175,7 @@ struct TrainingSession {
                 audits: try settings.auditRate(), trace: trace), reporter, interruption)
         Console.shared.clearBar()
         if session.reason.exitCode == .success, let failure = reporter.failure { throw failure }
-        return result(of: session)
+        return try result(of: session)
     }
 
     private func plannedRun(_ entry: Entry, _ directory: RunDirectory) -> PlannedRun {
@@ -159,20 +184,44 @@ struct TrainingSession {
             checkpoints: checkpoints)
     }
 
-    private func result(of session: SessionResult) -> Result {
+    private func result(of session: SessionResult) throws -> Result {
         var trained = session.outcomes[...]
-        let outcomes = entries.compactMap { entry in
+        var found: [(run: RunOutcome, directory: String)?] = []
+        for (index, entry) in entries.enumerated() {
             switch entry.opening {
+            case .new(let directory) where sources[index] != nil:
+                let source = sources[index].flatMap { found[$0] }
+                found.append(
+                    try source.flatMap { try redecoded(entry, directory, from: $0) })
             case .new(let directory), .unfinished(let directory):
-                trained.popFirst().map { ($0, directory.path) }
-            case .finished(let directory, let outcome): (outcome, directory.path)
+                found.append(trained.popFirst().map { ($0, directory.path) })
+            case .finished(let directory, let outcome): found.append((outcome, directory.path))
             }
         }
+        let outcomes = found.compactMap(\.self)
         if outcomes.count < entries.count {
             logger.warning(
                 "\(entries.count - outcomes.count) of \(entries.count) runs have no result")
         }
         return Result(outcomes: outcomes, reason: session.reason)
+    }
+
+    /// The run that decodes the outputs of another one; nil where that one has not ended.
+    private func redecoded(
+        _ entry: Entry, _ directory: RunDirectory, from source: (run: RunOutcome, directory: String)
+    ) throws -> (run: RunOutcome, directory: String)? {
+        guard source.run.end?.status.isFinal == true else { return nil }
+        let configuration = entry.configuration
+        try directory.writeConfiguration(
+            settings.file(of: configuration, placement: placement, dataset: dataset))
+        let outcome = try RedecodedRun(configuration, directory: directory)
+            .write(from: RunDirectory(path: source.directory), dataset: dataset)
+        logger.notice(
+            """
+            \(configuration.name), seed \(configuration.seed): the weights of \
+            \(source.run.run.configuration), trained once and decoded again, in \(directory.path)
+            """)
+        return (outcome, directory.path)
     }
 
     /// Fresh directories of runs that did not begin; rmdir leaves whatever holds a file.

@@ -151,7 +151,7 @@ struct BenchTests {
         (["step", "--input", "grey"], "--input"), (["step", "--input", "mnist,"], "--input"),
         (["step", "--layers", "100,10"], "--layers"), (["step", "--layers", "784,9"], "--layers"),
         (["step", "--micro-batch", "0"], "--micro-batch"),
-        (["step", "--configuration", "mse"], "--configuration"),
+        (["step", "--preset", "mse"], "--preset"),
         (["scaling", "--counts", "1"], "--counts"), (["scaling", "--over", "time"], "--over"),
         (["scaling", "--over", "hosts", "--counts", "9"], "--counts"),
         (["hosts", "--hosts", "1"], "--hosts"), (["hosts", "--hosts", "2,9"], "--hosts"),

@@ -63,12 +63,12 @@ import Testing
     /// Two seeds of one configuration, and another configuration with evaluations between epochs.
     @Test(.needs("numpy", "safetensors", "tensorboard"))
     func tensorboardListsEveryTagAndValue() throws {
-        try TrainedRun.with(["--configuration", "mse-tanh", "--seed", "1"]) { run in
+        try TrainedRun.with(["--preset", "mse-tanh", "--seed", "1"]) { run in
             let others = ["second", "third"].map { "\(run.folder)/\($0)" }
-            try run.train(["--configuration", "mse-tanh", "--seed", "2"], to: others[0])
+            try run.train(["--preset", "mse-tanh", "--seed", "2"], to: others[0])
             try run.train(
                 [
-                    "--configuration", "ce-softmax", "--evaluate-every", "50",
+                    "--preset", "ce-softmax", "--evaluate-every", "50",
                     "--validation-examples", "500",
                 ], to: others[1])
             let board = run.folder + "/board"
@@ -82,7 +82,7 @@ import Testing
 
     @Test(.needs("tensorboard"))
     func anOpenTensorBoardSeesWhatIsNew() throws {
-        try TrainedRun.with(["--configuration", "ce-softmax", "--epochs", "3"]) { run in
+        try TrainedRun.with(["--preset", "ce-softmax", "--epochs", "3"]) { run in
             let program = ToolRun.buildDirectory.appendingPathComponent("lockstep").path
             try Python.run("tensorboard_growth.py", [program, run.run])
         }

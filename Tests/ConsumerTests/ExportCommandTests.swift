@@ -22,7 +22,8 @@ import Testing
         try Self.expect(["a", "b", "--to", "npz"], status: 64, "one checkpoint")
         try Self.expect(["a", "--to", "tensorboard"], status: 64, "--output")
         try Self.expect(
-            ["a", "b/../a", "--to", "tensorboard", "--output", "c"], status: 64, "b/../a", "twice")
+            ["a", "b/../a", "--to", "tensorboard", "--output", "c"], status: 64, "b/../a",
+            "duplicate run")
     }
 
     @Test func whatIsMissingIsNamed() throws {

@@ -32,6 +32,6 @@ struct ReportedRuns {
     }
 
     private static func settings(_ name: String, _ seed: Int) -> [String] {
-        ["--configuration", name, "--seed", "\(seed)", "--learning-rate", "0.003"]
+        ["--preset", name, "--seed", "\(seed)", "--learning-rate", "0.003"]
     }
 }

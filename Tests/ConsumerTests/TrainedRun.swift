@@ -19,13 +19,14 @@ enum Lockstep {
 /// A network of each activation, and of more and fewer layers than the seed's.
 enum Networks {
     static let all: [[String]] = [
-        ["--configuration", "mse-tanh"],
-        ["--configuration", "ce-softmax"],
+        ["--preset", "mse-tanh"],
+        ["--preset", "ce-softmax"],
         [
-            "--layers", "784,40,24,10", "--hidden", "sigmoid", "--output", "sigmoid", "--loss",
+            "--layers", "784,40,24,10", "--hidden-activation", "sigmoid",
+            "--output-activation", "sigmoid", "--loss",
             "cross-entropy", "--learning-rate", "0.01",
         ],
-        ["--layers", "784,10", "--output", "identity", "--loss", "mse"],
+        ["--layers", "784,10", "--output-activation", "identity", "--loss", "mse"],
     ]
 }
 
@@ -113,8 +114,8 @@ struct TrainedRun {
         let layers = try #require(metadata["layers"]).split(separator: ",").compactMap { Int($0) }
         let architecture = NetworkArchitecture(
             layers: layers,
-            hidden: try #require(Activation(rawValue: metadata["hidden", default: ""])),
-            output: try #require(Activation(rawValue: metadata["output", default: ""])),
+            hidden: try #require(Activation(rawValue: metadata["hidden_activation", default: ""])),
+            output: try #require(Activation(rawValue: metadata["output_activation", default: ""])),
             loss: try #require(Loss(rawValue: metadata["loss", default: ""])))
         let test = Self.dataset.test
         var outputs: [Float] = []

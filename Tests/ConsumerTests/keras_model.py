@@ -13,7 +13,7 @@ for folder in sys.argv[1:]:
     metadata, layers = network.load_npz(folder)
     model = keras.Sequential([keras.layers.Input((784,))])
     for index, (_, bias) in enumerate(layers):
-        activation = metadata["output" if index == len(layers) - 1 else "hidden"]
+        activation = metadata["output_activation" if index == len(layers) - 1 else "hidden_activation"]
         activation = "linear" if activation == "identity" else activation
         model.add(keras.layers.Dense(len(bias), activation=activation))
     model.set_weights([array for layer in layers for array in layer])

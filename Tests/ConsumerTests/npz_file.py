@@ -20,5 +20,5 @@ metadata, layers = network.load_npz(folder)
 x = network.images(folder)
 for index, (kernel, bias) in enumerate(layers):
     assert kernel.dtype == bias.dtype == np.float32
-    x = ACTIVATIONS[metadata["output" if index == len(layers) - 1 else "hidden"]](x @ kernel + bias)
+    x = ACTIVATIONS[metadata["output_activation" if index == len(layers) - 1 else "hidden_activation"]](x @ kernel + bias)
 network.check("numpy", x, folder)

@@ -39,7 +39,7 @@ def grouped(runs, key):
 
 
 def rate(run):
-    return float(run["settings"]["learning-rate"])
+    return float(run["settings"]["learning_rate"])
 
 
 def layer_points(run, key, layer):
@@ -254,7 +254,7 @@ def point(run):
 def noise_scale(run, epoch):
     """McCandlish et al. 2018, appendix A.1, from the norms of leaves and of the batch; None where there is none."""
     batch = run["end"]["batch_size"]
-    leaf = int(run["settings"].get("micro-batch", max(16, -(-batch // 64))))
+    leaf = int(run["settings"].get("micro_batch", max(16, -(-batch // 64))))
     if batch <= leaf:
         return None
     signal = noise = 0.0

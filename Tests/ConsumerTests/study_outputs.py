@@ -56,13 +56,13 @@ def outputs(run, images):
     x = images.reshape(len(images), -1).astype(np.float32).astype(float) / 255
     layers = weights(run)
     for kernel, bias in layers[:-1]:
-        x = ACTIVATIONS[run["settings"]["hidden"]](x @ kernel.astype(float) + bias)
+        x = ACTIVATIONS[run["settings"]["hidden_activation"]](x @ kernel.astype(float) + bias)
     x = x @ layers[-1][0].astype(float) + layers[-1][1]
-    if run["settings"]["output"] == "softmax":
+    if run["settings"]["output_activation"] == "softmax":
         x = np.exp(x - x.max(axis=1, keepdims=True))
         x /= x.sum(axis=1, keepdims=True)
     else:
-        x = ACTIVATIONS[run["settings"]["output"]](x)
+        x = ACTIVATIONS[run["settings"]["output_activation"]](x)
     # To the precision of the program's outputs: those that saturate are alike.
     return x.astype(np.float32).astype(float)
 

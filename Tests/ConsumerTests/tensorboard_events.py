@@ -136,7 +136,7 @@ def check_table(board, runs):
         assert set(parameters) == set(expected)
         for name, value in parameters.items():
             assert value == (float(expected[name]) if isinstance(value, float) else expected[name])
-        assert isinstance(parameters["batch-size"], float)
+        assert isinstance(parameters["batch_size"], float)
         for session in group.sessions:
             (accuracy,) = [metric.value for metric in session.metric_values
                            if metric.name.tag == "end/test_accuracy"]

@@ -168,7 +168,8 @@ extension EndToEndTests {
             let port = try #require(endpoint.split(separator: ":").last.flatMap { UInt16($0) })
             let worker = try lockstep.start(["worker", "--coordinator", endpoint])
             try #require(coordinator.says("is ready"), "\(coordinator.standardError)")
-            // The timer of kind 2 is that of keep-alive; acknowledgements have another for a moment.
+            // The timer of kind 2 is that of keep-alive; acknowledgements have another for a
+            // moment.
             let hex = String(format: ":%04X", port)
             var seen = ""
             let areKept = try eventually {

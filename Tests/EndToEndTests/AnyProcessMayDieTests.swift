@@ -9,7 +9,7 @@ extension EndToEndTests {
     @Suite struct AnyProcessMayDie {
         private static let epochs = 150
         private static let training = [
-            "--configuration", "mse-tanh", "--batch-size", "20", "--micro-batch", "5", "--epochs",
+            "--preset", "mse-tanh", "--batch-size", "20", "--micro-batch", "5", "--epochs",
             "\(epochs)",
         ]
 
@@ -84,7 +84,7 @@ extension EndToEndTests {
             first.send(SIGKILL)
             _ = first.end()
             let second = try lockstep.start(command)
-            try #require(second.says("goes on after step"), "\(second.standardError)")
+            try #require(second.says("resumes after step"), "\(second.standardError)")
             try expectTheSame(second.end())
             for worker in workers {
                 let run = worker.end()
@@ -103,7 +103,7 @@ extension EndToEndTests {
             #expect(first.end().status == 130)
             // It has made one at its end.
             let second = try lockstep.start(["train", "--resume", directory, "--json"])
-            try #require(second.says("goes on after step"), "\(second.standardError)")
+            try #require(second.says("resumes after step"), "\(second.standardError)")
             try expectTheSame(second.end())
         }
 

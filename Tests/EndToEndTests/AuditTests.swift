@@ -14,7 +14,7 @@ extension EndToEndTests {
     /// Two workers compute each sum, and steps are computed again.
     @Suite struct Audits {
         private static let training = [
-            "--configuration", "ce-softmax", "--batch-size", "40", "--micro-batch", "5", "--epochs",
+            "--preset", "ce-softmax", "--batch-size", "40", "--micro-batch", "5", "--epochs",
             "20",
         ]
 

@@ -32,10 +32,17 @@ extension EndToEndTests {
             Mistake("train --layers 784,0,10", 64, "--layers 784,0,10", "width of 0"),
             Mistake("train --layers 784,-5,10", 64, "--layers 784,-5,10", "width of -5"),
             Mistake("train --layers 784", 64, "--layers 784", "784,128,10"),
-            Mistake("train --hidden gelu", 64, "--hidden gelu", "tanh", "relu"),
             Mistake(
-                "train --loss cross-entropy --output tanh", 64, "--output tanh", "cross-entropy",
-                "softmax or sigmoid"),
+                "train --hidden-activation gelu", 64, "--hidden-activation gelu",
+                "unknown value “gelu”", "tanh", "relu"),
+            Mistake("train --configuration mse-tanh", 64, "--configuration is now --preset"),
+            Mistake("sweep seed=1 --hidden tanh", 64, "--hidden is now --hidden-activation"),
+            Mistake("coordinator --output tanh", 64, "--output is now --output-activation"),
+            Mistake("sweep hidden=tanh", 64, "hidden=tanh", "write “hidden_activation”"),
+            Mistake("sweep configuration=mse-tanh", 64, "write “preset”"),
+            Mistake(
+                "train --loss cross-entropy --output-activation tanh", 64,
+                "--output-activation tanh", "cross-entropy", "softmax or sigmoid"),
             Mistake(
                 "train --batch-size 32 --micro-batch 33", 64, "--micro-batch 33", "1 to 32"),
             Mistake("train --micro-batch 0", 64, "--micro-batch 0", "1 to 32"),
@@ -58,8 +65,14 @@ extension EndToEndTests {
             Mistake("train --wait-timeout -1", 64, "--wait-timeout -1", "seconds"),
             Mistake("train --wait-timeout nan", 64, "--wait-timeout nan", "finite"),
             Mistake("train --log-level loud", 64, "loud"),
-            Mistake("compare --seeds 1,1", 64, "--seeds 1,1", "twice"),
+            Mistake("compare --seeds 1,1", 64, "--seeds 1,1", "duplicate seed 1"),
+            Mistake("compare --seeds 1-5,3", 64, "--seeds 1-5,3", "duplicate seed 3"),
+            Mistake("compare --seeds 5-1", 64, "--seeds 5-1", "range"),
+            Mistake("simulate --seeds 4,2-1", 64, "--seeds 4,2-1", "“2-1”"),
             Mistake("compare --seeds -1", 64, "--seeds -1", "from 0"),
+            Mistake("compare --targets-at 0.5,2", 64, "--targets-at 0.5,2", "at most 1"),
+            Mistake("report runs --targets-at 0.9,0.9", 64, "duplicate accuracy"),
+            Mistake("completions tcsh", 64, "tcsh", "fish"),
             Mistake("coordinator --min-workers 0", 64, "--min-workers 0", "from 1"),
             Mistake(
                 "coordinator --bind tcp://0.0.0.0:29500", 64, "--bind tcp://0.0.0.0:29500",
@@ -123,6 +136,7 @@ extension EndToEndTests {
 
         @Test(arguments: [
             ("LOCKSTEP_BATCH_SIZE", "-3", ["LOCKSTEP_BATCH_SIZE=-3", "at least one"]),
+            ("LOCKSTEP_HIDDEN", "tanh", ["LOCKSTEP_HIDDEN", "LOCKSTEP_HIDDEN_ACTIVATION instead"]),
             ("LOCKSTEP_LEARNING_RATE", "nan", ["LOCKSTEP_LEARNING_RATE=nan", "finite"]),
             ("LOCKSTEP_KERNELS", "sse", ["LOCKSTEP_KERNELS=sse", "baseline"]),
         ])
@@ -133,9 +147,12 @@ extension EndToEndTests {
         }
 
         @Test(arguments: [
-            ("epochs: 1\nbatchsize: 3\n", ["line 2", "batchsize", "batch-size"]),
-            ("epochs: 1\n\nbatch-size: 0\n", ["line 3", "batch-size: 0", "at least one"]),
-            ("learning-rate: .nan\n", ["line 1", "learning-rate", "number"]),
+            ("epochs: 1\nbatchsize: 3\n", ["line 2", "batchsize", "batch_size"]),
+            ("epochs: 1\n\nbatch_size: 0\n", ["line 3", "batch_size: 0", "at least one"]),
+            ("learning_rate: .nan\n", ["line 1", "learning_rate", "number"]),
+            ("epochs: 1\nhidden: tanh\n", ["line 2, hidden", "write hidden_activation instead"]),
+            ("configuration: mse-tanh\n", ["line 1, configuration", "write preset instead"]),
+            ("batch_size: 8\nbatch-size: 9\n", ["line 2, batch_size: 9", "line 1 sets"]),
             ("layers: [784, 128, 11]\n", ["line 1", "784,128,11", "10 classes"]),
             ("epochs: {a: 1}\n", ["line 1", "epochs", "name: value"]),
             ("just words\n", ["name: value"]),

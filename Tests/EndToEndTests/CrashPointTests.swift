@@ -109,7 +109,7 @@ private struct CrashAt {
 /// What all clusters have in common, and what their runs end with.
 private struct Stage {
     static let training = [
-        "--configuration", "mse-tanh", "--batch-size", "20", "--micro-batch", "5", "--epochs", "12",
+        "--preset", "mse-tanh", "--batch-size", "20", "--micro-batch", "5", "--epochs", "12",
     ]
 
     let lockstep: Lockstep

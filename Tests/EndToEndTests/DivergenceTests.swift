@@ -13,11 +13,13 @@ extension EndToEndTests {
         static let recipes = [
             ["--optimizer", "sgd", "--learning-rate", "1e30"],
             [
-                "--hidden", "identity", "--output", "identity", "--loss", "mse", "--optimizer",
+                "--hidden-activation", "identity", "--output-activation", "identity",
+                "--loss", "mse", "--optimizer",
                 "sgd", "--learning-rate", "3",
             ],
             [
-                "--hidden", "identity", "--output", "identity", "--loss", "mse", "--optimizer",
+                "--hidden-activation", "identity", "--output-activation", "identity",
+                "--loss", "mse", "--optimizer",
                 "sgd", "--learning-rate", "20", "--warmup-steps", "1500", "--batch-size", "128",
             ],
         ]

@@ -10,7 +10,7 @@ extension EndToEndTests {
         /// Short steps, so that one process is done with all of them soon.
         private static func training(epochs: Int) -> [String] {
             [
-                "--configuration", "mse-tanh", "--batch-size", "20", "--micro-batch", "5",
+                "--preset", "mse-tanh", "--batch-size", "20", "--micro-batch", "5",
                 "--epochs",
                 "\(epochs)",
             ]

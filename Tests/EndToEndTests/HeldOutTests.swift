@@ -20,10 +20,11 @@ extension EndToEndTests {
         }
 
         private static let arguments = [
-            "--configuration", "ce-softmax", "--epochs", "5", "--validation-examples", "203",
+            "--preset", "ce-softmax", "--epochs", "5", "--validation-examples", "203",
         ]
 
-        /// The last tenth is all of label 9: without it, a tenth of the test set is decided wrongly.
+        /// The last tenth is all of label 9: without it, a tenth of the test set is decided
+        /// wrongly.
         @Test func aSetThatIsSortedByLabelLosesNone() throws {
             var lockstep = try Lockstep()
             try SmallDigits.write(Self.sorted(), to: lockstep.folder)

@@ -35,7 +35,7 @@ extension EndToEndTests {
         private static let largestSlowdown = 1.5
         private static let largestGrowthKilobytes = 64 << 10
 
-        private static let training = ["--batch-size", "128", "--configuration", "ce-softmax"]
+        private static let training = ["--batch-size", "128", "--preset", "ce-softmax"]
         private static let trainingCount = 12_800
 
         private struct Measured {

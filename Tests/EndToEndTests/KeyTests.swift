@@ -202,7 +202,7 @@ extension EndToEndTests {
             #expect(second.says("turned away"))
             let new = try lockstep.start(["worker", "--coordinator", endpoint, "--key", next])
             let run = second.end()
-            #expect(run.status == 0 && run.standardError.contains("goes on after step"))
+            #expect(run.status == 0 && run.standardError.contains("resumes after step"))
             #expect(try run.end().weightsSHA256 == reference.weightsSHA256)
             #expect(new.end().status == 0)
         }

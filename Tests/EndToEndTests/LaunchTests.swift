@@ -108,7 +108,7 @@ extension EndToEndTests {
             #expect(first.end().status == 143)
             let second = try launch(400).end()
             #expect(second.status == 0, "\(second.standardError)")
-            #expect(second.standardError.contains("goes on after step"))
+            #expect(second.standardError.contains("resumes after step"))
             let whole = try lockstep.train([
                 "--workers", "0", "--epochs", "400", "--batch-size", "100",
             ])
@@ -190,8 +190,9 @@ extension EndToEndTests {
         }
 
         @Test(arguments: [
-            ("a,-oProxyCommand=x", "not a host"), ("a,b,a", "twice"), ("", "no host"),
-            ("localhost,b", "cannot reach the first host"), ("a,A", "twice"), ("a,b@a:22", "twice"),
+            ("a,-oProxyCommand=x", "not a host"), ("a,b,a", "duplicate host"), ("", "no host"),
+            ("localhost,b", "cannot reach the first host"), ("a,A", "duplicate host"),
+            ("a,b@a:22", "duplicate host"),
             ("$(id)@a", "not a host"),
             ("a,b:port", "not a host"), ("a,b:70000", "not a host"), ("a,[::1", "not a host"),
             ("a,@b", "not a host"),

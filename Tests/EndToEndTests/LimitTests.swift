@@ -4,8 +4,8 @@ import TestSupport
 import Testing
 
 extension EndToEndTests {
-    /// Limits of the system: each ends in a sentence and an exit code, none in a trap. The long form
-    /// is `Scripts/limits`.
+    /// Limits of the system: each ends in a sentence and an exit code, none in a trap. The long
+    /// form is `Scripts/limits`.
     @Suite struct LimitTests {
         let lockstep: Lockstep
 

@@ -8,8 +8,8 @@ extension EndToEndTests {
         /// Longer than a lease.
         private static let pauseSeconds: UInt32 = 12
 
-        /// A lid that is closed, a virtual machine that is moved: nobody judges the others by what it
-        /// has slept through itself.
+        /// A lid that is closed, a virtual machine that is moved: nobody judges the others by what
+        /// it has slept through itself.
         @Test(arguments: [
             ["--servers", "auto"], ["--servers", "1", "--bind", "tcp://127.0.0.1:0"],
         ])

@@ -129,7 +129,8 @@ extension EndToEndTests {
             expectGone(all)
         }
 
-        /// The program's name is gone before its workers are started: they are started all the same.
+        /// The program's name is gone before its workers are started: they are started all the
+        /// same.
         @Test func workersNeedNoNameToBeStarted() throws {
             let copy = lockstep.folder.path("program")
             try FileManager.default.copyItem(atPath: Lockstep.program.path, toPath: copy)

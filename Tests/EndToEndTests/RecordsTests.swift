@@ -1,7 +1,9 @@
+import Formats
 import Foundation
 import RunRecords
 import TestSupport
 import Testing
+import TrainingPlan
 
 extension EndToEndTests {
     /// What a run leaves behind, and what can be made of it.
@@ -12,7 +14,7 @@ extension EndToEndTests {
         init() throws {
             lockstep = try Lockstep()
             arguments = [
-                "train", "--configuration", "mse-tanh-rescaled", "--batch-size", "100", "--epochs",
+                "train", "--preset", "mse-tanh-rescaled", "--batch-size", "100", "--epochs",
                 "2", "--evaluate-every", "7", "--validation-examples", "130", "--learning-rate",
                 "0.002", "--schedule", "cosine", "--seed", "42", "--json", "--run-dir",
                 lockstep.folder.path("run"),
@@ -34,7 +36,7 @@ extension EndToEndTests {
                 switch record {
                 case .run(let run):
                     #expect(run.configuration == "mse-tanh-rescaled")
-                    #expect(run.settings["learning-rate"] == "0.002")
+                    #expect(run.settings["learning_rate"] == "0.002")
                     #expect(run.placement.workers == workers)
                 case .step(let step): steps.append(step.step)
                 case .evaluation(let evaluation):
@@ -75,7 +77,7 @@ extension EndToEndTests {
             #expect(try steps(thin) == Array(stride(from: 6, through: 42, by: 6)))
             #expect(try steps(lockstep.folder.path("whole")) == Array(1...42))
             let config = try String(contentsOfFile: thin + "/config.yaml", encoding: .utf8)
-            #expect(config.contains("log-every: 6"), "\(config)")
+            #expect(config.contains("log_every: 6"), "\(config)")
             let sweep = try lockstep.run([
                 "sweep", "seed=1", "--epochs", "1", "--batch-size", "10", "--log-every", "50",
                 "--json", "--run-dir", lockstep.folder.path("sweep"),
@@ -141,6 +143,25 @@ extension EndToEndTests {
             #expect(!other.standardOutput.contains(accuracy), "\(other.standardOutput)")
         }
 
+        /// Earlier versions had other names for three settings, and dashes in the rest.
+        @Test func aCheckpointOfAnEarlierVersionEvaluates() throws {
+            let end = try lockstep.run(arguments + ["--workers", "0"]).end()
+            var file = try Safetensors(
+                reading: path("checkpoints/step-\(end.steps)/model.safetensors"))
+            for key in RunConfiguration.Key.allCases {
+                let text = file.metadata.removeValue(forKey: key.rawValue)
+                file.metadata[key.firstName] = text
+            }
+            #expect(file.metadata["hidden"] == "tanh" && file.metadata["batch-size"] == "100")
+            let old = lockstep.folder.path("old.safetensors")
+            try file.write(to: old)
+            let run = try lockstep.run(["evaluate", old, "--json"])
+            #expect(
+                run.standardOutput.contains(#""test_accuracy":\#(end.testAccuracy)"#),
+                "\(run.standardOutput)")
+            #expect(run.standardOutput.contains(#""configuration":"mse-tanh-rescaled""#))
+        }
+
         @Test func aFinishedRunIsShownAgain() throws {
             let first = try lockstep.run(arguments + ["--workers", "0"])
             let log = try lockstep.folder.read("run/metrics.jsonl")
@@ -168,7 +189,7 @@ extension EndToEndTests {
         }
 
         @Test func settingsAreShownWithWhereTheyCameFrom() throws {
-            try lockstep.folder.write("epochs: 3\nbatch-size: 64\n", "my.yaml")
+            try lockstep.folder.write("epochs: 3\nbatch_size: 64\n", "my.yaml")
             let run = try lockstep.run(
                 [
                     "train", "--print-config", "--config", lockstep.folder.path("my.yaml"),
@@ -179,7 +200,7 @@ extension EndToEndTests {
                 $0.split(separator: " ", omittingEmptySubsequences: true).joined(separator: " ")
             }
             for row in [
-                "seed 5 --seed", "batch-size 256 LOCKSTEP_BATCH_SIZE",
+                "seed 5 --seed", "batch_size 256 LOCKSTEP_BATCH_SIZE",
                 "epochs 3 \(lockstep.folder.path("my.yaml")), line 1", "workers 2 default",
             ] {
                 #expect(rows.contains(row), "\(run.standardOutput)")

@@ -69,7 +69,7 @@ extension EndToEndTests {
             _ = second.end()
             for arguments in [other, arguments(moved, epochs: 100_000)] {
                 let again = try lockstep.start(arguments)
-                #expect(again.says("goes on after step"), "\(again.standardError)")
+                #expect(again.says("resumes after step"), "\(again.standardError)")
                 again.send(SIGKILL)
                 _ = again.end()
             }
@@ -83,7 +83,7 @@ extension EndToEndTests {
             try #require(first.status == status, "\(first.standardError)")
             // Once more, and then with the folder alone.
             let second = try lockstep.start(arguments(directory))
-            try #require(second.says("goes on after step"), "\(second.standardError)")
+            try #require(second.says("resumes after step"), "\(second.standardError)")
             second.send(signal)
             _ = second.end()
             let third = try lockstep.run(["train", "--resume", directory, "--json"])
@@ -146,7 +146,7 @@ extension EndToEndTests {
         }
 
         @Test func settingsComeFromEverywhere() throws {
-            try lockstep.folder.write("keep-checkpoints: 5\n", "some.yaml")
+            try lockstep.folder.write("keep_checkpoints: 5\n", "some.yaml")
             let run = try lockstep.run(
                 ["train", "--print-config", "--config", lockstep.folder.path("some.yaml")],
                 ["LOCKSTEP_CHECKPOINT_SECONDS": "7"])
@@ -154,14 +154,14 @@ extension EndToEndTests {
             let rows = run.standardOutput.split(separator: "\n")
             #expect(
                 rows.contains {
-                    $0.hasPrefix("checkpoint-seconds") && $0.contains("7")
+                    $0.hasPrefix("checkpoint_seconds") && $0.contains("7")
                         && $0.contains("LOCKSTEP_CHECKPOINT_SECONDS")
                 }, "\(run.standardOutput)")
-            #expect(rows.contains { $0.hasPrefix("keep-checkpoints") && $0.contains("line 1") })
+            #expect(rows.contains { $0.hasPrefix("keep_checkpoints") && $0.contains("line 1") })
             // The default is shown, too.
             let plain = try lockstep.run(["train", "--print-config"]).standardOutput
-            #expect(plain.contains(/checkpoint-seconds +1\.5 +default/), "\(plain)")
-            #expect(plain.contains(/keep-checkpoints +2 +default/), "\(plain)")
+            #expect(plain.contains(/checkpoint_seconds +1\.5 +default/), "\(plain)")
+            #expect(plain.contains(/keep_checkpoints +2 +default/), "\(plain)")
         }
 
         /// Foundation's functions on paths trap there.
@@ -194,7 +194,7 @@ extension EndToEndTests {
             first.send(SIGKILL)
             _ = first.end()
             let second = try sweep("killed").end()
-            #expect(second.standardError.contains("goes on after step"), "\(second.standardError)")
+            #expect(second.standardError.contains("resumes after step"), "\(second.standardError)")
             #expect(try second.ends().map(\.weightsSHA256) == whole.ends().map(\.weightsSHA256))
         }
     }

@@ -7,7 +7,7 @@ extension EndToEndTests {
     /// Coordinator, servers and workers that are started apart, each by itself.
     @Suite struct RolesApart {
         static let training = [
-            "--configuration", "mse-tanh", "--batch-size", "100", "--epochs", "2",
+            "--preset", "mse-tanh", "--batch-size", "100", "--epochs", "2",
         ]
 
         /// Members leave within a second of the session's end. Another second is for a machine that
@@ -103,15 +103,40 @@ extension EndToEndTests {
             #expect(run.standardError.split(separator: "listening on").count == 2)
             // Rescaling is a matter of the decision: the weights are those of mse-tanh.
             #expect(ends[0].weightsSHA256 == ends[1].weightsSHA256)
+            #expect(
+                ends.map(\.weightsFrom)
+                    == [0, 3].flatMap { first in
+                        [nil, ends[first].configurationSHA256, nil]
+                    })
+            #expect(run.standardError.contains("run 4/4: ce-softmax, seed 2"))
             #expect(ends[1].rescalingChangedDecisions == 0)
             #expect(ends[1].rescalingComparedDecisions == SmallDigits.testCount)
             for end in ends {
                 let alone = try lockstep.train([
-                    "--configuration", end.configuration, "--seed", "\(end.seed)", "--epochs", "1",
+                    "--preset", end.configuration, "--seed", "\(end.seed)", "--epochs", "1",
                     "--batch-size", "100", "--workers", "0",
                 ])
                 #expect(alone.weightsSHA256 == end.weightsSHA256, "\(end.configuration)")
+                #expect(alone.configurationSHA256 == end.configurationSHA256)
+                #expect(alone.testAccuracy == end.testAccuracy)
+                #expect(alone.testLoss == end.testLoss)
+                #expect(alone.weightsFrom == nil)
             }
+            // What was not trained is a run as any other: it can be evaluated and computed again.
+            let folder = directory + "/mse-tanh-rescaled-seed1"
+            let evaluated = try lockstep.run(["evaluate", folder, "--json"])
+            let line = try #require(
+                try JSONSerialization.jsonObject(with: Data(evaluated.standardOutput.utf8))
+                    as? [String: Any])
+            #expect(line["configuration"] as? String == "mse-tanh-rescaled")
+            #expect(line["configuration_sha256"] as? String == ends[1].configurationSHA256)
+            #expect(line["weights_sha256"] as? String == ends[1].weightsSHA256)
+            #expect(line["test_accuracy"] as? Double == ends[1].testAccuracy)
+            #expect(line["test_examples"] as? Int == SmallDigits.testCount)
+            #expect(
+                (line["confusion"] as? [[Int]])?.flatMap(\.self).reduce(0, +)
+                    == SmallDigits.testCount)
+            #expect(try lockstep.run(["replay", folder]).status == 0)
 
             // All is there already: nothing is trained, and the table shows what is.
             let again = try lockstep.run(arguments)
@@ -119,6 +144,7 @@ extension EndToEndTests {
             #expect(!again.standardError.contains("listening on"))
             let table = try lockstep.run(arguments.filter { $0 != "--json" }).standardOutput
             for end in ends { #expect(table.contains(end.weightsSHA256.prefix(8))) }
+            #expect(table.contains("mse-tanh-rescaled has the weights of mse-tanh"))
         }
     }
 }

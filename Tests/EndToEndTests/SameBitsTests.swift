@@ -18,20 +18,20 @@ extension EndToEndTests {
             var arguments: [String] {
                 switch self {
                 case .crossEntropyAdam:
-                    ["--configuration", "ce-softmax", "--batch-size", "128", "--epochs", "2"]
+                    ["--preset", "ce-softmax", "--batch-size", "128", "--epochs", "2"]
                 case .meanSquaresSGD:
                     [
-                        "--configuration", "mse-tanh", "--batch-size", "100", "--optimizer", "sgd",
+                        "--preset", "mse-tanh", "--batch-size", "100", "--optimizer", "sgd",
                         "--learning-rate", "0.3", "--epochs", "1",
                     ]
                 case .deepCrossEntropySGD:
                     [
-                        "--configuration", "ce-softmax", "--layers", "784,64,32,10", "--batch-size",
+                        "--preset", "ce-softmax", "--layers", "784,64,32,10", "--batch-size",
                         "128", "--optimizer", "sgd", "--learning-rate", "0.1", "--epochs", "1",
                     ]
                 case .deepMeanSquaresAdam:
                     [
-                        "--configuration", "mse-tanh", "--layers", "784,64,32,10", "--batch-size",
+                        "--preset", "mse-tanh", "--layers", "784,64,32,10", "--batch-size",
                         "100", "--epochs", "1",
                     ]
                 }

@@ -111,7 +111,7 @@ extension EndToEndTests {
         @Test func aDryRunTouchesNothing() throws {
             let run = try sweep("dry", ["--dry-run"])
             #expect(run.standardOutput.contains("8 runs, 8 to train"), "\(run.standardOutput)")
-            #expect(run.standardOutput.contains("loss=mse batch-size=16 seed=1"))
+            #expect(run.standardOutput.contains("loss=mse batch_size=16 seed=1"))
             #expect(run.standardOutput.contains("measurement of this machine"))
             #expect(!FileManager.default.fileExists(atPath: lockstep.folder.path("dry")))
         }
@@ -154,12 +154,15 @@ extension EndToEndTests {
             ("", ["empty"]), ("seed=1-9 --max-runs 8", ["more numbers", "--max-runs"]),
             ("seed=1-3 epochs=1-3 --max-runs 8", ["9 runs", "--max-runs is 8"]),
             ("seed=1,2,1", ["“seed=1” and “seed=1” are the same run"]),
-            ("batch_size=32,0", ["point batch-size=0", "at least one", "--skip-invalid"]),
+            ("batch_size=32,0", ["point batch_size=0", "at least one", "--skip-invalid"]),
             (
-                "output=tanh,softmax loss=cross-entropy",
-                ["point output=tanh loss=cross-entropy", "softmax or sigmoid", "--skip-invalid"]
+                "output_activation=tanh,softmax loss=cross-entropy",
+                [
+                    "point output_activation=tanh loss=cross-entropy", "softmax or sigmoid",
+                    "--skip-invalid",
+                ]
             ),
-            ("batch_size=4000", ["point batch-size=4000", "2030"]),
+            ("batch_size=4000", ["point batch_size=4000", "2030"]),
             ("seed=1 --threads 2", ["--threads 2", "--parallelism"]),
             ("--grid /nonexistent/grid.yaml", ["/nonexistent/grid.yaml", "cannot be read"]),
         ]
@@ -207,11 +210,13 @@ extension EndToEndTests {
 
         @Test func whatCannotBeTrainedIsLeftOutOnDemand() throws {
             let run = try lockstep.run([
-                "sweep", "output=tanh,softmax", "loss=cross-entropy", "--skip-invalid", "--epochs",
+                "sweep", "output_activation=tanh,softmax", "loss=cross-entropy", "--skip-invalid",
+                "--epochs",
                 "1", "--json", "--run-dir", lockstep.folder.path("skip"),
             ])
             #expect(try run.ends().count == 1)
-            #expect(run.standardError.contains("left out: output=tanh loss=cross-entropy"))
+            #expect(
+                run.standardError.contains("left out: output_activation=tanh loss=cross-entropy"))
         }
     }
 }

@@ -15,8 +15,8 @@ extension EndToEndTests {
             let end: EndRecord
             /// How long all of it took.
             let microseconds: Double
-            /// Whether each worker did its own part of each step: on a busy machine one may be late,
-            /// and others do it.
+            /// Whether each worker did its own part of each step: on a busy machine one may be
+            /// late, and others do it.
             let isUndisturbed: Bool
         }
 

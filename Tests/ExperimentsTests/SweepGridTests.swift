@@ -16,8 +16,8 @@ import TrainingPlan
         #expect(Set(points.map(\.label)).count == 12)
         #expect(
             points.prefix(4).map(\.label) == [
-                "loss=mse batch-size=32 seed=3", "loss=mse batch-size=32 seed=4",
-                "loss=mse batch-size=32 seed=5", "loss=mse batch-size=128 seed=3",
+                "loss=mse batch_size=32 seed=3", "loss=mse batch_size=32 seed=4",
+                "loss=mse batch_size=32 seed=5", "loss=mse batch_size=128 seed=3",
             ])
     }
 
@@ -26,20 +26,20 @@ import TrainingPlan
         #expect(
             points[0].settings.map(\.text) == ["784,128,10", "1e-3"]
                 && points[1].settings.map(\.text) == ["784,10", "1e-3"])
-        #expect(points[0].label == "layers=784x128x10 learning-rate=1e-3")
+        #expect(points[0].label == "layers=784x128x10 learning_rate=1e-3")
         #expect(
-            try grid("configuration=mse-tanh, ce-softmax").points().map(\.label)
-                == ["configuration=mse-tanh", "configuration=ce-softmax"])
+            try grid("preset=mse-tanh, ce-softmax").points().map(\.label)
+                == ["preset=mse-tanh", "preset=ce-softmax"])
         #expect(try grid("seed=7,1-3").points().count == 4)
     }
 
     @Test(arguments: [
-        ("los=mse", "los=mse: there is no setting “los”", "“loss”"),
-        ("batchsize=3", "no setting “batchsize”", "“batch-size”"),
-        ("workers=1,2", "no setting “workers”", "nearest"),
-        ("loss=sme", "“loss” has no value “sme”", "“mse”"),
-        ("output=sofmax", "“output” has no value “sofmax”", "“softmax”"),
-        ("configuration=mse_tanh", "no value “mse_tanh”", "“mse-tanh”"),
+        ("los=mse", "los=mse: unknown setting “los”", "“loss”"),
+        ("batchsize=3", "unknown setting “batchsize”", "“batch_size”"),
+        ("workers=1,2", "unknown setting “workers”", "nearest"),
+        ("loss=sme", "unknown value “sme” of “loss”", "“mse”"),
+        ("output_activation=sofmax", "unknown value “sofmax” of “output_activation”", "“softmax”"),
+        ("preset=mse_tanh", "unknown value “mse_tanh”", "“mse-tanh”"),
         ("seed=one", "“one” is not a whole number", "1-5"),
         ("seed=5-1", "“5-1” is not a range", "1-5"),
         ("seed=0-1000", "more numbers than a sweep may have runs", "--max-runs"),
@@ -68,8 +68,8 @@ import TrainingPlan
         #expect("\(large)".contains("6 runs") && "\(large)".contains("--max-runs is 5"))
         // Their product does not fit into a word.
         let names = [
-            "seed", "epochs", "batch-size", "micro-batch", "warmup-steps", "evaluate-every",
-            "validation-examples",
+            "seed", "epochs", "batch_size", "micro_batch", "warmup_steps", "evaluate_every",
+            "validation_examples",
         ]
         var huge = SweepGrid(maximumRuns: 1_000)
         for name in names { try huge.add(argument: "\(name)=1-1000") }
@@ -99,7 +99,7 @@ import TrainingPlan
         merged.merge(file)
         #expect(
             try merged.points().map(\.label)
-                == ["learning-rate=0.01 seed=9 loss=mse", "seed=9 loss=mse"])
+                == ["learning_rate=0.01 seed=9 loss=mse", "seed=9 loss=mse"])
     }
 
     @Test(arguments: [

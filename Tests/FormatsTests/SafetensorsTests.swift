@@ -107,8 +107,8 @@ import Testing
         (#""__metadata__":{},"__metadata__":{}"#, 0, "stands twice"),
         (#""a":{"dtype":"F32","shape":[1],"shape":[1],"data_offsets":[0,4]}"#, 4, "stands twice"),
         (tensor("a", offsets: "0,4,8"), 4, "needs two data_offsets"),
-        ("\"a", 0, "the header is no JSON"),
-        (#""a\ud83d":{}"#, 0, "the header is no JSON"),
+        ("\"a", 0, "the header is not valid JSON"),
+        (#""a\ud83d":{}"#, 0, "the header is not valid JSON"),
     ])
     func refusesWhatBreaksTheFormat(members: String, dataByteCount: Int, message: String) throws {
         let header = members.hasPrefix("{") ? members : "{" + members + "}"

@@ -15,8 +15,8 @@ import TrainingPlan
         #expect(text.contains("after 20 s, 0 of 2 workers are ready and 0 of 1 servers"), "\(text)")
     }
 
-    /// Of a run that had begun before the coordinator was started again some workers may be gone for
-    /// good: it goes on with those that come, from step 0 too.
+    /// Of a run that had begun before the coordinator was started again some workers may be gone
+    /// for good: it goes on with those that come, from step 0 too.
     @Test(arguments: [false, true])
     func whoComesBackIsEnoughForARunThatHadBegun(isResumed: Bool) {
         var stage = CoordinatorStage.gathering(workers: 3, isResumed: isResumed)

@@ -110,8 +110,8 @@ import TrainingPlan
         #expect(cluster.shards == shards)
     }
 
-    /// A process that is known to be gone takes its server with it: nothing waits for the silence of
-    /// either.
+    /// A process that is known to be gone takes its server with it: nothing waits for the silence
+    /// of either.
     @Test func aProcessThatIsGoneTakesItsServerWithIt() {
         var cluster = Cluster(3)
         for host in ["a", "b", "c"] { cluster.join(host: host) }

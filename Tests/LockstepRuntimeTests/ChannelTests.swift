@@ -65,8 +65,8 @@ import ZeroMQ
 
     // MARK: Two processes
 
-    /// What its maker has replaced is let go of by the other side, which lives on: a session of many
-    /// runs keeps no memory of those that are over.
+    /// What its maker has replaced is let go of by the other side, which lives on: a session of
+    /// many runs keeps no memory of those that are over.
     @Test func aChannelIsAbandonedWithItsMaker() throws {
         let opener: SharedMemoryChannel
         do {

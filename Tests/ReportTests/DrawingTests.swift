@@ -243,7 +243,7 @@ import Testing
 
     /// A phone is narrower than the names of configurations that differ in several settings.
     @Test func longNamesAreBroken() {
-        let name = "ce-softmax, evaluate-every default, learning-rate 0.003, optimizer adam"
+        let name = "ce-softmax, evaluate_every default, learning_rate 0.003, optimizer adam"
         var line = DrawingSamples.small
         guard case .lines(var lines) = line.kind else { return }
         lines.series[0].label = name

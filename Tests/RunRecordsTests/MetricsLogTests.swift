@@ -28,6 +28,35 @@ import Testing
         #expect(file.cutOffByteCount == 0)
     }
 
+    /// Earlier versions wrote settings as flags, three of them under other names.
+    @Test func settingsOfEarlierVersionsHaveTheirNamesOfToday() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/metrics.jsonl"
+        var run = Samples.run()
+        run.settings = [
+            "configuration": "mse-tanh", "hidden": "tanh", "output": "relu", "batch-size": "8",
+        ]
+        var custom = Samples.run()
+        custom.settings = ["configuration": "custom"]
+        for (written, read) in [
+            (
+                run,
+                [
+                    "preset": "mse-tanh", "hidden_activation": "tanh",
+                    "output_activation": "relu", "batch_size": "8",
+                ]
+            ), (custom, [:]),
+        ] {
+            try? FileManager.default.removeItem(atPath: path)
+            try write([.run(written)], to: path)
+            guard case .run(let found) = try MetricsFile(reading: path).records.first else {
+                Issue.record("no run")
+                return
+            }
+            #expect(found.settings == read)
+        }
+    }
+
     @Test func linesAreAsDocumented() throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/metrics.jsonl"

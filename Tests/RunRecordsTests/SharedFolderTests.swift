@@ -5,7 +5,8 @@ import Testing
 
 /// Folders that other users may write to.
 @Suite struct SharedFolderTests {
-    /// Somebody guesses the process, and puts a link where the file is written before it is in place.
+    /// Somebody guesses the process, and puts a link where the file is written before it is in
+    /// place.
     @Test func aLinkInTheWayIsNotFollowed() throws {
         let folder = try TemporaryFolder()
         try folder.write("precious", "victim")

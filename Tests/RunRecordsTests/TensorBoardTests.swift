@@ -120,7 +120,8 @@ import Testing
         }
         let start = try #require(try content("_hparams_/session_start_info").message(3))
         #expect(start.text(4) == "ce-softmax-1234" && start.double(5) == 1_800_000_000)
-        #expect(start.messages(1).map { $0.text(1) } == ["batch-size", "dataset", "hidden"])
+        #expect(
+            start.messages(1).map { $0.text(1) } == ["batch_size", "dataset", "hidden_activation"])
         let parameters = start.messages(1).map { $0.message(2) }
         #expect(parameters[0]?.double(2) == 32 && parameters[1]?.text(3) == "mnist")
         #expect(parameters[2]?.text(3) == "relu")

@@ -2,8 +2,8 @@ import Statistics
 import Testing
 
 @Suite struct SurvivalTests {
-    /// Weeks in remission of leukaemia, 6-MP and placebo: Freireich et al. (1963), as in Kalbfleisch
-    /// & Prentice; negative ones are censored.
+    /// Weeks in remission of leukaemia, 6-MP and placebo: Freireich et al. (1963), as in
+    /// Kalbfleisch & Prentice; negative ones are censored.
     private static let (treated, placebo) = (
         times([
             6, 6, 6, -6, 7, -9, 10, -10, -11, 13, 16, -17, -19, -20, 22, 23, -25, -32, -32, -34,

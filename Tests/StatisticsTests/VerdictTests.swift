@@ -67,7 +67,8 @@ import Testing
         // True and too small to matter.
         #expect(verdicts(clear, margin: 0.5) == [.refuted])
         #expect(verdicts(clear, margin: 0.3) == [.inconclusive])
-        // p = 0.03 alone; among three that are tested, too little. What is not tested costs nothing.
+        // p = 0.03 alone; among three that are tested, too little. What is not tested costs
+        // nothing.
         let weak = [0.1, 0.5, 0.3, 0.05, 0.4]
         let p = try #require(Effect(weak, margin: 0)?.pValue)
         #expect(0.02...0.05 ~= p)

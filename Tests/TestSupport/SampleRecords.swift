@@ -9,7 +9,8 @@ package enum Samples {
 
     package static func run(_ configuration: String = "ce-softmax", seed: UInt64 = 1) -> RunRecord {
         RunRecord(
-            configuration: configuration, settings: ["batch-size": "32", "hidden": "relu"],
+            configuration: configuration,
+            settings: ["batch_size": "32", "hidden_activation": "relu"],
             seed: seed, placement: Placement(workers: 2, threads: 1, servers: 1),
             versions: ["lockstep": "0.1"], started: Date(timeIntervalSince1970: 1_800_000_000))
     }

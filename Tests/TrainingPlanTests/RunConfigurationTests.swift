@@ -35,26 +35,11 @@ import TrainingPlan
         #expect(RunConfiguration(batchSize: batchSize).effectiveMicroBatch == microBatch)
     }
 
-    @Test func codesBothWays() throws {
-        for configuration in [RunConfiguration(), .everythingSet] {
-            let data = try JSONEncoder().encode(configuration)
-            #expect(try JSONDecoder().decode(RunConfiguration.self, from: data) == configuration)
+    @Test func namesAreTheFlagsWithUnderscores() {
+        #expect(RunConfiguration.Key.outputActivation.flag == "--output-activation")
+        for key in RunConfiguration.Key.allCases {
+            #expect(key.flag == "--" + key.rawValue.replacing("_", with: "-"))
         }
-    }
-
-    @Test func keysAreTheFlags() throws {
-        let data = try JSONEncoder().encode(RunConfiguration.everythingSet)
-        let object = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
-        #expect(Set(object.keys) == Set(RunConfiguration.Key.allCases.map(\.rawValue)))
-        #expect(object["learning-rate"] as? Double == 0.0021)
-    }
-
-    @Test func fileMayNameAPresetAndChangeIt() throws {
-        let text = #"{"configuration": "mse-tanh", "batch-size": 128}"#
-        var expected = RunConfiguration(preset: .mseTanh)
-        expected.batchSize = 128
-        #expect(
-            try JSONDecoder().decode(RunConfiguration.self, from: Data(text.utf8)) == expected)
     }
 
     @Test func canonicalTextIsStable() {
@@ -94,7 +79,7 @@ import TrainingPlan
         var texts = [base, RunConfiguration().canonicalText(datasetSHA256: "abd")]
         for (key, configuration) in RunConfiguration.oneChangeEach {
             let text = configuration.canonicalText(datasetSHA256: "abc")
-            if key == .configuration {
+            if key == .preset {
                 #expect(text == base)
             } else {
                 texts.append(text)
@@ -176,10 +161,10 @@ struct BadSetting: Sendable, CustomTestStringConvertible {
         .init(
             .layers, ([784] + Array(repeating: 1, count: 64)).map { "\($0)" }.joined(separator: ",")
         ) { $0.architecture.layers = [784] + Array(repeating: 1, count: 64) },
-        .init(.output, "tanh") { $0.architecture.output = .tanh },
-        .init(.output, "relu") { $0.architecture.output = .relu },
-        .init(.output, "identity") { $0.architecture.output = .identity },
-        .init(.hidden, "softmax") { $0.architecture.hidden = .softmax },
+        .init(.outputActivation, "tanh") { $0.architecture.output = .tanh },
+        .init(.outputActivation, "relu") { $0.architecture.output = .relu },
+        .init(.outputActivation, "identity") { $0.architecture.output = .identity },
+        .init(.hiddenActivation, "softmax") { $0.architecture.hidden = .softmax },
         .init(.targets, "plus-minus-one") { $0.architecture.targets = .plusMinusOne },
         .init(.learningRate, "nan") { $0.optimizer.learningRate = .nan },
         .init(.learningRate, "-0.001") { $0.optimizer.learningRate = -0.001 },
@@ -199,8 +184,8 @@ struct BadSetting: Sendable, CustomTestStringConvertible {
         .init(.validationExamples, "1000") { $0.validationExamples = 1000 },
         .init(.validationExamples, "-1") { $0.validationExamples = -1 },
         .init(.evaluateEvery, "0") { $0.evaluateEvery = 0 },
-        .init(.configuration, "a/b") { $0.name = "a/b" },
-        .init(.configuration, "") { $0.name = "" },
+        .init(.preset, "a/b") { $0.name = "a/b" },
+        .init(.preset, "") { $0.name = "" },
     ]
 }
 
@@ -208,10 +193,10 @@ extension RunConfiguration {
     /// The default configuration with one setting changed, for every setting.
     static let oneChangeEach: [(Key, RunConfiguration)] = {
         let changes: [(Key, (inout RunConfiguration) -> Void)] = [
-            (.configuration, { $0.name = "other" }),
+            (.preset, { $0.name = "other" }),
             (.layers, { $0.architecture.layers = [784, 127, 10] }),
-            (.hidden, { $0.architecture.hidden = .tanh }),
-            (.output, { $0.architecture.output = .sigmoid }),
+            (.hiddenActivation, { $0.architecture.hidden = .tanh }),
+            (.outputActivation, { $0.architecture.output = .sigmoid }),
             (.loss, { $0.architecture.loss = .mse }),
             (.targets, { $0.architecture.targets = .plusMinusOne }),
             (.decode, { $0.architecture.decoding = .rescaled }),

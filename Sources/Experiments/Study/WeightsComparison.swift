@@ -27,7 +27,8 @@ package struct WeightsComparison {
         }
     }
 
-    /// For a cell of a table. Runs that failed have no weights, and are neither alike nor different.
+    /// For a cell of a table. Runs that failed have no weights, and are neither alike nor
+    /// different.
     package var text: String {
         if !isSame { return "DIFFERENT" }
         if trained == 0 { return "failed" }

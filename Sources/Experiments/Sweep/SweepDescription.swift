@@ -21,7 +21,7 @@ package struct SweepDescription: Codable, Equatable, Sendable {
 
     package struct Run: Codable, Equatable, Sendable {
         package var id: String
-        /// Every setting by the name of its flag.
+        /// Every setting by its name in files.
         package var settings: [String: String]
     }
 

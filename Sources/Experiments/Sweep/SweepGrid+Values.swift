@@ -12,9 +12,9 @@ extension RunConfiguration.Key {
         func names<Choice: CaseIterable & RawRepresentable>(_: Choice.Type) -> Kind
         where Choice.RawValue == String { .choice(Choice.allCases.map(\.rawValue)) }
         return switch self {
-        case .configuration: names(RunConfiguration.Preset.self)
+        case .preset: names(RunConfiguration.Preset.self)
         case .layers: .widths
-        case .hidden, .output: names(Activation.self)
+        case .hiddenActivation, .outputActivation: names(Activation.self)
         case .loss: names(Loss.self)
         case .targets: names(TargetEncoding.self)
         case .decode: names(OutputDecoding.self)
@@ -31,11 +31,15 @@ extension RunConfiguration.Key {
 extension SweepGrid {
     /// The setting of this name, with dashes or underscores.
     static func key(_ name: String, _ place: String) throws(SweepGridError) -> Key {
-        let spelled = name.replacing("_", with: "-")
+        let spelled = name.replacing("-", with: "_")
         if let key = Key(rawValue: spelled) { return key }
+        if let key = Key.allCases.first(where: { $0.firstName == name }) {
+            throw SweepGridError(
+                place, "“\(name)” has another name now", "write “\(key.rawValue)” instead")
+        }
         let nearest = NearestName.find(spelled, in: Key.allCases.map(\.rawValue)) ?? ""
         throw SweepGridError(
-            place, "there is no setting “\(name)”", "the nearest one is “\(nearest)”")
+            place, "unknown setting “\(name)”", "the nearest one is “\(nearest)”")
     }
 
     /// The values that a text stands for: those of a range, or itself.
@@ -72,7 +76,7 @@ extension SweepGrid {
             guard !names.contains(text) else { return text }
             let nearest = NearestName.find(text.replacing("_", with: "-"), in: names) ?? ""
             throw refuse(
-                "“\(key.rawValue)” has no value “\(text)”",
+                "unknown value “\(text)” of “\(key.rawValue)”",
                 "the nearest one is “\(nearest)”, and all are \(names.joined(separator: ", "))")
         case .wholeNumber:
             guard UInt64(text) != nil else {

@@ -21,7 +21,7 @@ package struct SweepGrid: Equatable, Sendable {
             a.settings.elementsEqual(b.settings) { $0.key == $1.key && $0.text == $1.text }
         }
 
-        /// As a person would write it: `loss=mse batch-size=32`.
+        /// As a person would write it: `loss=mse batch_size=32`.
         package var label: String {
             settings.map { "\($0.key.rawValue)=\(SweepGrid.shown($0.text, $0.key))" }
                 .joined(separator: " ")

@@ -26,19 +26,23 @@ package struct SweepTable: Equatable, Sendable {
     package var settings: [String]
     /// In the order of the grid.
     package var points: [Point]
+    /// The test accuracies at which convergence is timed.
+    package let targets: [Double]
 
-    package init(settings: [String], points: [Point]) {
+    /// - Parameter targets: nil for those that the runs call for.
+    package init(settings: [String], points: [Point], targets: [Double]? = nil) {
         self.settings = settings
         self.points = points
+        self.targets = targets ?? Comparison.thresholds(for: points.flatMap(\.outcomes))
     }
 
     package func text(_ style: TextStyle = TextStyle()) -> String {
         var table = TextTable()
-        let thresholds = Comparison.thresholds.map { "to \(Figures.fixed($0 * 100, 0)) %" }
+        let thresholds = targets.map { "to \(Figures.percent($0))" }
         table.add(
             settings + ["n", "test accuracy, %", "median"] + thresholds + ["diverged", "failed"])
         table.addRule()
-        for point in points { table.add(point.values + point.cells) }
+        for point in points { table.add(point.values + point.cells(targets)) }
         return table.text(style) + "\n\n"
             + style.wrapped(
                 "n: runs that were trained to their end; accuracy is their mean ± standard deviation. "
@@ -49,7 +53,7 @@ package struct SweepTable: Equatable, Sendable {
 }
 
 extension SweepTable.Point {
-    fileprivate var cells: [String] {
+    fileprivate func cells(_ targets: [Double]) -> [String] {
         let ended = outcomes.filter { $0.end != nil }
         let diverged = ended.filter { $0.end?.status == .diverged }
         let completed = ended.filter(\.isResult)
@@ -57,7 +61,7 @@ extension SweepTable.Point {
         let median =
             Quantiles.median(accuracies.map { -$0 }, of: ended.count)
             .map { Figures.fixed(-$0 * 100, 2) } ?? "—"
-        let crossings = Comparison.thresholds.map { threshold in
+        let crossings = targets.map { threshold in
             steps(to: threshold, of: ended)
         }
         return [

@@ -39,7 +39,8 @@ struct CheckpointPlan: Sendable {
         measured = (held, now)
     }
 
-    /// Of the same run's next generation, which gets no more time without a checkpoint than this one.
+    /// Of the same run's next generation, which gets no more time without a checkpoint than this
+    /// one.
     init(after other: CheckpointPlan, shardCount: Int, now: Instant) {
         self.init(held: other.held, shardCount: shardCount, now: now)
         lastAt = other.lastAt

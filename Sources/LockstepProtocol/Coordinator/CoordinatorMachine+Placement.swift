@@ -1,8 +1,8 @@
 import TrainingPlan
 
 /// Which servers a run has. Where workers' processes host them, their number follows from who is
-/// there: one a host, because a host's link carries its shard's traffic; or, where there is one host
-/// only, some of its processes, because what a process pushes to itself is not moved at all.
+/// there: one a host, because a host's link carries its shard's traffic; or, where there is one
+/// host only, some of its processes, because what a process pushes to itself is not moved at all.
 extension CoordinatorMachine {
     /// The servers that a run would have if it were placed now, by shard.
     func chosenServers(for configuration: RunConfiguration, now: Instant) -> [Incarnation] {
@@ -119,8 +119,8 @@ extension CoordinatorMachine {
         return false
     }
 
-    /// A worker that is stopped or cut off keeps the steps from going on by the shard that it hosts:
-    /// others take it up long before its lease is over. If it comes back, so does a shard.
+    /// A worker that is stopped or cut off keeps the steps from going on by the shard that it
+    /// hosts: others take it up long before its lease is over. If it comes back, so does a shard.
     mutating func replaceSilentServer(now: Instant, into actions: inout [CoordinatorAction]) {
         guard plan.servers == .onWorkers, let run, !isBereft,
             let silent = run.servers.first(where: { isSilent($0, now: now) }),

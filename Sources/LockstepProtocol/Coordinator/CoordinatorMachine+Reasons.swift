@@ -80,7 +80,7 @@ extension CoordinatorMachine {
             .lostPeer,
             "\(run.name) has lost its servers, and none has come within "
                 + "\(seconds(plan.waitTimeoutMilliseconds)) s: start servers, or wait longer with "
-                + "--wait-timeout; the same command goes on from step \(run.checkpoints.held)")
+                + "--wait-timeout; the same command resumes from step \(run.checkpoints.held)")
     }
 
     func disagreement(_ conflict: Conflict, _ step: Step) -> String {

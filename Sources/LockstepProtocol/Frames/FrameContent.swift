@@ -13,8 +13,8 @@ package enum FrameContent: Hashable, Sendable {
     /// Server → coordinator: what the shard measured of a step that it has committed, so many
     /// nanoseconds after it began to serve the run's generation.
     case stepReport(StepAddress, elapsed: UInt64)
-    /// Member → coordinator: what it has done, and when. Nothing waits for one, and one that is lost
-    /// is a hole in the picture.
+    /// Member → coordinator: what it has done, and when. Nothing waits for one, and one that is
+    /// lost is a hole in the picture.
     case traceEvents(TraceBatch)
 
     /// A person's command → coordinator: wants a ``ClusterOverview``. No payload.

@@ -1,5 +1,5 @@
-/// What a member's frame of trace events says about them: their number, and what its clock is to the
-/// coordinator's. The machines judge by none of it.
+/// What a member's frame of trace events says about them: their number, and what its clock is to
+/// the coordinator's. The machines judge by none of it.
 package struct TraceBatch: Hashable, Sendable {
     package var eventCount: UInt32
     /// Which clock took the times: the same number for processes that share one, 0 where that is

@@ -46,7 +46,8 @@ package final class ChildProcesses: Sendable {
         _ = signal(SIGPIPE, SIG_IGN)
     }
 
-    /// - Parameter file: what is started under the name that `command` begins with, if it is another.
+    /// - Parameter file: what is started under the name that `command` begins with, if it is
+    ///   another.
     /// - Throws: ``RoleError`` with `unavailable`.
     package func start(_ command: [String], file: String? = nil) throws {
         let standardInput = SpawnedProcess.makePipe()
@@ -85,7 +86,8 @@ package final class ChildProcesses: Sendable {
     /// Those that have not been asked to leave.
     package var count: Int { state.withLock { $0.children.count { !$0.isRetired } } }
 
-    /// Asks the newest to leave, through the pipe: a signal may come from elsewhere, and is put off.
+    /// Asks the newest to leave, through the pipe: a signal may come from elsewhere, and is put
+    /// off.
     package func retire(_ count: Int) {
         state.withLock { state in
             let active = state.children.indices.filter { !state.children[$0].isRetired }

@@ -7,8 +7,8 @@ package struct SystemLimitError: Error, Hashable, Sendable, CustomStringConverti
 
 /// The number of threads that this process, and those that it starts, may have.
 ///
-/// libzmq aborts where it gets none, and much of what waits for a thread waits for ever. So they are
-/// started once, all at a time, before anything depends on them.
+/// libzmq aborts where it gets none, and much of what waits for a thread waits for ever. So they
+/// are started once, all at a time, before anything depends on them.
 package enum ThreadLimit {
     /// Beside those that compute: of libzmq, for signals, the console, names, data, checkpoints.
     package static let ownThreads = 12

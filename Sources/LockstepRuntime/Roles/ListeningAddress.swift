@@ -21,8 +21,8 @@ package struct ListeningAddress: Sendable {
 
     /// Where a data port may be bound beside a control port, to be tried in this order.
     ///
-    /// In a folder: beside the coordinator's socket. On loopback: at a port from the system. Beyond,
-    /// and where the port is translated: at fixed ports, for firewalls.
+    /// In a folder: beside the coordinator's socket. On loopback: at a port from the system.
+    /// Beyond, and where the port is translated: at fixed ports, for firewalls.
     ///
     /// - Parameters:
     ///   - index: 0 for the coordinator's own, from 1 for those of its servers.
@@ -45,8 +45,9 @@ package struct ListeningAddress: Sendable {
     /// Where a server that is started by itself may be bound.
     var serverEndpoints: [Endpoint] { dataPorts.map { $0.map(bind.with(port:)) } ?? [bind] }
 
-    /// Where a worker's server may be bound, to be tried in this order: at the ports that were named,
-    /// or behind those of a coordinator that listens at `control`, which may be on the same host.
+    /// Where a worker's server may be bound, to be tried in this order: at the ports that were
+    /// named, or behind those of a coordinator that listens at `control`, which may be on the same
+    /// host.
     func workerEndpoints(beside control: Endpoint) -> [Endpoint] {
         if let dataPorts { return dataPorts.map(control.with(port:)) }
         return (1...Self.workerPorts).compactMap { control.port(above: $0) }
@@ -55,8 +56,8 @@ package struct ListeningAddress: Sendable {
     /// More workers on one host than this have to be given ports.
     private static let workerPorts = 64
 
-    /// What others connect to in place of `bound`; with `*` for the host it is the coordinator's, by
-    /// which address they reach it.
+    /// What others connect to in place of `bound`; with `*` for the host it is the coordinator's,
+    /// by which address they reach it.
     ///
     /// - Parameter control: the control port of this process, bound; nil where it has none. The
     ///   port that is advertised is the control port's then, and data ports keep their distance

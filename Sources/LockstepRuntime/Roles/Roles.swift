@@ -52,8 +52,8 @@ package struct MemberOptions: Sendable {
     package var cache: DatasetCache
     /// Of a server; of a worker beside a coordinator, where that listens.
     package var address: ListeningAddress?
-    /// Of a worker that serves a shard: how others reach this host, where that is not the address by
-    /// which it reaches the coordinator, and which ports it may bind.
+    /// Of a worker that serves a shard: how others reach this host, where that is not the address
+    /// by which it reaches the coordinator, and which ports it may bind.
     package var advertised: Endpoint?
     package var dataPorts: ClosedRange<UInt16>?
     /// A sentence for the log.

@@ -44,7 +44,8 @@ package final class SocketFolder {
 
     deinit {
         Self.remove(path)
-        // Of this cluster too: a process may have been killed before its peer had opened what it made.
+        // Of this cluster too: a process may have been killed before its peer had opened what it
+        // made.
         SharedMemory.removeAbandoned()
     }
 

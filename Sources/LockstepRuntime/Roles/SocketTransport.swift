@@ -161,7 +161,8 @@ package final class SocketTransport: Transport {
         try socket.set(.immediate, to: isControl)
         var place = try Endpoint(endpoint)
         if place.isEverywhere {
-            // A port of the coordinator, which leaves to its members by which address they reach it.
+            // A port of the coordinator, which leaves to its members by which address they reach
+            // it.
             place = place.with(host: places[.coordinator]?.host ?? "127.0.0.1")
         }
         places[port] = place

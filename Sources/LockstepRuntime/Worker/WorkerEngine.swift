@@ -62,8 +62,8 @@ package final class WorkerEngine: RoleEngine {
             CrashPoint.workerAssigned.pass()
             return (.assignment(number, assignment), header)
         case (.weights(let address), .shard(let shard)) where address.shard == shard:
-            // Another generation may have cut the vector otherwise; the machine drops what is of it.
-            // What the server of this thread hands over was nowhere where it could be damaged.
+            // Another generation may have cut the vector otherwise; the machine drops what is of
+            // it. What the server of this thread hands over was nowhere where it could be damaged.
             if isOurs, let run, run.duty.order.covers(address),
                 run.duty.servers[shard.index].endpoint != hostedEndpoint
             {

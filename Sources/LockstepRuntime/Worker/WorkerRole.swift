@@ -141,8 +141,8 @@ final class WorkerRole {
             maximumFrameByteCount: Limits.maximumFrameByteCount)
     }
 
-    /// By which address others reach this host: by the one that it has on the way to the coordinator,
-    /// or on the coordinator's own host by the coordinator's, which it may leave open.
+    /// By which address others reach this host: by the one that it has on the way to the
+    /// coordinator, or on the coordinator's own host by the coordinator's, which it may leave open.
     private var addressForOthers: Endpoint? {
         get throws {
             guard options.coordinator.isLoopback else { return ownAddress }

@@ -1,7 +1,7 @@
 package import RunRecords
 import TerminalText
 
-/// A drawing as a value: what it shows, of which runs. ``svg(_:)`` draws it.
+/// A chart as a value: what it shows, of which runs. ``svgFile(_:)`` draws it.
 ///
 /// Figures are given as they were measured: shares as 0…1 and not in percent, times in seconds; the
 /// axis says how they are written. What is not finite is left out of the lines and stays in the

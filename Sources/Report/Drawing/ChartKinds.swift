@@ -41,8 +41,9 @@ package struct LineChart: Equatable, Sendable {
         package static let dashed = ChartStyle.colourCount
         /// Dots at the medians: for few, distant points.
         package var hasMarkers: Bool
-        /// The first x axis is how far a run has come. Where one has ended, the others are no longer
-        /// the group: those that reach a target late, for instance. So the median ends there.
+        /// The first x axis is how far a run has come. Where one has ended, the others are no
+        /// longer the group: those that reach a target late, for instance. So the median ends
+        /// there.
         package var isTraining: Bool
 
         /// The line and its band where they are no quartiles of ``runs``.

@@ -88,7 +88,7 @@ struct RunsTable {
 extension RunOutcome {
     /// The global batch; nil where neither the settings nor the end name it.
     package var batchSize: Int? {
-        run.settings["batch-size"].flatMap(Int.init) ?? end?.batchSize
+        run.settings["batch_size"].flatMap(Int.init) ?? end?.batchSize
     }
 
     package var statusName: String { end?.status.rawValue ?? "unfinished" }

@@ -8,21 +8,25 @@ package struct RecordingState: Codable, Equatable, Sendable {
         package var accuracy: Double
         package var examples: Int
         package var decisionsChangedByRescaling: Int
+        /// Nil in checkpoints of earlier versions.
+        package var otherDecodingAccuracy: Double?
 
         package init(
             step: Int, loss: Double, accuracy: Double, examples: Int,
-            decisionsChangedByRescaling: Int
+            decisionsChangedByRescaling: Int, otherDecodingAccuracy: Double? = nil
         ) {
             self.step = step
             self.loss = loss
             self.accuracy = accuracy
             self.examples = examples
             self.decisionsChangedByRescaling = decisionsChangedByRescaling
+            self.otherDecodingAccuracy = otherDecodingAccuracy
         }
 
         package enum CodingKeys: String, CodingKey {
             case step, loss, accuracy, examples
             case decisionsChangedByRescaling = "decisions_changed_by_rescaling"
+            case otherDecodingAccuracy = "other_decoding_accuracy"
         }
     }
 

@@ -77,7 +77,7 @@ struct MultiplierCommand: ParsableCommand {
         var operands: ProductOperands?
         while let line = readLine() {
             guard let product = Product(request: line) else {
-                throw BenchError(.usage, "'\(line)' is no product")
+                throw BenchError(.usage, "'\(line)' is not a product")
             }
             let matrices: ProductOperands
             if let last = operands, last.product == product {

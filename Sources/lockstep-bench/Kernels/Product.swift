@@ -1,7 +1,7 @@
 import Foundation
 
-/// Which of a dense layer's three products: of `[examples, inputs]` activations, `[inputs, outputs]`
-/// weights and `[examples, outputs]` values behind it.
+/// Which of a dense layer's three products: of `[examples, inputs]` activations, `[inputs,
+/// outputs]` weights and `[examples, outputs]` values behind it.
 enum ProductKind: String, CaseIterable, Sendable {
     /// z = a · w
     case forward = "forward product"

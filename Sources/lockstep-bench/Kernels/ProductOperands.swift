@@ -13,8 +13,8 @@ struct ProductOperands {
     let result: FloatBuffer
     private let squares: FloatBuffer
     private let stack = KernelSet.foldStack()
-    /// Activations and deltas again, as Lockstep's steps keep them: rows that would lie a large power
-    /// of two apart, and share a cache's sets, have a line between them.
+    /// Activations and deltas again, as Lockstep's steps keep them: rows that would lie a large
+    /// power of two apart, and share a cache's sets, have a line between them.
     private let stepActivations: FloatBuffer
     private let stepDeltas: FloatBuffer
 

@@ -1,5 +1,5 @@
-/// The best ratio that this machine is known to leave: what the parts of the work take by themselves,
-/// measured without the program.
+/// The best ratio that this machine is known to leave: what the parts of the work take by
+/// themselves, measured without the program.
 package struct Floor: Sendable {
     package let ratio: Double
     /// What the floor is made of, with its figures.

@@ -100,8 +100,8 @@ package struct GoalSummary {
 }
 
 extension TextTable {
-    /// Rows of goals: what is measured and, on the next line, against what; then place, goal and the
-    /// cells for each.
+    /// Rows of goals: what is measured and, on the next line, against what; then place, goal and
+    /// the cells for each.
     mutating func addGoals(_ entries: [GoalEntry], cells: (Int) -> [String]) {
         for (index, entry) in entries.enumerated() {
             let isFirst = index == 0 || entries[index - 1].row != entry.row

@@ -73,7 +73,7 @@ struct LockstepTrainer {
 
     /// What is trained, the same for every command that trains.
     static func arguments(_ shape: TrainingShape, runFolder: String) -> [String] {
-        var arguments = ["--configuration", shape.configuration]
+        var arguments = ["--preset", shape.configuration]
         if shape.layers != StepInput.seedLayers { arguments += ["--layers", shape.layersText] }
         if let microBatch = shape.microBatch { arguments += ["--micro-batch", "\(microBatch)"] }
         return arguments + [

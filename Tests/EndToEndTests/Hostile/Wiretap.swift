@@ -2,7 +2,8 @@ import Foundation
 import Synchronization
 import Testing
 
-/// Stands between peers and a port of this host, passes all bytes on, and keeps what both sides say.
+/// Stands between peers and a port of this host, passes all bytes on, and keeps what both sides
+/// say.
 final class Wiretap: Sendable {
     let port: UInt16
     /// The port behind it.
