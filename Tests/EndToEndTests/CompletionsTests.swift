@@ -36,7 +36,7 @@ extension EndToEndTests {
             let script = lockstep.folder.path("lockstep.bash")
             let made = try lockstep.run(["completions", "bash", "--output", script])
             #expect(made.standardOutput == "\(script)\n")
-            let typed = ["lockstep"] + line.split(separator: " ", omittingEmptySubsequences: false)
+            let typed = "lockstep \(line)".components(separatedBy: " ")
             let list = typed.map { "'\($0)'" }.joined(separator: " ")
             let run = try ToolRun(
                 URL(fileURLWithPath: "/bin/bash"),

@@ -123,8 +123,8 @@ extension EndToEndTests {
                 epochs: [1]
                 layers: 784,16,10
                 runs:
-                  - {configuration: mse-tanh, learning_rate: 0.01}
-                  - configuration: ce-softmax
+                  - {preset: mse-tanh, learning_rate: 0.01}
+                  - preset: ce-softmax
                 """, "grid.yaml")
             let run = try lockstep.run([
                 "sweep", "--grid", lockstep.folder.path("grid.yaml"), "--json", "--run-dir",
