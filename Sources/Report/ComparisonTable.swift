@@ -11,7 +11,9 @@ extension Comparison {
     /// The accuracies to time runs at: those of MNIST where one of them reaches the lowest, else
     /// the highest whole percent that one of them reaches and the two below, as on Fashion-MNIST.
     package static func thresholds(for runs: [RunOutcome]) -> [Double] {
-        let best = runs.flatMap(\.testCurve).map(\.value).filter(\.isFinite).max() ?? 0
+        let best =
+            runs.filter { $0.end?.status != .diverged }
+            .flatMap(\.testCurve).map(\.value).filter(\.isFinite).max() ?? 0
         guard let lowest = thresholds.first, best < lowest else { return thresholds }
         // A decimal that is a whole percent may lie just below it in binary.
         let percent = Int((best * 100 + 1e-9).rounded(.down))

@@ -8,7 +8,9 @@ import pathlib
 import sys
 
 from report_csv import check_csv
-from report_logs import check_curves, check_groups, close, configuration, page_data, read, table, test_curve
+from report_logs import (
+    check_curves, check_groups, close, configuration, page_data, read, table, targets_within_reach, test_curve,
+)
 
 
 def check_runs(data, runs):
@@ -39,7 +41,7 @@ def main(report, folders):
         name = label[group[0]["folder"]]
         assert all(label[run["folder"]] == name for run in group) and name not in named
         named[name] = group
-    check_groups(data, named)
+    check_groups(data, named, targets_within_reach(runs))
     check_curves(data, "test-accuracy", named, lambda run: [point[:2] for point in test_curve(run)])
     check_runs(data, runs)
     check_csv(data, runs, report)

@@ -210,9 +210,9 @@ def check_choice(row, trials, runs, seeds, what, threshold=None):
 def variant(run):
     s = run["settings"]
     loss = "MSE" if s["loss"] == "mse" else s["loss"]
-    hidden = "ReLU" if s["hidden"] == "relu" else s["hidden"]
+    hidden = "ReLU" if s["hidden_activation"] == "relu" else s["hidden_activation"]
     targets = "0/1" if s["targets"] == "zero-one" else "±1"
-    return f"{loss}, {s['output']}, hidden {hidden}, targets {targets}"
+    return f"{loss}, {s['output_activation']}, hidden {hidden}, targets {targets}"
 
 
 def check_ablation(data, trials, runs):

@@ -74,5 +74,7 @@ struct EvaluatorTests {
         #expect(found.decisionsChangedByRescaling == 9)
         #expect(found.confusion.allSatisfy { $0[1 - decided] == 0 })
         #expect(found.correct == problem.labels.count { Int($0) == decided })
+        // Two classes: the other decision is right where this one is wrong.
+        #expect(found.correctByOtherDecoding == 9 - found.correct)
     }
 }

@@ -45,7 +45,7 @@ package struct StudyReport {
     /// - Parameter reference: curves of another program, to be shown beside.
     /// - Throws: ``MixedDatasets``, which a study of one data set never does.
     package func page(beside reference: ReferenceCurves? = nil) throws -> ReportPage {
-        let presets = try RunsReport(presetRuns).page.sections
+        let presets = try RunsReport(presetRuns, targets: Comparison.thresholds).page.sections
         let claims = claims()
         var sections = [
             ReportPage.Section(
