@@ -96,7 +96,7 @@ extension EndToEndTests {
         }
 
         @Test(arguments: [
-            (["--audit-rate", "1.5"], "between 0 and 1"),
+            (["--audit-rate", "1.5"], "is 0 to 1"),
             (["--audit-rate", "0.5", "--workers", "1"], "an audit takes two workers"),
         ])
         func whatCannotBeAuditedIsRefused(arguments: [String], words: String) throws {
