@@ -27,6 +27,9 @@ package enum Limits {
 
     // MARK: The step
 
+    /// One core computes about so many while a node crosses a link of 1 Gb/s, whatever the model.
+    /// On slower links leaves are dealt alike; on faster ones a step is short anyway.
+    package static let examplesPerPushedNode = 1_000
     /// What a worker waits for an answer before it inquires: at least a few exchanges of the usual
     /// model, so that a busy server is not asked for nothing.
     package static let shortestInquiryMilliseconds = 20

@@ -102,6 +102,9 @@ package struct SessionPlacement: Hashable, Sendable {
     package var threads: Int
     package var servers: ServerPlacement
 
+    /// Where nothing else is said.
+    package static let standard = SessionPlacement(workers: 2)
+
     package init(workers: Int, threads: Int = 1, servers: ServerPlacement = .onWorkers) {
         self.workers = workers
         self.threads = threads

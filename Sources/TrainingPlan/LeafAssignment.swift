@@ -2,27 +2,49 @@
 ///
 /// Balanced: no two workers differ by more than one leaf. Among the balanced assignments it takes
 /// one that cuts through the fewest subtrees, so that the fewest nodes are pushed, and among those
-/// the one whose earlier workers have more. A pure function of the two counts; it does not change
-/// any result.
+/// the one whose earlier workers have more. Where nodes are pushed over links, whole subtrees are
+/// dealt instead, as large as makes the slowest worker fastest. A pure function of its parameters;
+/// it does not change any result.
 package struct LeafAssignment: Hashable, Sendable {
     /// The leaves of each worker, by ordinal; empty for those that a short step leaves idle.
     package let ranges: [Range<Int>]
     package let leafCount: Int
 
-    package init(leafCount: Int, workerCount: Int) {
+    /// - Parameter nodeCost: how many leaves a worker computes in the time in which a node crosses
+    ///   its link; 0 where there is none.
+    package init(leafCount: Int, workerCount: Int, nodeCost: Int = 0) {
         precondition(leafCount > 0 && workerCount > 0, "a step has leaves and workers")
         self.leafCount = leafCount
+        var fastest = Self.balanced(leafCount, workerCount)
+        if nodeCost > 0 {
+            let tree = ReductionTree(leafCount: leafCount)
+            func slowest(_ ranges: [Range<Int>]) -> Int {
+                ranges.map { $0.count + nodeCost * tree.maximalNodeCount(covering: $0) }.max() ?? 0
+            }
+            var block = 2
+            while block < leafCount {
+                // A tree over blocks of a power of two has the shape of the tree's top.
+                let blocks = Self.balanced((leafCount + block - 1) / block, workerCount).map {
+                    min($0.lowerBound * block, leafCount)..<min($0.upperBound * block, leafCount)
+                }
+                if slowest(blocks) < slowest(fastest) { fastest = blocks }
+                block *= 2
+            }
+        }
+        ranges = fastest
+    }
+
+    private static func balanced(_ leafCount: Int, _ workerCount: Int) -> [Range<Int>] {
         let smaller = leafCount / workerCount
         let larger = leafCount % workerCount
         if smaller == 0 {
-            ranges = (0..<workerCount).map { min($0, leafCount)..<min($0 + 1, leafCount) }
-            return
+            return (0..<workerCount).map { min($0, leafCount)..<min($0 + 1, leafCount) }
         }
-        let takesMore = Self.cheapestChoice(
+        let takesMore = cheapestChoice(
             tree: ReductionTree(leafCount: leafCount), workerCount: workerCount, smaller: smaller,
             larger: larger)
         var start = 0
-        ranges = takesMore.map { more in
+        return takesMore.map { more in
             defer { start += smaller + (more ? 1 : 0) }
             return start..<(start + smaller + (more ? 1 : 0))
         }

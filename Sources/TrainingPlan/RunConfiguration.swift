@@ -64,6 +64,9 @@ extension RunConfiguration {
         case mseTanhRescaled = "mse-tanh-rescaled"
         case ceSoftmax = "ce-softmax"
 
+        /// Where nothing else is said.
+        package static let standard = ceSoftmax
+
         package var architecture: NetworkArchitecture {
             switch self {
             case .mseTanh:

@@ -29,24 +29,24 @@ struct CoordinatorCommand: ParsableCommand {
         help: ArgumentHelp(
             "Training begins when this many have joined; default --min-workers, or 2.",
             valueName: "n"))
-    var workers: String?
+    var workers: FlagValue<Int>?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("With fewer a run waits; default 1.", valueName: "n"))
-    var minWorkers: String?
+        help: ArgumentHelp("With fewer a run waits.", valueName: "n"))
+    var minWorkers = FlagValue(1)
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("More are refused; default 1024.", valueName: "n"))
-    var maxWorkers: String?
+        help: ArgumentHelp("More are refused.", valueName: "n"))
+    var maxWorkers = FlagValue(Limits.maximumWorkers)
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Parameter servers, a shard each, in the coordinator; default auto: in the workers.",
+            "Parameter servers, a shard each, in the coordinator; auto: in the workers.",
             valueName: "n|auto"))
-    var servers: String?
+    var servers = FlagValue(SessionPlacement.standard.servers)
 
     @Flag(help: "Wait for servers that are started by `lockstep server`, instead of hosting them.")
     var serversApart = false
@@ -62,8 +62,8 @@ struct CoordinatorCommand: ParsableCommand {
             command: "coordinator",
             flags: [
                 [
-                    .workers: workers, .minWorkers: minWorkers, .maxWorkers: maxWorkers,
-                    .servers: servers,
+                    .workers: workers?.text, .minWorkers: minWorkers.text,
+                    .maxWorkers: maxWorkers.text, .servers: servers.text,
                 ], network.given, training.given,
                 session.given,
             ], file: session.config)

@@ -34,9 +34,7 @@ struct EvaluateCommand: ParsableCommand {
             "mnist, synthetic, or a folder with IDX files.", valueName: "dir|mnist|synthetic"))
     var data: String?
 
-    @Option(
-        help: ArgumentHelp("As of the other commands.", valueName: "level"),
-        transform: logLevel(named:))
+    @Option(help: ArgumentHelp("Say what is at least so grave.", valueName: "level"))
     var logLevel: Logger.Level = .notice
 
     @Flag(help: "Print the result as one line of JSON.")

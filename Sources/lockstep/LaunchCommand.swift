@@ -40,19 +40,19 @@ struct LaunchCommand: ParsableCommand {
         help: ArgumentHelp(
             "Begin with this many hosts, and continue while as many are there; default all of them.",
             valueName: "n"))
-    var minWorkers: String?
+    var minWorkers: FlagValue<Int>?
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp("Of each worker; default one per core.", valueName: "n"))
-    var threads: String?
+    var threads: FlagValue<Int>?
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Parameter servers, a shard each, in the coordinator; default auto: in the workers.",
+            "Parameter servers, a shard each, in the coordinator; auto: in the workers.",
             valueName: "n|auto"))
-    var servers: String?
+    var servers = FlagValue(SessionPlacement.standard.servers)
 
     @Flag(help: .hidden)
     var followStandardInput = false
@@ -120,9 +120,9 @@ struct LaunchCommand: ParsableCommand {
     }
 
     private func check(_ hosts: [RemoteHost]) throws(UsageError) {
-        if let minWorkers, let least = Int(minWorkers), least > hosts.count {
+        if let least = minWorkers?.value, least > hosts.count {
             throw UsageError(
-                "--min-workers \(minWorkers)", "there are \(hosts.count) hosts",
+                "--min-workers \(least)", "there are \(hosts.count) hosts",
                 "name more hosts, or give a smaller number")
         }
         func isHere(_ name: String) -> Bool {
@@ -150,9 +150,8 @@ struct LaunchCommand: ParsableCommand {
             command: "launch",
             flags: [
                 [
-                    .workers: minWorkers ?? "\(workers)", .minWorkers: minWorkers,
-                    .threads: threads ?? "\(ownThreads)",
-                    .servers: servers,
+                    .workers: minWorkers?.text ?? "\(workers)", .minWorkers: minWorkers?.text,
+                    .threads: threads?.text ?? "\(ownThreads)", .servers: servers.text,
                 ], network.given, training.given, session.given,
             ], file: session.config)
     }

@@ -1,56 +1,55 @@
 import ArgumentParser
 import Foundation
 import LockstepProtocol
+import LockstepRuntime
 import Logging
+import RunRecords
 import TrainingPlan
 import ZeroMQ
 
-// Every value is taken as raw text, `-5` included, so that our own messages can name flag, value
-// and remedy; see `Settings`.
+// The next word is always a flag's value, `-5` included, so that a message names it.
+
+/// What is trained where nothing else is said.
+private let standard = RunConfiguration(preset: .standard)
 
 /// What a network computes, and from which seed.
 struct NetworkOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("mse-tanh, mse-tanh-rescaled or ce-softmax.", valueName: "name"),
-        completion: .choices(RunConfiguration.Preset.self))
-    var preset: String?
+        help: ArgumentHelp("A network by its name.", valueName: "name"))
+    var preset: FlagValue = FlagValue(RunConfiguration.Preset.standard)
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Hidden activation: tanh, relu, sigmoid, identity.", valueName: "name"),
-        completion: .choices(Activation.self))
-    var hiddenActivation: String?
+        help: ArgumentHelp("Of the hidden layers; default: the preset's.", valueName: "name"))
+    var hiddenActivation: FlagValue<Activation>?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
-            "Output activation: tanh, softmax, sigmoid, identity, relu.", valueName: "name"),
-        completion: .choices(Activation.self))
-    var outputActivation: String?
-
-    @Option(
-        parsing: .unconditional, help: ArgumentHelp("mse or cross-entropy.", valueName: "name"),
-        completion: .choices(Loss.self))
-    var loss: String?
+        help: ArgumentHelp("Of the outputs; default: the preset's.", valueName: "name"))
+    var outputActivation: FlagValue<Activation>?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("zero-one or plus-minus-one.", valueName: "name"),
-        completion: .choices(TargetEncoding.self))
-    var targets: String?
+        help: ArgumentHelp("Default: the preset's.", valueName: "name"))
+    var loss: FlagValue<Loss>?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("What the outputs are to be; default: the preset's.", valueName: "name"))
+    var targets: FlagValue<TargetEncoding>?
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "How outputs become a digit: plain, or rescaled by (x+1)/2.", valueName: "name"),
-        completion: .choices(OutputDecoding.self))
-    var decode: String?
+            "How outputs become a digit: as they are, or rescaled by (x+1)/2; default: the preset's.",
+            valueName: "name"))
+    var decode: FlagValue<OutputDecoding>?
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Of initial weights and sample order; default 1.", valueName: "n"))
-    var seed: String?
+        help: ArgumentHelp("Of initial weights and sample order.", valueName: "n"))
+    var seed: FlagValue = FlagValue(standard.seed)
 
     // Options that have another name now, so that a script is told which.
     @Option(parsing: .unconditional, help: .hidden) var configuration: String?
@@ -67,9 +66,10 @@ struct NetworkOptions: ParsableArguments {
 
     var given: [SettingKey: String?] {
         [
-            SettingKey(.preset): preset, SettingKey(.hiddenActivation): hiddenActivation,
-            SettingKey(.outputActivation): outputActivation, SettingKey(.loss): loss,
-            SettingKey(.targets): targets, SettingKey(.decode): decode, SettingKey(.seed): seed,
+            SettingKey(.preset): preset.text, SettingKey(.hiddenActivation): hiddenActivation?.text,
+            SettingKey(.outputActivation): outputActivation?.text, SettingKey(.loss): loss?.text,
+            SettingKey(.targets): targets?.text, SettingKey(.decode): decode?.text,
+            SettingKey(.seed): seed.text,
         ]
     }
 }
@@ -78,78 +78,79 @@ struct NetworkOptions: ParsableArguments {
 struct TrainingOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Widths; default 784,128,10.", valueName: "list"))
-    var layers: String?
+        help: ArgumentHelp("Widths.", valueName: "list"))
+    var layers: FlagValue = FlagValue(LayerWidths(standard.architecture.layers))
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("sgd, momentum, nesterov or adam (default).", valueName: "name"),
-        completion: .choices(OptimizerSettings.Kind.self))
-    var optimizer: String?
-
-    @Option(parsing: .unconditional, help: ArgumentHelp("Default 0.001.", valueName: "rate"))
-    var learningRate: String?
+        help: ArgumentHelp("The rule of an update.", valueName: "name"))
+    var optimizer: FlagValue = FlagValue(standard.optimizer.kind)
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Decoupled, kernels only; default 0.", valueName: "rate"))
-    var weightDecay: String?
+        help: ArgumentHelp("Of the optimizer.", valueName: "rate"))
+    var learningRate: FlagValue = FlagValue(standard.optimizer.learningRate)
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
-            "Of the learning rate: constant (default), step or cosine.", valueName: "name"),
-        completion: .choices(LearningRateSchedule.Shape.self))
-    var schedule: String?
+        help: ArgumentHelp("Decoupled, kernels only.", valueName: "rate"))
+    var weightDecay: FlagValue = FlagValue(standard.optimizer.weightDecay)
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("Steps of linear warm-up; default 0.", valueName: "n"))
-    var warmupSteps: String?
+        help: ArgumentHelp("Of the learning rate.", valueName: "name"))
+    var schedule: FlagValue = FlagValue(standard.optimizer.schedule.shape)
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
-            "Examples of a step, over all workers; default 32.", valueName: "n"))
-    var batchSize: String?
+        help: ArgumentHelp("Steps of linear warm-up.", valueName: "n"))
+    var warmupSteps: FlagValue = FlagValue(standard.optimizer.schedule.warmupSteps)
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Examples of a step, over all workers.", valueName: "n"))
+    var batchSize: FlagValue = FlagValue(standard.batchSize)
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
             "Examples of a leaf of the sum; default max(16, batch/64).", valueName: "n"))
-    var microBatch: String?
+    var microBatch: FlagValue<Int>?
 
-    @Option(parsing: .unconditional, help: ArgumentHelp("Default 10.", valueName: "n"))
-    var epochs: String?
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Passes over the training examples.", valueName: "n"))
+    var epochs: FlagValue = FlagValue(standard.epochs)
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
             "End at the first evaluation that reaches this accuracy, for example 0.97.",
             valueName: "fraction"))
-    var targetAccuracy: String?
+    var targetAccuracy: FlagValue<Double>?
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Hold out this many training examples, stratified by label, to evaluate on; default 0.",
+            "Hold out this many training examples, stratified by label, to evaluate on.",
             valueName: "n"))
-    var validationExamples: String?
+    var validationExamples: FlagValue = FlagValue(standard.validationExamples)
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp("Evaluate between epochs, too.", valueName: "steps"))
-    var evaluateEvery: String?
+    var evaluateEvery: FlagValue<Int>?
 
     var given: [SettingKey: String?] {
         [
-            SettingKey(.layers): layers, SettingKey(.optimizer): optimizer,
-            SettingKey(.learningRate): learningRate, SettingKey(.weightDecay): weightDecay,
-            SettingKey(.schedule): schedule, SettingKey(.warmupSteps): warmupSteps,
-            SettingKey(.batchSize): batchSize, SettingKey(.microBatch): microBatch,
-            SettingKey(.epochs): epochs, SettingKey(.targetAccuracy): targetAccuracy,
-            SettingKey(.validationExamples): validationExamples,
-            SettingKey(.evaluateEvery): evaluateEvery,
+            SettingKey(.layers): layers.text, SettingKey(.optimizer): optimizer.text,
+            SettingKey(.learningRate): learningRate.text,
+            SettingKey(.weightDecay): weightDecay.text,
+            SettingKey(.schedule): schedule.text, SettingKey(.warmupSteps): warmupSteps.text,
+            SettingKey(.batchSize): batchSize.text, SettingKey(.microBatch): microBatch?.text,
+            SettingKey(.epochs): epochs.text, SettingKey(.targetAccuracy): targetAccuracy?.text,
+            SettingKey(.validationExamples): validationExamples.text,
+            SettingKey(.evaluateEvery): evaluateEvery?.text,
         ]
     }
 }
@@ -159,19 +160,20 @@ struct PlacementOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Worker processes; default 2. 0 trains in this process.", valueName: "n"))
-    var workers: String?
+            "Worker processes; default 2 (a sweep: 0). 0 trains in this process.", valueName: "n"))
+    var workers: FlagValue<Int>?
 
     @Option(
-        parsing: .unconditional, help: ArgumentHelp("Of each worker; default 1.", valueName: "n"))
-    var threads: String?
+        parsing: .unconditional,
+        help: ArgumentHelp("Of each worker.", valueName: "n"))
+    var threads: FlagValue = FlagValue(SessionPlacement.standard.threads)
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Parameter servers, a shard each, in the coordinator; default auto: in the workers.",
+            "Parameter servers, a shard each, in the coordinator; auto: in the workers.",
             valueName: "n|auto"))
-    var servers: String?
+    var servers: FlagValue = FlagValue(SessionPlacement.standard.servers)
 
     @Option(
         help: ArgumentHelp(
@@ -180,7 +182,7 @@ struct PlacementOptions: ParsableArguments {
     var bind: String?
 
     var given: [SettingKey: String?] {
-        [.workers: workers, .threads: threads, .servers: servers]
+        [.workers: workers?.text, .threads: threads.text, .servers: servers.text]
     }
 
     /// The endpoint of `--bind`.
@@ -203,18 +205,17 @@ struct CheckpointOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Between checkpoints of the training state; default 1.5. 0: only when interrupted.",
+            "Between checkpoints of the training state. 0: only when interrupted.",
             valueName: "seconds"))
-    var checkpointSeconds: String?
+    var checkpointSeconds: FlagValue = FlagValue(CheckpointPolicy.defaultSeconds)
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp(
-            "Checkpoints of an unfinished run to keep, the newest; default 2.", valueName: "n"))
-    var keepCheckpoints: String?
+        help: ArgumentHelp("Checkpoints of an unfinished run to keep, the newest.", valueName: "n"))
+    var keepCheckpoints: FlagValue = FlagValue(CheckpointStore.defaultKeep)
 
     var given: [SettingKey: String?] {
-        [.checkpointSeconds: checkpointSeconds, .keepCheckpoints: keepCheckpoints]
+        [.checkpointSeconds: checkpointSeconds.text, .keepCheckpoints: keepCheckpoints.text]
     }
 }
 
@@ -248,23 +249,23 @@ struct SessionOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "The fraction of steps that two workers compute, to find machines that compute wrongly; "
-                + "default 0.", valueName: "fraction"))
-    var auditRate: String?
+            "The fraction of steps that two workers compute, to find machines that compute wrongly.",
+            valueName: "fraction"))
+    var auditRate: FlagValue = FlagValue(0.0)
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Log every so many steps, to keep the log of a long run short; default 1 (a sweep: at "
-                + "most 50 lines an epoch).", valueName: "steps"))
-    var logEvery: String?
+            "Log every so many steps, to keep the log of a long run short; default 1 (a sweep: at most 50 lines an epoch).",
+            valueName: "steps"))
+    var logEvery: FlagValue<Int>?
 
     @OptionGroup var checkpoints: CheckpointOptions
     @OptionGroup var role: RoleOptions
 
     var given: [SettingKey: String?] {
         role.given.merging(checkpoints.given) { $1 }
-            .merging([.data: data, .auditRate: auditRate, .logEvery: logEvery]) { $1 }
+            .merging([.data: data, .auditRate: auditRate.text, .logEvery: logEvery?.text]) { $1 }
     }
 }
 
@@ -282,17 +283,13 @@ struct TraceOptions: ParsableArguments {
 struct RoleOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("The longest wait for a peer; default 120.", valueName: "seconds"))
-    var waitTimeout: String?
+        help: ArgumentHelp("The longest wait for a peer.", valueName: "seconds"))
+    var waitTimeout: FlagValue = FlagValue(Settings.defaultWaitTimeoutSeconds)
 
-    @Option(
-        help: ArgumentHelp(
-            "trace, debug, info, notice (default), warning, error or critical.",
-            valueName: "level"),
-        transform: logLevel(named:))
+    @Option(help: ArgumentHelp("Say what is at least so grave.", valueName: "level"))
     var logLevel: Logger.Level = .notice
 
-    var given: [SettingKey: String?] { [.waitTimeout: waitTimeout] }
+    var given: [SettingKey: String?] { [.waitTimeout: waitTimeout.text] }
 }
 
 extension Settings {
@@ -304,22 +301,5 @@ extension Settings {
         try self.init(
             keys: Set(merged.keys), flags: merged,
             environment: ProcessInfo.processInfo.environment, file: file, command: command)
-    }
-}
-
-/// A level by its name.
-func logLevel(named text: String) throws -> Logger.Level {
-    guard let level = Logger.Level(rawValue: text) else {
-        throw ValidationError("unknown log level '\(text)'")
-    }
-    return level
-}
-
-extension CompletionKind {
-    /// The names of a setting's values.
-    static func choices<Choice: CaseIterable & RawRepresentable>(
-        _: Choice.Type
-    ) -> CompletionKind where Choice.RawValue == String {
-        .list(Choice.allCases.map(\.rawValue))
     }
 }

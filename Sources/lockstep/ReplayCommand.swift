@@ -47,9 +47,7 @@ struct ReplayCommand: ParsableCommand {
     @Flag(help: "Print the result as one line of JSON.")
     var json = false
 
-    @Option(
-        help: ArgumentHelp("As of the other commands.", valueName: "level"),
-        transform: logLevel(named:))
+    @Option(help: ArgumentHelp("Say what is at least so grave.", valueName: "level"))
     var logLevel: Logger.Level = .notice
 
     func validate() throws {

@@ -10,7 +10,7 @@ extension Settings {
     func runConfiguration() throws(UsageError) -> RunConfiguration {
         let preset = try preset()
         var configuration = try training(
-            RunConfiguration(preset: preset ?? .ceSoftmax))
+            RunConfiguration(preset: preset ?? .standard))
         var architecture = configuration.architecture
         architecture.hidden = try choice(SettingKey(.hiddenActivation), or: architecture.hidden)
         architecture.output = try choice(SettingKey(.outputActivation), or: architecture.output)
@@ -49,7 +49,7 @@ extension Settings {
 
     private func preset() throws(UsageError) -> RunConfiguration.Preset? {
         guard self[SettingKey(.preset)] != nil else { return nil }
-        return try choice(SettingKey(.preset), or: .ceSoftmax)
+        return try choice(SettingKey(.preset), or: .standard)
     }
 
     /// The settings that a comparison's configurations have in common.

@@ -10,7 +10,8 @@ extension Settings {
 
     /// How processes and threads are laid out on this host.
     func placement() throws(UsageError) -> SessionPlacement {
-        let workers = try integer(.workers, in: 0...Limits.maximumWorkers, or: 2)
+        let workers = try integer(
+            .workers, in: 0...Limits.maximumWorkers, or: SessionPlacement.standard.workers)
         // A rate that a run was begun with, and that stands in its file, has no meaning here.
         if workers < 2, try auditRate() != .none, let given = self[.auditRate], !given.isFromFile {
             throw UsageError(
@@ -28,7 +29,8 @@ extension Settings {
         return SessionPlacement(
             workers: try integer(
                 .workers, in: least...max(try maximumWorkers(), least),
-                or: self[.minWorkers] == nil ? 2 : least), threads: 1, servers: try servers())
+                or: self[.minWorkers] == nil ? SessionPlacement.standard.workers : least),
+            threads: 1, servers: try servers())
     }
 
     /// With fewer a run waits.
@@ -41,7 +43,7 @@ extension Settings {
     }
 
     func threads() throws(UsageError) -> Int {
-        try integer(.threads, in: 1...Self.maximumThreads, or: 1)
+        try integer(.threads, in: 1...Self.maximumThreads, or: SessionPlacement.standard.threads)
     }
 
     /// Threads take turns at the cores: more than there are only wait for each other.
@@ -70,8 +72,8 @@ extension Settings {
     private static let automatic = "auto"
 
     /// Long enough to start workers by hand in other terminals.
-    private static let defaultWaitTimeoutSeconds = 120.0
-    private static let maximumWaitTimeoutSeconds = 86_400.0
+    static let defaultWaitTimeoutSeconds = 120.0
+    static let maximumWaitTimeoutSeconds = 86_400.0
 
     func waitTimeoutMilliseconds() throws(UsageError) -> Int {
         let seconds = try number(.waitTimeout, or: Self.defaultWaitTimeoutSeconds)

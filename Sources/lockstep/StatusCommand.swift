@@ -22,16 +22,13 @@ struct StatusCommand: ParsableCommand {
     @Flag(help: "Show it again and again, until Ctrl-C.")
     var watch = false
 
-    @Option(help: ArgumentHelp("With --watch: how often; default 1.", valueName: "seconds"))
+    @Option(help: ArgumentHelp("With --watch: how often.", valueName: "seconds"))
     var every = 1.0
 
     @Flag(help: "Print one object of JSON.")
     var json = false
 
-    @Option(
-        parsing: .unconditional,
-        help: ArgumentHelp("The longest wait for an answer; default 5.", valueName: "seconds"))
-    var waitTimeout: String?
+    @OptionGroup var waiting: AnswerOptions
 
     @OptionGroup var keyOptions: KeyOptions
 
@@ -40,7 +37,7 @@ struct StatusCommand: ParsableCommand {
     }
 
     func run() throws {
-        let client = try OperatorClient.make(coordinator, keyOptions, waitTimeout: waitTimeout)
+        let client = try OperatorClient.make(coordinator, keyOptions, waiting)
         var before = try client.overview()
         var beforeAt = Date()
         repeat {
@@ -84,37 +81,40 @@ struct ScaleCommand: ParsableCommand {
         help: ArgumentHelp("How many there are to be.", valueName: "n"))
     var workers: UInt32
 
-    @Option(
-        parsing: .unconditional,
-        help: ArgumentHelp("The longest wait for an answer; default 5.", valueName: "seconds"))
-    var waitTimeout: String?
+    @OptionGroup var waiting: AnswerOptions
 
     @OptionGroup var keyOptions: KeyOptions
 
     func run() throws {
-        let client = try OperatorClient.make(coordinator, keyOptions, waitTimeout: waitTimeout)
+        let client = try OperatorClient.make(coordinator, keyOptions, waiting)
         let reply = try client.scale(toWorkers: workers)
         guard reply.reason.exitCode == .success else { throw CommandEnd(reason: reply.reason) }
         print(reply.reason.text)
     }
 }
 
+/// How long a person waits for a coordinator.
+struct AnswerOptions: ParsableArguments {
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("The longest wait for an answer.", valueName: "seconds"))
+    var waitTimeout = 5.0
+
+    func validate() throws {
+        guard waitTimeout > 0, waitTimeout <= Settings.maximumWaitTimeoutSeconds else {
+            throw ValidationError(
+                "--wait-timeout \(waitTimeout): give seconds above 0, for example 10.")
+        }
+    }
+}
+
 extension OperatorClient {
     fileprivate static func make(
-        _ coordinator: String, _ options: KeyOptions, waitTimeout: String?
+        _ coordinator: String, _ options: KeyOptions, _ waiting: AnswerOptions
     ) throws -> OperatorClient {
-        var seconds = 5.0
-        if let waitTimeout {
-            guard let given = Double(waitTimeout), given > 0, given <= 86_400 else {
-                throw UsageError(
-                    "--wait-timeout \(waitTimeout)", "this is not a number of seconds",
-                    "give one above 0, for example 10")
-            }
-            seconds = given
-        }
         let (endpoint, key) = try coordinatorEndpoint(coordinator, options, makesOwn: false)
         return try OperatorClient(
-            endpoint, waitTimeoutMilliseconds: Int(seconds * 1_000), key: key)
+            endpoint, waitTimeoutMilliseconds: Int(waiting.waitTimeout * 1_000), key: key)
     }
 }
 

@@ -24,8 +24,9 @@ struct WorkerCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Where the coordinator listens.", valueName: "endpoint"))
     var coordinator = "tcp://127.0.0.1:29500"
 
-    @Option(parsing: .unconditional, help: ArgumentHelp("Default 1.", valueName: "n"))
-    var threads: String?
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("That compute.", valueName: "n"))
+    var threads = FlagValue(SessionPlacement.standard.threads)
 
     @Option(
         parsing: .unconditional,
@@ -63,7 +64,8 @@ struct WorkerCommand: ParsableCommand {
         let logger = ConsoleLogHandler.bootstrap(
             role.logLevel, label: exitWithStandardInput ? "worker \(getpid()): " : "")
         let settings = try Settings(
-            command: "worker", flags: [[.threads: threads, .data: data], role.given], file: nil)
+            command: "worker", flags: [[.threads: threads.text, .data: data], role.given], file: nil
+        )
         let environment = ProcessInfo.processInfo.environment
         if !exitWithStandardInput {
             settings.warnOfIdleThreads(try settings.threads(), logger)

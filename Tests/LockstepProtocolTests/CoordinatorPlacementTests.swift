@@ -13,15 +13,17 @@ import TrainingPlan
         private var order: RunOrder?
         /// By shard: which process serves it, from 0.
         private(set) var shards: [Int] = []
+        /// Of each worker that has been told, in the order of their connections.
+        private(set) var leaves: [Range<Int>] = []
 
         /// - Parameter processes: that a run begins with.
-        init(_ processes: Int) {
+        init(_ processes: Int, configuration: RunConfiguration = Fixture.longConfiguration) {
             stage = CoordinatorStage(
                 CoordinatorMachine(
                     SessionPlan(
                         session: Fixture.session, dataset: Fixture.dataset,
                         dataEndpoint: Fixture.sessionInfo.dataEndpoint,
-                        runs: [Fixture.longConfiguration], startingWorkers: processes,
+                        runs: [configuration], startingWorkers: processes,
                         servers: .onWorkers, waitTimeoutMilliseconds: 20_000)))
             _ = stage.start()
         }
@@ -54,6 +56,10 @@ import TrainingPlan
 
         /// What servers are told of their shards.
         private mutating func note(_ actions: [CoordinatorAction]) {
+            let told = CoordinatorStage.leaves(actions)
+            if told.count == workers.count, !told.isEmpty {
+                leaves = told.sorted { $0.key < $1.key }.map(\.value)
+            }
             for (peer, duty) in CoordinatorStage.duties(actions) {
                 guard case .serve(_, let shard) = duty,
                     let process = servers.firstIndex(where: { $0?.handle == peer })
@@ -81,6 +87,13 @@ import TrainingPlan
             }
         }
 
+        /// A process says that it serves its shard.
+        mutating func serve(_ shard: Int, _ process: Int) {
+            guard var server = servers[process], let order else { return }
+            note(stage.say(&server, Members.serving(0, generation: order.generation)))
+            servers[process] = server
+        }
+
         /// The coordinator's host learns that a process has ended.
         mutating func lose(_ process: Int) {
             note(
@@ -100,6 +113,22 @@ import TrainingPlan
         var cluster = Cluster(4)
         for host in ["a", "a", "b", "c"] { cluster.join(host: host) }
         #expect(cluster.shards == [0, 2, 3])
+    }
+
+    /// Over links whole subtrees are dealt, so that each worker pushes one node; on one host the
+    /// same work to each.
+    @Test(arguments: [
+        (["a", "a", "a"], LeafAssignment(leafCount: 8, workerCount: 3).ranges),
+        (["a", "b", "c"], [0..<4, 4..<6, 6..<8]),
+        (["a", "b", "b"], [0..<4, 4..<6, 6..<8]),
+    ])
+    func leavesAreDealtForTheLinks(hosts: [String], leaves: [Range<Int>]) {
+        var configuration = Fixture.configuration
+        configuration.batchSize = 8 * configuration.effectiveMicroBatch
+        var cluster = Cluster(3, configuration: configuration)
+        for host in hosts { cluster.join(host: host) }
+        for (shard, process) in cluster.shards.enumerated() { cluster.serve(shard, process) }
+        #expect(cluster.leaves == leaves)
     }
 
     /// While they are awake at their cores; one is enough where they sleep.

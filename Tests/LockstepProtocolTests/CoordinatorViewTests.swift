@@ -5,7 +5,8 @@ import TrainingPlan
 /// Workers that come and go while a run goes on. Connections 20, 30 and so on are workers,
 /// incarnations 2, 3 and so on; a step has seven leaves.
 @Suite struct CoordinatorViewTests {
-    static let thirds = LeafAssignment(leafCount: 7, workerCount: 3).ranges
+    /// Each member has a host of its own.
+    static let thirds = LeafAssignment(leafCount: 7, workerCount: 3, nodeCost: 25).ranges
 
     // MARK: Workers that come
 

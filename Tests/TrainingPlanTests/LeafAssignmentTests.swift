@@ -40,7 +40,8 @@ import TrainingPlan
     @Test func aLargeAssignmentIsMadeAtOnce() {
         let times = (0..<3).map { _ in
             ContinuousClock().measure {
-                let assignment = LeafAssignment(leafCount: 4_096, workerCount: 1_000)
+                let assignment = LeafAssignment(
+                    leafCount: 4_096, workerCount: 1_000, nodeCost: 30)
                 #expect(assignment.ranges.last?.upperBound == 4_096)
             }
         }
@@ -61,6 +62,48 @@ import TrainingPlan
     func known(leafCount: Int, workerCount: Int, ranges: [Range<Int>]) {
         #expect(
             LeafAssignment(leafCount: leafCount, workerCount: workerCount).ranges == ranges)
+    }
+
+    /// Whole subtrees, where a node takes longer on its link than some leaves more.
+    @Test(arguments: [
+        (64, 3, [0..<32, 32..<48, 48..<64]),
+        // Seven of eight subtrees of 8: nobody idles, and each pushes one node.
+        (64, 7, [0..<16, 16..<24, 24..<32, 32..<40, 40..<48, 48..<56, 56..<64]),
+        (8, 3, [0..<4, 4..<6, 6..<8]),
+        // The even deal, where it cuts through no subtree.
+        (7, 3, [0..<2, 2..<4, 4..<7]),
+        // The last block is short.
+        (15, 3, [0..<8, 8..<12, 12..<15]),
+        (8, 4, [0..<2, 2..<4, 4..<6, 6..<8]),
+        (2, 4, [0..<1, 1..<2, 2..<2, 2..<2]),
+    ])
+    func overLinks(leafCount: Int, workerCount: Int, ranges: [Range<Int>]) {
+        let assignment = LeafAssignment(
+            leafCount: leafCount, workerCount: workerCount, nodeCost: 30)
+        #expect(assignment.ranges == ranges)
+        for worker in 0..<workerCount {
+            #expect(assignment.nodes(of: WorkerOrdinal(worker)).count <= 1)
+        }
+    }
+
+    @Test func overLinksNobodyIsSlowerThanInAnyDealOfBlocks() {
+        for leafCount in 1...40 {
+            for workerCount in 1...9 {
+                let tree = ReductionTree(leafCount: leafCount)
+                func slowest(_ ranges: [Range<Int>]) -> Int {
+                    ranges.map { $0.count + 5 * tree.maximalNodes(covering: $0).count }.max()!
+                }
+                let dealt = LeafAssignment(
+                    leafCount: leafCount, workerCount: workerCount, nodeCost: 5)
+                let even = LeafAssignment(leafCount: leafCount, workerCount: workerCount)
+                #expect(slowest(dealt.ranges) <= slowest(even.ranges))
+                #expect(dealt.ranges.first?.lowerBound == 0)
+                #expect(dealt.ranges.last?.upperBound == leafCount)
+                for (range, next) in zip(dealt.ranges, dealt.ranges.dropFirst()) {
+                    #expect(range.upperBound == next.lowerBound)
+                }
+            }
+        }
     }
 
     /// Every way to give each worker ⌊n / w⌋ or ⌈n / w⌉ leaves, all of them in all.

@@ -22,6 +22,13 @@ extension CoordinatorMachine {
         }
     }
 
+    /// Whether what is pushed crosses links.
+    func spansHosts(servers: [Incarnation], workers: [Member]) -> Bool {
+        let servers = servers.compactMap { membership[$0] }
+        return Set(servers.map(\.serverHost)).count > 1
+            || Set((servers + workers).map(\.name.host)).count > 1
+    }
+
     /// Where there is no link to share, a shard a core is fastest. Where so many workers share the
     /// cores that they sleep while they wait, one is: fewer have to be woken.
     private func mostServersOfOneHost(_ servers: [Member]) -> Int {
@@ -80,9 +87,11 @@ extension CoordinatorMachine {
         // There are always rows enough for so few.
         guard let shards = try? ShardPlan(old.order.configuration, shardCount: servers.count)
         else { return }
+        let workers = old.view.workers.compactMap { membership[$0] }
         let run = CoordinatorRun(
             continuing: old, shards, servers: servers,
-            workers: old.view.workers.filter { membership[$0] != nil }, now: now)
+            workers: workers.map(\.name.incarnation),
+            spansHosts: spansHosts(servers: servers, workers: workers), now: now)
         state = .preparing(run, since: now)
         assignAll(now: now, into: &actions)
     }

@@ -142,7 +142,7 @@ extension CoordinatorMachine {
                 firstStep: plan.firstSteps[runIndex.index]), shards,
             trainingExampleCount: plan.dataset.trainingExampleCount,
             servers: servers, workers: workers.map(\.name.incarnation),
-            now: now)
+            spansHosts: spansHosts(servers: servers, workers: workers), now: now)
         state = .preparing(run, since: now)
         let idle = workers.count - run.schedule.leafCounts.full
         if idle > 0 { actions.append(.notice(.idleWorkers(runIndex, count: idle))) }

@@ -7,7 +7,7 @@ extension CoordinatorRun {
     ) {
         view = View(
             view.number.next, workers: workers, leafCounts: schedule.leafCounts,
-            arbitration: arbitration, now: now)
+            nodeCost: nodeCost, arbitration: arbitration, now: now)
         if workers.isEmpty {
             waitingSince = waitingSince ?? now
         } else if waitingSince != nil {
@@ -44,4 +44,10 @@ extension CoordinatorRun {
     mutating func shortenProbations(now: Instant) {
         for worker in probations.keys { probations[worker]?.until = now }
     }
+}
+
+extension RunSchedule {
+    /// How many leaves are computed while a node crosses a link, see ``LeafAssignment``. Both a
+    /// leaf's work and a node's bytes grow with the model.
+    var nodeCost: Int { max(1, Limits.examplesPerPushedNode / microBatch) }
 }

@@ -8,6 +8,7 @@ struct CoordinatorRun: Sendable {
     let plan: ShardPlan
     /// By shard.
     let servers: [Incarnation]
+    let nodeCost: Int
     var view: View
     /// Workers that were late.
     var probations: [Incarnation: Probation] = [:]
@@ -53,13 +54,15 @@ struct CoordinatorRun: Sendable {
 
     init(
         _ order: RunOrder, _ plan: ShardPlan, trainingExampleCount: Int, servers: [Incarnation],
-        workers: [Incarnation], now: Instant
+        workers: [Incarnation], spansHosts: Bool, now: Instant
     ) {
         self.order = order
         self.plan = plan
         schedule = RunSchedule(order.configuration, trainingExampleCount: trainingExampleCount)
         self.servers = servers
-        view = View(0, workers: workers, leafCounts: schedule.leafCounts, now: now)
+        nodeCost = spansHosts ? schedule.nodeCost : 0
+        view = View(
+            0, workers: workers, leafCounts: schedule.leafCounts, nodeCost: nodeCost, now: now)
         checkpoints = CheckpointPlan(held: order.firstStep, shardCount: servers.count, now: now)
         let first = order.firstStep
         reported = Array(repeating: first, count: servers.count)
@@ -75,7 +78,7 @@ struct CoordinatorRun: Sendable {
     /// evaluated stays so, and steps that are computed again are not recorded again.
     init(
         continuing run: CoordinatorRun, _ plan: ShardPlan, servers: [Incarnation],
-        workers: [Incarnation], now: Instant
+        workers: [Incarnation], spansHosts: Bool, now: Instant
     ) {
         var order = run.order
         order.generation = order.generation.next
@@ -84,8 +87,10 @@ struct CoordinatorRun: Sendable {
         self.plan = plan
         schedule = run.schedule
         self.servers = servers
+        nodeCost = spansHosts ? schedule.nodeCost : 0
         view = View(
-            run.view.number.next, workers: workers, leafCounts: schedule.leafCounts, now: now)
+            run.view.number.next, workers: workers, leafCounts: schedule.leafCounts,
+            nodeCost: nodeCost, now: now)
         checkpoints = CheckpointPlan(
             after: run.checkpoints, shardCount: servers.count, now: now)
         reported = Array(repeating: order.firstStep, count: servers.count)

@@ -13,10 +13,12 @@ package struct View: Sendable {
     /// A node on which workers disagree, and who tells who is right.
     package let arbitration: Arbitration?
 
-    /// - Parameter leafCounts: of a full step, and of an epoch's last one.
+    /// - Parameters:
+    ///   - leafCounts: of a full step, and of an epoch's last one.
+    ///   - nodeCost: see ``LeafAssignment``.
     package init(
         _ number: ViewNumber, workers: [Incarnation], leafCounts: (full: Int, last: Int),
-        arbitration: Arbitration? = nil, now: Instant
+        nodeCost: Int = 0, arbitration: Arbitration? = nil, now: Instant
     ) {
         self.arbitration = arbitration
         self.number = number
@@ -27,10 +29,13 @@ package struct View: Sendable {
             leaves = []
             lastLeaves = []
         } else {
-            leaves =
-                LeafAssignment(leafCount: leafCounts.full, workerCount: workers.count).ranges
-            lastLeaves =
-                LeafAssignment(leafCount: leafCounts.last, workerCount: workers.count).ranges
+            func deal(_ leafCount: Int) -> [Range<Int>] {
+                LeafAssignment(
+                    leafCount: leafCount, workerCount: workers.count, nodeCost: nodeCost
+                ).ranges
+            }
+            leaves = deal(leafCounts.full)
+            lastLeaves = deal(leafCounts.last)
         }
     }
 
