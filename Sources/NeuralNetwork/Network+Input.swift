@@ -11,8 +11,6 @@ extension Network {
     private static let denseWeightsAtATime = 7168
     /// Units of a group: their pixels and activations stay in the second cache.
     private static let unitsAtATime = 4
-    /// A line from memory takes a tenth of a microsecond.
-    private static let examplesReadAhead = 2
     /// Inputs for which a form is chosen.
     static let inputsAtATime = 392
     /// Of a hundred pixels, how many make the dense form faster.
@@ -31,11 +29,11 @@ extension Network {
         for first in stride(from: units.lowerBound, to: units.upperBound, by: Self.unitsAtATime) {
             let group = first..<min(first + Self.unitsAtATime, units.upperBound)
             let places = pixels.places(ofUnits: group, count: count)
-            let readAhead = batch.isDense ? PixelBlocks.unitSize : Self.examplesReadAhead
+            if !batch.isDense, first == units.lowerBound { prefetch(places, of: batch) }
             for unit in group {
-                for place in pixels.places(ofUnit: unit, count: count)
-                where place + readAhead < end {
-                    unsafe kernels.prefetch(batch.memory(of: place + readAhead))
+                if batch.isDense {
+                    let next = pixels.places(ofUnit: unit, count: count).upperBound
+                    prefetch(next..<min(next + PixelBlocks.unitSize, end), of: batch)
                 }
                 pixels.add(unit: unit, batch, count: count, kernels)
             }
@@ -45,19 +43,31 @@ extension Network {
                         unit: unit, count: count, weights: weights, workspace, intensities)
                 }
             } else {
-                unsafe forwardLists(places, weights: weights, workspace)
+                let next = places.upperBound..<min(places.upperBound + places.count, end)
+                unsafe forwardLists(places, weights: weights, workspace, next: next)
             }
         }
     }
 
-    /// Examples that are lists of pixels.
+    /// A line from memory takes a tenth of a microsecond, so examples are asked for before they are
+    /// read.
+    private func prefetch(_ places: Range<Int>, of batch: ExampleBatch) {
+        for place in places { unsafe kernels.prefetch(batch.memory(of: place)) }
+    }
+
+    /// Examples that are lists of pixels. The `next` ones are asked for meanwhile, a few at a time:
+    /// a processor waits for some dozens of lines at once.
     private func forwardLists(
-        _ places: Range<Int>, weights: UnsafePointer<Float>, _ workspace: Workspace
+        _ places: Range<Int>, weights: UnsafePointer<Float>, _ workspace: Workspace,
+        next: Range<Int>
     ) {
         let (layer, batch) = (layout.layers[0], workspace.batch)
         let (first, rowStride) = (places.lowerBound, workspace.strides[0])
         let step = max(Self.weightsAtATime / layer.outputs, 32)
         for lower in stride(from: 0, to: layer.inputs, by: step) {
+            let asked = next.count * lower / layer.inputs
+            let end = next.count * min(lower + step, layer.inputs) / layer.inputs
+            prefetch(next.lowerBound + asked..<next.lowerBound + end, of: batch)
             unsafe kernels.sparseForward(
                 batch.columns + first, batch.bytes + first, batch.counts + first,
                 batch.done + first, places.count, lower, lower + step,
