@@ -24,18 +24,32 @@ package enum FileDescriptorLimit {
 
     /// Makes sure that `count` more than are open now can be opened, raising the soft limit if need
     /// be.
-    package static func reserve(_ count: Int) throws(FileDescriptorLimitError) {
+    ///
+    /// - Parameter better: so many, where the hard limit allows it.
+    package static func reserve(
+        _ count: Int, better: Int? = nil
+    ) throws(FileDescriptorLimitError) {
         var limit = rlimit()
         guard unsafe getrlimit(resource, &limit) == 0 else {
             preconditionFailure("getrlimit knows no RLIMIT_NOFILE")
         }
-        let needed = (openCount() ?? Int(clamping: limit.rlim_cur)) + count
-        if limit.rlim_cur >= rlim_t(needed) { return }
+        let open = openCount() ?? Int(clamping: limit.rlim_cur)
+        let needed = open + count
         let hardLimit = limit.rlim_max
-        limit.rlim_cur = rlim_t(needed)
+        let wanted = max(rlim_t(needed), min(rlim_t(open + (better ?? count)), hardLimit))
+        if limit.rlim_cur >= wanted { return }
+        limit.rlim_cur = wanted
         guard hardLimit >= rlim_t(needed), unsafe setrlimit(resource, &limit) == 0 else {
             throw FileDescriptorLimitError(limit: Int(clamping: hardLimit), needed: needed)
         }
+    }
+
+    /// Makes room for a context that serves others: at least a rack of hosts, and where the hard
+    /// limit allows it, a hall.
+    package static func reserveServing(sockets: Int) throws(FileDescriptorLimitError) {
+        try reserve(
+            needed(sockets: sockets, connections: 32),
+            better: needed(sockets: sockets, connections: 256))
     }
 
     /// Nil where not even one more can be opened to count them.

@@ -157,6 +157,34 @@ extension EndToEndTests {
             coordinator.send(SIGTERM)
         }
 
+        /// An address that workers cannot reach is told on both sides within the wait, with both
+        /// ends.
+        @Test func anAdvertisedAddressThatLeadsNowhereIsNamed() throws {
+            let lockstep = try Lockstep()
+            // Of a network that is for documents only.
+            let nowhere = "tcp://198.51.100.1:"
+            let coordinator = try lockstep.start(
+                [
+                    "coordinator", "--bind", "tcp://127.0.0.1:0", "--advertise", "198.51.100.1",
+                    "--workers", "1", "--wait-timeout", "3", "--run-dir",
+                    lockstep.folder.path("run"),
+                ] + Self.training)
+            let start = ContinuousClock.now
+            let worker = try lockstep.start([
+                "worker", "--coordinator", try coordinator.endpoint(), "--wait-timeout", "3",
+            ])
+            let (run, end) = (coordinator.end(), worker.end())
+            #expect(start.duration(to: .now) < .seconds(15))
+            for told in [run, end] {
+                #expect(told.status == 69, "\(told.standardError)")
+                #expect(told.message.contains("got nothing of the data set from \(nowhere)"))
+                #expect(told.message.contains("--advertise"), "\(told.message)")
+            }
+            #expect(
+                end.message.firstMatch(of: /\(from [^ ]+ .*to tcp:\/\/198\.51\.100\.1:/) != nil,
+                "\(end.message)")
+        }
+
         /// So that no router forgets a connection that is idle.
         @Test func connectionsAreKeptAlive() throws {
             let lockstep = try Lockstep()

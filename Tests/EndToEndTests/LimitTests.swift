@@ -40,6 +40,20 @@ extension EndToEndTests {
             #expect(run.standardError.contains("warning: --threads 400: this process may use"))
         }
 
+        /// What a shell of other systems allows at first.
+        @Test func aCommonLimitOfFilesIsEnough() throws {
+            let run = try train("ulimit -n 256", "--epochs 1 --batch-size 500")
+            #expect(run.status == 0, "\(run.standardError)")
+        }
+
+        /// Another process would meet the same limit.
+        @Test func aWorkerThatTheSystemLimitsIsNotStartedAgain() throws {
+            let run = try train("ulimit -n 70", "--epochs 1")
+            #expect(run.status == 69, "\(run.standardError)")
+            #expect(run.standardError.contains("RLIMIT_NOFILE"), "\(run.standardError)")
+            #expect(!run.standardError.contains("takes its place"), "\(run.standardError)")
+        }
+
         @Test(
             arguments: [
                 "ulimit -n 6", "ulimit -n 8", "ulimit -n 20", "ulimit -n 40", "ulimit -v 130000",

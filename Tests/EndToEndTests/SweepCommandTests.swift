@@ -208,6 +208,23 @@ extension EndToEndTests {
             #expect(ended.datasetSHA256 == failed["dataset_sha256"] as? String)
         }
 
+        /// Not one of the weights could be kept.
+        @Test func whatNoRunCouldWriteIsNotTrained() throws {
+            let path = lockstep.folder.path("limited")
+            let run = try RunningTool(
+                URL(fileURLWithPath: "/bin/sh"),
+                [
+                    "-c", "trap '' XFSZ; ulimit -f 256; exec \"$@\"", "sh", Lockstep.program.path,
+                    "sweep", "seed=1,2", "--epochs", "1", "--json", "--run-dir", path,
+                ], environment: lockstep.environment
+            ).end()
+            #expect(run.status == 73 && run.standardOutput.isEmpty, "\(run.standardError)")
+            #expect(run.message.contains("ulimit -f"), "\(run.standardError)")
+            let logs = try FileManager.default.subpathsOfDirectory(atPath: path)
+                .filter { $0.hasSuffix("metrics.jsonl") }
+            #expect(logs.isEmpty)
+        }
+
         @Test func whatCannotBeTrainedIsLeftOutOnDemand() throws {
             let run = try lockstep.run([
                 "sweep", "output_activation=tanh,softmax", "loss=cross-entropy", "--skip-invalid",

@@ -98,6 +98,18 @@ package struct Sweep: Sendable {
             && end.configurationSHA256 == configuration.sha256(dataset: dataset)
     }
 
+    /// Tries what the smallest of the networks to be trained will have to write: where that fails,
+    /// all would. Runs that keep no weights write in this folder what their descriptions do.
+    private func rehearse() throws(FileError) -> [String] {
+        let pending = runs.filter { !isComplete($0.configuration) }
+        guard pending.allSatisfy(\.keepsWeights),
+            let least = pending.map(\.configuration).min(by: {
+                $0.parameterByteCount < $1.parameterByteCount
+            })
+        else { return [] }
+        return try runDirectory(of: least).rehearse(byteCount: least.parameterByteCount)
+    }
+
     /// Trains what is not complete already. Neither a run that diverges nor one that fails stops
     /// the others; a failed one is tried once more.
     ///
@@ -120,6 +132,7 @@ package struct Sweep: Sendable {
             try SweepDescription.check(directory)
             let state = try SweepState(self, observer: observer)
             if let warning = lock.warning { state.notice("warning: \(warning)") }
+            for warning in try rehearse() { state.notice("warning: \(warning)") }
             try SweepDescription(self, ids: ids).write(to: directory)
             if let cluster {
                 try ClusterSweep(self, cluster, state, interruption).run()
@@ -128,6 +141,12 @@ package struct Sweep: Sendable {
             }
             return state.result(interruption)
         }
+    }
+}
+
+extension RunConfiguration {
+    fileprivate var parameterByteCount: Int {
+        layout.parameterCount * MemoryLayout<Float>.size
     }
 }
 

@@ -34,14 +34,19 @@ package final class ChildProcesses: Sendable {
     private let state = Mutex(State())
     private let wakeUp: WakeUp
     private let secret: [UInt8]
+    private let wait: Duration
 
     /// Children that have not left by themselves get so long before they are killed.
     private static let patienceSeconds = 1.5
 
-    /// - Parameter secret: what each is told first, through its standard input.
-    package init(wakeUp: WakeUp, secret: [UInt8] = []) {
+    /// - Parameters:
+    ///   - secret: what each is told first, through its standard input.
+    ///   - wait: how long each waits for its coordinator. What it lacks sooner is not that, and
+    ///     another would lack it too.
+    package init(wakeUp: WakeUp, secret: [UInt8] = [], wait: Duration = .zero) {
         self.wakeUp = wakeUp
         self.secret = secret
+        self.wait = wait
         // A child that has died already does not take this process with it.
         _ = signal(SIGPIPE, SIG_IGN)
     }
@@ -51,11 +56,12 @@ package final class ChildProcesses: Sendable {
     /// - Throws: ``RoleError`` with `unavailable`.
     package func start(_ command: [String], file: String? = nil) throws {
         let standardInput = SpawnedProcess.makePipe()
+        let start = ContinuousClock.now
         let process = try SpawnedProcess(
             command, file: file, input: standardInput.fileHandleForReading,
             // Standard output belongs to results.
             output: .standardError, error: .standardError
-        ) { [weak self] processID, end in self?.ended(processID, end) }
+        ) { [weak self] processID, end in self?.ended(processID, end, since: start) }
         // So that it closes with the process.
         try? standardInput.fileHandleForReading.close()
         // One that has ended already says so by its end.
@@ -63,13 +69,18 @@ package final class ChildProcesses: Sendable {
         state.withLock { $0.children.append(Child(process: process, standardInput: standardInput)) }
     }
 
-    private func ended(_ processID: pid_t, _ end: SpawnedProcess.End) {
+    private func ended(
+        _ processID: pid_t, _ end: SpawnedProcess.End, since start: ContinuousClock.Instant
+    ) {
         let (exitCode, cause): (ExitCode, String) =
             switch end {
             case .exited(let code):
                 (ExitCode(rawValue: code) ?? .lostPeer, "exited with code \(code)")
             case .killed(let signal): (.lostPeer, "was killed by signal \(signal)")
             }
+        let isHopeless =
+            exitCode == .unavailable
+            ? start.duration(to: .now) < wait : exitCode != .lostPeer
         state.withLock { state in
             let isRetired = state.children.contains {
                 $0.process.processID == processID && $0.isRetired
@@ -78,7 +89,7 @@ package final class ChildProcesses: Sendable {
                 Exited(
                     processID: processID, cause: cause, exitCode: exitCode,
                     wasNeeded: !state.isStopping && !isRetired && end != .exited(0),
-                    isHopeless: exitCode != .lostPeer && exitCode != .unavailable))
+                    isHopeless: isHopeless))
         }
         wakeUp.signal()
     }

@@ -68,7 +68,9 @@ final class CoordinatorRole {
         }
         CrashPoint.portsBound.pass()
 
-        let children = ChildProcesses(wakeUp: wakeUp, secret: options.key?.bytes ?? [])
+        let children = ChildProcesses(
+            wakeUp: wakeUp, secret: options.key?.bytes ?? [],
+            wait: .milliseconds(request.waitTimeoutMilliseconds))
         defer { children.stop() }
         let servers = HostedServers(wakeUp: wakeUp)
         defer { servers.join() }

@@ -20,7 +20,7 @@ enum ServerRole {
 
     /// A server with its own context, with the options of the command line.
     static func run(_ options: MemberOptions, interruption: Interruption) throws -> StopReason {
-        try FileDescriptorLimit.reserve(FileDescriptorLimit.needed(sockets: 4, connections: 256))
+        try FileDescriptorLimit.reserveServing(sockets: 4)
         try ThreadLimit.reserve(ThreadLimit.ownThreads)
         let context = try Context()
         let gatekeeper = try options.key.map { try Gatekeeper($0, in: context) }

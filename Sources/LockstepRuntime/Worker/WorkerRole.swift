@@ -29,8 +29,7 @@ final class WorkerRole {
 
     private init(_ options: MemberOptions, _ interruption: Interruption) throws {
         // A hosted server is reached by the other workers.
-        try FileDescriptorLimit.reserve(
-            FileDescriptorLimit.needed(sockets: 3 + 2 + 3, connections: 256))
+        try FileDescriptorLimit.reserveServing(sockets: 3 + 2 + 3)
         try ThreadLimit.reserve(options.threads + ThreadLimit.ownThreads)
         self.options = options
         self.interruption = interruption
