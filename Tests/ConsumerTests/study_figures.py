@@ -255,16 +255,22 @@ def noise_scale(run, epoch):
     """McCandlish et al. 2018, appendix A.1, from the norms of leaves and of the batch; None where there is none."""
     batch = run["end"]["batch_size"]
     leaf = int(run["settings"].get("micro_batch", max(16, -(-batch // 64))))
-    if batch <= leaf:
-        return None
     signal = noise = 0.0
     for step in run["steps"]:
         norms = [step["gradient_norms"], step.get("batch_gradient_norms") or []]
         if step["epoch"] != epoch or not norms[1] or None in norms[0] + norms[1]:
             continue
+        # |G|² and tr Σ of one step from two equations, by Cramer's rule; a step counts as often as it has examples.
+        count = examples(run, step["step"]) - examples(run, step["step"] - 1)
+        leaves = [min(leaf, count - start) for start in range(0, count, leaf)]
+        if len(leaves) < 2:
+            continue
+        size = count / len(leaves)
         small, large = (sum(single(norm) ** 2 for norm in layers) for layers in norms)
-        signal += (batch * large - leaf * small) / (batch - leaf)
-        noise += (small - large) / (1 / leaf - 1 / batch)
+        rows = (mean(b * b for b in leaves) / size**2, 1 / size), (1, 1 / count)
+        determinant = rows[0][0] * rows[1][1] - rows[0][1] * rows[1][0]
+        signal += count * (small * rows[1][1] - rows[0][1] * large) / determinant
+        noise += count * (rows[0][0] * large - small * rows[1][0]) / determinant
     return noise / signal if signal > 0 else None
 
 

@@ -50,8 +50,8 @@ import Testing
                 for i in 0..<dimension { total[i] += leaf[i] / Double(leaves) }
             }
             noise.add(
-                small: small, smallBatch: Double(leafSize),
-                large: total.reduce(0) { $0 + $1 * $1 }, largeBatch: Double(leaves * leafSize))
+                small: small, large: total.reduce(0) { $0 + $1 * $1 },
+                examples: leaves * leafSize, microBatch: leafSize)
         }
         let exact =
             Double(dimension) * limit * limit / 3 / mean.reduce(0) { $0 + $1 * $1 }
@@ -82,7 +82,7 @@ import Testing
     @Test func noSignalIsNoScale() {
         var noise = GradientNoise()
         #expect(noise.scale == nil)
-        noise.add(small: 10, smallBatch: 1, large: 1, largeBatch: 10)
+        noise.add(small: 10, large: 1, examples: 10, microBatch: 1)
         #expect(noise.scale == nil)
     }
 }
