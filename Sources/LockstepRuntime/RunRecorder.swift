@@ -215,7 +215,9 @@ final class RunRecorder {
         EvaluationRecord(
             step: step.index, epoch: epochs, split: split, loss: evaluation.loss,
             accuracy: evaluation.accuracy,
-            otherDecodingAccuracy: evaluation.otherDecodingAccuracy, seconds: state.seconds)
+            otherDecodingAccuracy: evaluation.otherDecodingAccuracy,
+            errorPassed: evaluation.hindrance?.errorPassed,
+            gradientPassed: evaluation.hindrance?.gradientPassed, seconds: state.seconds)
     }
 
     private func endEpoch(
@@ -231,6 +233,8 @@ final class RunRecorder {
             trainAccuracy: Double(state.epochCorrectCount) / examples,
             testLoss: evaluation.loss, testAccuracy: evaluation.accuracy,
             otherDecodingTestAccuracy: evaluation.otherDecodingAccuracy,
+            testErrorPassed: evaluation.hindrance?.errorPassed,
+            testGradientPassed: evaluation.hindrance?.gradientPassed,
             weightsSHA256: weights.sha256)
         try add(.epoch(record))
         CrashPoint.epochRecorded.pass()

@@ -137,6 +137,8 @@ extension EvaluationRecord {
         if let otherDecodingAccuracy {
             line.add(CodingKeys.otherDecodingAccuracy, otherDecodingAccuracy)
         }
+        if let errorPassed { line.add(CodingKeys.errorPassed, errorPassed) }
+        if let gradientPassed { line.add(CodingKeys.gradientPassed, gradientPassed) }
         line.add(CodingKeys.seconds, seconds)
     }
 }
@@ -154,6 +156,8 @@ extension EpochRecord {
         if let otherDecodingTestAccuracy {
             line.add(CodingKeys.otherDecodingTestAccuracy, otherDecodingTestAccuracy)
         }
+        if let testErrorPassed { line.add(CodingKeys.testErrorPassed, testErrorPassed) }
+        if let testGradientPassed { line.add(CodingKeys.testGradientPassed, testGradientPassed) }
         line.add(CodingKeys.weightsSHA256, weightsSHA256)
     }
 }

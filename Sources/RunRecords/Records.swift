@@ -145,12 +145,17 @@ package struct EvaluationRecord: Decodable, Equatable, Sendable {
     @Measured package var accuracy: Double
     /// With the other way to decode outputs; nil in logs of earlier versions.
     package var otherDecodingAccuracy: Double?
+    /// The mean of ∂y/∂z over the outputs, and ‖∂loss/∂z‖ over ‖∂loss/∂y‖; nil with cross-entropy,
+    /// in logs of earlier versions, and where they are not finite.
+    package var errorPassed: Double?
+    package var gradientPassed: Double?
     /// Training time since the start of the run, evaluations left out.
     package var seconds: Double
 
     package init(
         step: Int, epoch: Double, split: Split, loss: Double, accuracy: Double,
-        otherDecodingAccuracy: Double? = nil, seconds: Double
+        otherDecodingAccuracy: Double? = nil, errorPassed: Double? = nil,
+        gradientPassed: Double? = nil, seconds: Double
     ) {
         self.step = step
         self.epoch = epoch
@@ -158,12 +163,16 @@ package struct EvaluationRecord: Decodable, Equatable, Sendable {
         self.loss = loss
         self.accuracy = accuracy
         self.otherDecodingAccuracy = otherDecodingAccuracy
+        self.errorPassed = errorPassed
+        self.gradientPassed = gradientPassed
         self.seconds = seconds
     }
 
     package enum CodingKeys: String, CodingKey {
         case step, epoch, split, loss, accuracy
         case otherDecodingAccuracy = "other_decoding_accuracy"
+        case errorPassed = "error_passed"
+        case gradientPassed = "gradient_passed"
         case seconds
     }
 }
@@ -184,12 +193,16 @@ package struct EpochRecord: Decodable, Equatable, Sendable {
     @Measured package var testAccuracy: Double
     /// With the other way to decode outputs; nil in logs of earlier versions.
     package var otherDecodingTestAccuracy: Double?
+    /// On the test set; see ``EvaluationRecord/errorPassed``.
+    package var testErrorPassed: Double?
+    package var testGradientPassed: Double?
     package var weightsSHA256: String
 
     package init(
         epoch: Int, step: Int, examples: Int, seconds: Double, trainLoss: Double,
         trainAccuracy: Double, testLoss: Double, testAccuracy: Double,
-        otherDecodingTestAccuracy: Double? = nil, weightsSHA256: String
+        otherDecodingTestAccuracy: Double? = nil, testErrorPassed: Double? = nil,
+        testGradientPassed: Double? = nil, weightsSHA256: String
     ) {
         self.epoch = epoch
         self.step = step
@@ -200,6 +213,8 @@ package struct EpochRecord: Decodable, Equatable, Sendable {
         self.testLoss = testLoss
         self.testAccuracy = testAccuracy
         self.otherDecodingTestAccuracy = otherDecodingTestAccuracy
+        self.testErrorPassed = testErrorPassed
+        self.testGradientPassed = testGradientPassed
         self.weightsSHA256 = weightsSHA256
     }
 
@@ -210,6 +225,8 @@ package struct EpochRecord: Decodable, Equatable, Sendable {
         case testLoss = "test_loss"
         case testAccuracy = "test_accuracy"
         case otherDecodingTestAccuracy = "other_decoding_test_accuracy"
+        case testErrorPassed = "test_error_passed"
+        case testGradientPassed = "test_gradient_passed"
         case weightsSHA256 = "weights_sha256"
     }
 }

@@ -55,6 +55,58 @@ struct EvaluatorTests {
         #expect(found.decisionsChangedByRescaling == 0)
     }
 
+    /// Of the reference's outputs, by the definitions: ∂y/∂z and ∂loss/∂z from the Jacobian.
+    @Test(arguments: [Activation.tanh, .sigmoid, .softmax, .identity], TargetEncoding.allCases)
+    func hindranceEqualsNaive(output: Activation, targets: TargetEncoding) throws {
+        if targets == .plusMinusOne, output == .sigmoid || output == .softmax { return }
+        let problem = Problem(
+            NetworkArchitecture(
+                layers: [20, 30, 10], hidden: .tanh, output: output, loss: .mse, targets: targets),
+            examples: 200, seed: 4, weightLimit: 0.6)
+        let (reference, range) = (problem.reference, 11..<190)
+        var (slopes, errors, deltas) = (0.0, 0.0, 0.0)
+        for example in range {
+            let y = reference.forward(problem.pixels[example]).outputs
+            let t = reference.targets(problem.labels[example])
+            for i in y.indices {
+                let jacobian = y.indices.map { j in
+                    switch output {
+                    case .softmax: y[j] * ((i == j ? 1 : 0) - y[i])
+                    case .sigmoid: i == j ? y[i] * (1 - y[i]) : 0
+                    case .tanh: i == j ? 1 - y[i] * y[i] : 0
+                    case .identity, .relu: i == j ? 1 : 0
+                    }
+                }
+                slopes += jacobian[i]
+                errors += (0.2 * (y[i] - t[i])) * (0.2 * (y[i] - t[i]))
+                let delta = zip(jacobian, zip(y, t)).reduce(0) {
+                    $0 + $1.0 * 0.2 * ($1.1.0 - $1.1.1)
+                }
+                deltas += delta * delta
+            }
+        }
+        let evaluation = makeEvaluator(problem, range: range).evaluate(FloatBuffer(problem.weights))
+        let found = try #require(evaluation.hindrance)
+        #expect(abs(found.errorPassed - slopes / Double(range.count * 10)) < 1e-6)
+        let passed = try #require(found.gradientPassed)
+        #expect(abs(passed - (deltas / errors).squareRoot()) < 1e-5)
+        if output == .identity {
+            #expect(found.errorPassed == 1 && abs(passed - 1) < 1e-6)
+        } else {
+            #expect(found.errorPassed < 0.95 && passed < 0.97)
+        }
+    }
+
+    /// There δ is y − t, whatever the activation.
+    @Test(arguments: [Activation.softmax, .sigmoid])
+    func crossEntropyIsNotHindered(output: Activation) {
+        let problem = Problem(
+            NetworkArchitecture(
+                layers: [20, 10], hidden: .tanh, output: output, loss: .crossEntropy),
+            examples: 20, seed: 1)
+        #expect(makeEvaluator(problem).evaluate(FloatBuffer(problem.weights)).hindrance == nil)
+    }
+
     @Test func nothingToEvaluate() {
         let problem = Problem(Self.architectures[0], examples: 3, seed: 1)
         let found = makeEvaluator(problem, range: 2..<2).evaluate(FloatBuffer(problem.weights))
