@@ -151,13 +151,18 @@ def accuracy_difference(better, worse):
 
 
 def rescaling(rescaled, plain):
-    ends = [run["end"] for run in rescaled + plain]
+    # Runs with the same weights are one network.
+    ends = list({run["end"]["weights_sha256"]: run["end"] for run in plain + rescaled}.values())
+    hashes = [{run["seed"]: run["end"]["weights_sha256"] for run in runs} for runs in (rescaled, plain)]
+    seeds = hashes[0].keys() & hashes[1].keys()
+    same = [sum(hashes[0][seed] == hashes[1][seed] for seed in seeds), len(seeds)]
+    same = same if same[0] else []
     changed = sum(end["rescaling_changed_decisions"] for end in ends)
     compared = sum(end["rescaling_compared_decisions"] for end in ends)
     if changed == 0:
-        return [changed, compared], "refuted" if len({end["seed"] for end in ends}) >= FEWEST_PAIRS else None
+        return [changed, compared, *same], "refuted" if len({end["seed"] for end in ends}) >= FEWEST_PAIRS else None
     figures, found = accuracy_difference(rescaled, plain)
-    return figures + [changed, compared], found
+    return figures + [changed, compared, *same], found
 
 
 def probabilities(outputs):

@@ -92,13 +92,22 @@ package struct StudyReport {
             + "every combination of their parts, and every batch size, at a learning rate that was chosen "
             + "for it on \(Figures.count(plan.validationExamples)) held-out training examples"
             + (results.workers.isEmpty ? "" : "; and the same training on more workers")
-            + ". The test set chose nothing."
+            + ". The test set chose nothing." + redecodedText
         let lost =
             failed.isEmpty
             ? [] : ["\(Figures.plural(failed.count, "run")) could not be trained and are missing."]
         return [opening]
             + claims.prefix(2).map { "\($0.claim): \($0.verdict.rawValue). \($0.figure)" }
             + lost
+    }
+
+    private var redecodedText: String {
+        let count = results.presets.compactMap(\.outcome).count { $0.end?.weightsFrom != nil }
+        return count == 0
+            ? ""
+            : " \(Figures.plural(count, "run")) of mse-tanh-rescaled \(count == 1 ? "has" : "have") the "
+                + "weights of mse-tanh, which were trained once: only the outputs are decoded in another "
+                + "way."
     }
 
     // MARK: Which part does it?
