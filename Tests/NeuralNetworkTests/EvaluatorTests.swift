@@ -64,32 +64,31 @@ struct EvaluatorTests {
                 layers: [20, 30, 10], hidden: .tanh, output: output, loss: .mse, targets: targets),
             examples: 200, seed: 4, weightLimit: 0.6)
         let (reference, range) = (problem.reference, 11..<190)
-        var (slopes, errors, deltas) = (0.0, 0.0, 0.0)
+        /// ∂y_j/∂z_i
+        func jacobian(_ y: [Double], _ i: Int, _ j: Int) -> Double {
+            switch output {
+            case .softmax: return y[j] * ((i == j ? 1 : 0) - y[i])
+            case .sigmoid: return i == j ? y[i] * (1 - y[i]) : 0
+            case .tanh: return i == j ? 1 - y[i] * y[i] : 0
+            case .identity, .relu: return i == j ? 1 : 0
+            }
+        }
+        var (slopes, squaredErrors, squaredDeltas) = (0.0, 0.0, 0.0)
         for example in range {
             let y = reference.forward(problem.pixels[example]).outputs
-            let t = reference.targets(problem.labels[example])
+            let errors = zip(y, reference.targets(problem.labels[example])).map { 0.2 * ($0 - $1) }
             for i in y.indices {
-                let jacobian = y.indices.map { j in
-                    switch output {
-                    case .softmax: y[j] * ((i == j ? 1 : 0) - y[i])
-                    case .sigmoid: i == j ? y[i] * (1 - y[i]) : 0
-                    case .tanh: i == j ? 1 - y[i] * y[i] : 0
-                    case .identity, .relu: i == j ? 1 : 0
-                    }
-                }
-                slopes += jacobian[i]
-                errors += (0.2 * (y[i] - t[i])) * (0.2 * (y[i] - t[i]))
-                let delta = zip(jacobian, zip(y, t)).reduce(0) {
-                    $0 + $1.0 * 0.2 * ($1.1.0 - $1.1.1)
-                }
-                deltas += delta * delta
+                slopes += jacobian(y, i, i)
+                squaredErrors += errors[i] * errors[i]
+                let delta = y.indices.reduce(0.0) { $0 + jacobian(y, i, $1) * errors[$1] }
+                squaredDeltas += delta * delta
             }
         }
         let evaluation = makeEvaluator(problem, range: range).evaluate(FloatBuffer(problem.weights))
         let found = try #require(evaluation.hindrance)
         #expect(abs(found.errorPassed - slopes / Double(range.count * 10)) < 1e-6)
         let passed = try #require(found.gradientPassed)
-        #expect(abs(passed - (deltas / errors).squareRoot()) < 1e-5)
+        #expect(abs(passed - (squaredDeltas / squaredErrors).squareRoot()) < 1e-5)
         if output == .identity {
             #expect(found.errorPassed == 1 && abs(passed - 1) < 1e-6)
         } else {
