@@ -75,9 +75,10 @@ final class RunRecorder {
             versions: [
                 "lockstep": lockstepVersion, "arithmetic": "\(arithmeticVersion)",
                 "protocol": "\(protocolVersion)", "kernels": kernels.variant.rawValue,
-            ], started: Date())
+            ], started: Date(), machine: Machine(host: hostName, cores: HostResources.cores))
         outcome = RunOutcome(run: record, provenance: provenance)
         state = run.start?.recording ?? RecordingState(stepLineInterval: run.stepLineInterval)
+        state.parallelism = max(state.parallelism ?? 1, run.parallelism)
         secondsBefore = state.seconds
         lastStep = Step(run.start?.step ?? 0)
         lastEvaluatedStep = run.start.map { Step($0.step) }
@@ -304,7 +305,7 @@ final class RunRecorder {
             divergedStep: status == .diverged ? step.index + 1 : nil,
             rescalingChangedDecisions: test?.decisionsChangedByRescaling,
             rescalingComparedDecisions: test?.examples,
-            otherDecodingTestAccuracy: test?.otherDecodingAccuracy)
+            otherDecodingTestAccuracy: test?.otherDecodingAccuracy, parallelism: state.parallelism)
         try add(.end(record))
         if let moved { throw moved }
         CrashPoint.endRecorded.pass()

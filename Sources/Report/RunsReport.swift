@@ -108,6 +108,7 @@ package struct RunsReport {
         thresholds: [LineChart.Threshold] = [], summary: String = "",
         points: (RunOutcome) -> [(CurvePoint, Double)]
     ) -> Chart {
+        let axes = TrainingAxes(groups.flatMap(\.outcomes))
         let series = groups.map { group in
             LineChart.Series(
                 label: group.label,
@@ -115,11 +116,7 @@ package struct RunsReport {
                     LineChart.Run(
                         label: "seed \(run.run.seed)",
                         points: points(run).map { point, value in
-                            LineChart.Point(
-                                x: [
-                                    Double(point.step), point.epoch,
-                                    Double(run.examples(atStep: point.step)), point.seconds,
-                                ], y: value)
+                            LineChart.Point(x: axes.places(of: point, in: run), y: value)
                         }, isDiverged: run.end?.status == .diverged)
                 }, colour: group.colour, isTraining: true)
         }
@@ -130,8 +127,7 @@ package struct RunsReport {
             name: name, title: title, summary: summary, source: source,
             kind: .lines(
                 LineChart(
-                    xAxes: [.steps, .epochs, .examples, .seconds], yAxis: yAxis, series: series,
-                    thresholds: shown)))
+                    xAxes: axes.axes, yAxis: yAxis, series: series, thresholds: shown)))
     }
 
     // MARK: Final figures
@@ -209,13 +205,12 @@ package struct RunsReport {
                 .fixed("median_examples", "examples, median", digits: 0) { row in
                     row.median { Double($0.examples(atStep: $1.step)) }
                 },
-                .fixed("median_seconds", "seconds, median", digits: 2) { row in
-                    row.median { $1.seconds }
-                },
+                .fixed("median_seconds", "seconds, median", digits: 2) { $0.medianSeconds },
             ],
             note:
                 "Read at the evaluations that were made, and not between them. A run that did not reach "
-                + "it ranks last; where the median falls on such runs there is none.")
+                + "it ranks last; where the median falls on such runs there is none. Seconds are told "
+                + "of runs that were trained one at a time.")
         return ReportPage.Section(
             "time-to-accuracy", title: "Time to accuracy", blocks: [.table(table)])
     }
@@ -330,10 +325,11 @@ package struct RunsReport {
                 .count("steps") { $0.end?.steps ?? 0 },
                 .percent("test_accuracy", "test accuracy") { $0.end?.testAccuracy },
                 .fixed("test_loss", "test loss", digits: 5) { $0.end?.testLoss },
-                .fixed("seconds", digits: 2) { $0.end?.seconds },
+                .fixed("seconds", digits: 2) { $0.outcome.ownSeconds },
                 .fixed("examples_per_second", "examples/s", digits: 0) {
-                    $0.end?.examplesPerSecond
+                    $0.outcome.ownExamplesPerSecond
                 },
+                .text("machine") { $0.outcome.machineText },
                 .text("configuration_sha256", "configuration hash") {
                     Figures.shortHash($0.outcome.provenance.configurationSHA256)
                 },
@@ -344,7 +340,7 @@ package struct RunsReport {
             ],
             note:
                 "Seconds are training time, evaluations left out; examples/s are those of the fastest "
-                + "epoch.")
+                + "epoch. Runs that were trained beside others have neither.")
         return ReportPage.Section(Self.runsID, title: "The runs", blocks: [.table(table)])
     }
 }

@@ -81,7 +81,8 @@ extension RunRecord {
             seed: try line.decode(UInt64.self, forKey: .seed),
             placement: try line.decode(Placement.self, forKey: .placement),
             versions: try line.decode([String: String].self, forKey: .versions),
-            started: try line.decode(Date.self, forKey: .started))
+            started: try line.decode(Date.self, forKey: .started),
+            machine: try line.decodeIfPresent(Machine.self, forKey: .machine))
     }
 
     /// Earlier versions wrote flags, three of which had other names, and called what is no preset
@@ -104,6 +105,12 @@ extension RunRecord {
             line.add(Placement.CodingKeys.workers, placement.workers)
             line.add(Placement.CodingKeys.threads, placement.threads)
             line.add(Placement.CodingKeys.servers, placement.servers)
+        }
+        if let machine {
+            line.object(CodingKeys.machine) { line in
+                line.add(Machine.CodingKeys.host, machine.host)
+                line.add(Machine.CodingKeys.cores, machine.cores)
+            }
         }
         line.add(CodingKeys.settings, settings)
         line.add(CodingKeys.versions, versions)
@@ -200,5 +207,6 @@ extension EndRecord {
         if let otherDecodingTestAccuracy {
             line.add(CodingKeys.otherDecodingTestAccuracy, otherDecodingTestAccuracy)
         }
+        if let parallelism { line.add(CodingKeys.parallelism, parallelism) }
     }
 }

@@ -40,6 +40,8 @@ package struct RunRecord: Decodable, Equatable, Sendable {
     package var settings: [String: String]
     package var seed: UInt64
     package var placement: Placement
+    /// Nil in logs of earlier versions.
+    package var machine: Machine?
     /// Versions by component: `lockstep`, `arithmetic`, `libzmq`, …
     package var versions: [String: String]
     /// Written in UTC with whole seconds, after ISO 8601.
@@ -47,7 +49,7 @@ package struct RunRecord: Decodable, Equatable, Sendable {
 
     package init(
         configuration: String, settings: [String: String], seed: UInt64, placement: Placement,
-        versions: [String: String], started: Date
+        versions: [String: String], started: Date, machine: Machine? = nil
     ) {
         self.configuration = configuration
         self.settings = settings
@@ -55,10 +57,27 @@ package struct RunRecord: Decodable, Equatable, Sendable {
         self.placement = placement
         self.versions = versions
         self.started = started
+        self.machine = machine
     }
 
     package enum CodingKeys: String, CodingKey {
-        case configuration, settings, seed, placement, versions, started
+        case configuration, settings, seed, placement, machine, versions, started
+    }
+}
+
+/// Where a run is recorded, as it begins; no part of the configuration.
+package struct Machine: Codable, Equatable, Sendable {
+    package var host: String
+    /// That this process may use.
+    package var cores: Int
+
+    package init(host: String, cores: Int) {
+        self.host = host
+        self.cores = cores
+    }
+
+    package enum CodingKeys: String, CodingKey {
+        case host, cores
     }
 }
 

@@ -37,6 +37,11 @@ def done(runs):
     return [r for r in runs if r["end"]["status"] in ("completed", "target")]
 
 
+def alone(run):
+    """Whether nothing else was trained at the time, so that its seconds are its own."""
+    return run["end"].get("parallelism", 1) == 1
+
+
 def examples(run, step):
     """What the first `step` updates trained on."""
     batch, first = run["end"]["batch_size"], run["epochs"][0] if run["epochs"] else None
@@ -193,7 +198,7 @@ def threshold_row(name, runs, threshold):
         "reached": len(reached),
         "median_steps": median([c[0] for _, c in reached], len(runs)),
         "median_examples": median([examples(r, c[0]) for r, c in reached], len(runs)),
-        "median_seconds": median([c[1] for _, c in reached], len(runs)),
+        "median_seconds": median([c[1] for _, c in reached], len(runs)) if all(map(alone, runs)) else None,
     }
 
 

@@ -16,7 +16,7 @@ from fractions import Fraction
 
 from report_csv import check_csv
 from report_logs import (
-    THRESHOLDS, chart, check_curves, check_groups, check_row, close, done, examples, fraction_interval, mean, median,
+    THRESHOLDS, alone, chart, check_curves, check_groups, check_row, close, done, examples, fraction_interval, mean, median,
     page_data, read, single, table, test_curve,
 )  # fmt: skip
 from study_claims import PRIMARY, check_claims, report_text, section
@@ -425,7 +425,7 @@ def check_workers(data, study, scale):
     rows, _ = table(data, "workers")
     assert [(r["workers"], r["configuration"]) for r in rows] == [(n, name) for n in runs for name in SCALED]
     rates = {
-        (n, name): mean(r["end"]["examples_per_second"] for r in groups[name])
+        (n, name): mean(r["end"]["examples_per_second"] for r in groups[name] if alone(r))
         for n, groups in runs.items()
         for name in SCALED
     }

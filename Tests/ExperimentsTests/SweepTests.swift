@@ -79,6 +79,11 @@ import TrainingPlan
         #expect(one.reason.exitCode == .success && three.reason.exitCode == .success)
         #expect(Set(hashes(one).compactMap(\.self)).count == 4)
         #expect(hashes(one) == hashes(three))
+        // How many went on at a time stands beside their seconds, and is no part of what they are.
+        #expect(one.outcomes.allSatisfy { $0.end?.parallelism == 1 && $0.hadMachineAlone })
+        #expect(three.outcomes.allSatisfy { $0.end?.parallelism == 3 && !$0.hadMachineAlone })
+        #expect(three.outcomes.allSatisfy { $0.run.machine?.cores ?? 0 >= 1 })
+        #expect(one.runs.map(\.id) == three.runs.map(\.id))
         #expect(one.runs.map(\.run.configuration) == configurations)
         // The same as when it is trained by itself.
         let alone = Roles.trainHere(

@@ -20,6 +20,34 @@ import Testing
         #expect(notes.count == 1 && notes[0].contains("1,200 to 3,400"), "\(notes)")
     }
 
+    /// Of runs that were trained beside others a report shows no seconds.
+    @Test(arguments: [1, 2]) func secondsAreThoseOfRunsAlone(parallelism: Int) throws {
+        let folder = try TemporaryFolder()
+        var run = Samples.run("mse-tanh")
+        run.machine = Machine(host: "alpha", cores: 2)
+        var end = Samples.end(configuration: "mse-tanh", epochs: 1)
+        end.parallelism = parallelism
+        do {
+            let log = try MetricsLog(
+                creating: folder.path + "/metrics.jsonl", provenance: Samples.provenance)
+            for record in [MetricsRecord.run(run), .epoch(Samples.epoch(1)), .end(end)] {
+                try log.append(record)
+            }
+        }
+        let runs = try RunCollection(folders: [folder.path]).runs
+        let page = try RunsReport(runs).page
+        let isAlone = parallelism == 1
+        let machine = "alpha, 2 cores, \(isAlone ? "1 run" : "2 runs") at a time"
+        let text = page.markdown
+        #expect(text.contains(machine))
+        #expect(text.contains("| 1.50 |") == isAlone && text.contains("| 412,346 |") == isAlone)
+        #expect(page.html.contains("\"seconds\"") == isAlone)
+        let table = Comparison(runs.map(\.outcome)).table()
+        #expect(table.contains(machine))
+        #expect(table.contains("training time, s") == isAlone)
+        #expect(table.contains("seconds to 95 %") == isAlone)
+    }
+
     /// From the norms of a log, in the steps that are asked for and have both.
     @Test func noiseScaleOfALog() throws {
         func record(_ step: Int, epoch: Int, _ leaves: [Float], _ batch: [Float]) -> MetricsRecord {

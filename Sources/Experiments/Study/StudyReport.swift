@@ -181,7 +181,7 @@ package struct StudyReport {
                 .filter { $0.run.configuration == preset.rawValue }
         }
         func rate(_ count: Int, _ preset: RunConfiguration.Preset) -> Double {
-            Summary(runs(count, preset).compactMap { $0.end?.examplesPerSecond })?.mean ?? .nan
+            Summary(runs(count, preset).compactMap(\.ownExamplesPerSecond))?.mean ?? .nan
         }
         let first = results.workers.first?.count
         let rows = results.workers.flatMap { workers in
@@ -213,7 +213,9 @@ package struct StudyReport {
                 "0 is one process without sockets. For each: the rate divided by the workers, as a share "
                 + "of the rate of one. Weights are compared with those of the one process. Seconds: "
                 + "the median examples to 95 % on held-out digits at this batch and its own learning "
-                + "rate, at this rate; a dash where the median run did not reach it.")
+                + "rate, at this rate; a dash where the median run did not reach it. Measured on: "
+                + "\(Set(results.workers.flatMap(\.runs).map(\.machineText)).sorted().joined(separator: "; "))."
+        )
         let series = StudyPlan.scalePresets.enumerated().map { index, preset in
             LineChart.Series(
                 label: preset.rawValue,
