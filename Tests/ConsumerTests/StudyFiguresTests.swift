@@ -77,6 +77,9 @@ import Testing
         ("efficiency", "pairs", false), ("accuracy", "low", true), ("mcnemar", "p", true),
         ("workers", "efficiency", false), ("reference", "difference", false),
         ("calibration", "brier_score", true),
+        ("calibration", "expected_calibration_error_low", true),
+        ("calibration", "negative_log_likelihood_high", true),
+        ("calibration", "temperature", true),
     ]
 
     @Test(.needs("numpy")) func theFiguresAreThoseOfTheLogsAndOnlyThese() throws {

@@ -169,10 +169,15 @@ def probabilities(outputs):
     if outputs is None:
         return [], None
     mse, other = outputs["mse-tanh"], outputs["ce-softmax"]
-    slack = 1e-5 + sum(2 * (o.plain.near_edges + o.close_calls) / o.plain.count.sum() for o in outputs.values())
+    slack = 1e-5 + sum(
+        2 * (o.plain.near_edges + o.tempered.near_edges + o.close_calls) / o.plain.count.sum()
+        for o in outputs.values()
+    )
     figures = [(mse.plain.impossible * 100, 1e-3)]
     figures += [(c.sum, 1e-5) for c in (mse.plain, mse.rescaled, other.plain)]
-    figures += [(c.error, slack) for c in (mse.plain, mse.rescaled, other.plain)]
+    kinds = [mse.kinds[""], mse.kinds[", (y + 1) / 2"], other.kinds[""]]
+    kinds += [o.kinds[", temperature"] for o in (mse, other)]
+    figures += [(mean(float(seed.error) for seed in seeds), slack) for seeds in kinds]
     # And the rule's own.
     tested = min(mse.runs, other.runs) >= FEWEST_PAIRS
     return figures + [1], None if not tested else "supported" if mse.plain.impossible > 0.01 else "refuted"
