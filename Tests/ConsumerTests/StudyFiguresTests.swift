@@ -71,6 +71,8 @@ import Testing
     /// Tables with one of their columns; those that are computed from weights.
     private static let columns = [
         ("final", "standard_deviation", false), ("thresholds", "reached", false),
+        ("hindrance", "gradient_passed", false), ("hindrance", "error_high", false),
+        ("controls", "hidden_saturation", false), ("controls", "low", false),
         ("ablation", "learning_rate", false), ("ablation", "mean_test_accuracy", false),
         ("scale", "noise_last", false), ("scale", "reached", false),
         ("times", "restricted_mean_steps", false), ("time-ratios", "pairs", false),

@@ -3,7 +3,7 @@ in the page, the text of the claims and runs.csv.
 
 Usage: study_figures.py REPORT STUDY [--reference FILE] [--data DIR]
 
-REPORT is the report's folder, STUDY that of the runs (with presets, times, ablation-rates, ablation, scale-rates, scale and
+REPORT is the report's folder, STUDY that of the runs (with presets, times, controls, ablation-rates, ablation, scale-rates, scale and
 workers-N), FILE what the study was given as --reference, and DIR has the test images as IDX files: without it nothing
 is computed from weights, and the calibration, confusions and single digits stay unchecked.
 """
@@ -20,6 +20,7 @@ from report_logs import (
     page_data, read, single, table, test_curve,
 )  # fmt: skip
 from study_claims import PRIMARY, check_claims, report_text, section
+from study_hindrance import check_hindrance, control_groups
 from study_statistics import log_rank, mcnemar, of_mean, of_ratios, of_table
 
 SCALED = ["mse-tanh", "ce-softmax"]
@@ -490,7 +491,7 @@ def main():
     options = arguments.parse_args()
     data, text = page_data(options.report), report_text(options.report)
     known = {"final", "thresholds", "ablation", "scale", "workers", "calibration", "reference"}
-    known |= {"times", "time-ratios", "efficiency", "accuracy", "mcnemar"}
+    known |= {"controls", "hindrance", "times", "time-ratios", "efficiency", "accuracy", "mcnemar"}
     unknown = {t["name"] for t in data["tables"]} - known
     assert not unknown, f"nobody computes {', '.join(sorted(unknown))} again"
 
@@ -510,6 +511,9 @@ def main():
 
     runs = sweep(options.study, "times")
     times = check_times(data, grouped(runs, lambda run: run["start"]["configuration"]))
+    controls = sweep(options.study, "controls")
+    networks = control_groups(groups, controls)
+    check_hindrance(data, networks)
     ablation = [sweep(options.study, name) for name in ("ablation-rates", "ablation")]
     check_ablation(data, *ablation)
     scale = [sweep(options.study, name) for name in ("scale-rates", "scale")]
@@ -520,7 +524,7 @@ def main():
     else:
         assert not any(t["name"] == "reference" for t in data["tables"]), "give its --reference"
 
-    total = sum(len(runs) for runs in [presets, runs, *ablation, *scale]) + workers
+    total = sum(len(runs) for runs in [presets, runs, controls, *ablation, *scale]) + workers
     assert f"{total:,} runs" in text, f"{total} runs are there"
     outputs = advantage = None
     if options.data:
@@ -529,7 +533,7 @@ def main():
         outputs = check_outputs(data, groups, options.data)
         advantage = check_accuracy(data, groups, outputs)
     variants = grouped(ablation[1], variant)
-    check_claims(text, groups, variants, times, list(batches.values()), outputs, advantage)
+    check_claims(text, groups, networks, variants, times, list(batches.values()), outputs, advantage)
     print(f"{total} runs: all figures are those of the logs")
 
 

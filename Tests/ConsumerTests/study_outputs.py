@@ -15,6 +15,7 @@ import struct
 import numpy as np
 
 from report_logs import chart, table
+from study_hindrance import check_weights
 from study_statistics import student_interval
 
 # Outputs nearer than this are alike, as far as two ways to compute them go.
@@ -144,6 +145,8 @@ class Outputs:
             ", (y + 1) / 2": [Calibration((values + 1) / 2, labels) for values in every],
             ", temperature": [Calibration(values, labels) for values, _ in scaled],
         }
+        if runs[0]["settings"]["output_activation"] == "tanh":
+            check_weights(runs, every, labels)
         values = np.concatenate(every)
         truth = np.tile(labels, len(runs))
         self.plain = Calibration(values, truth)

@@ -66,12 +66,7 @@ struct OutputCalibration {
         _ value: (Calibration) -> Double
     ) -> (mean: Double, interval: ClosedRange<Double>?)? {
         Summary(networks.map(value)).map { summary in
-            let isEnough =
-                summary.count >= Verdict.fewestPairs && summary.standardDeviation != 0
-            return (
-                summary.mean,
-                isEnough ? summary.confidenceInterval(within: 0...Double.infinity) : nil
-            )
+            (summary.mean, StudyReport.interval(summary, within: 0...Double.infinity))
         }
     }
 }

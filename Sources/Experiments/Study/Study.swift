@@ -52,6 +52,7 @@ package struct Study: Sendable {
     struct Results: Sendable {
         var presets: [SweepResult.Run] = []
         var times: [SweepResult.Run] = []
+        var controls: [SweepResult.Run] = []
         var ablation: [Tuned<NetworkArchitecture>] = []
         var scale: [Tuned<ScalePoint>] = []
         /// By count of workers; 0 is one process without sockets.
@@ -107,6 +108,8 @@ package struct Study: Sendable {
             results.presets = try train("presets", plan.presetRuns.map { SweepRun($0) })
             results.times = try train(
                 "times", plan.timeRuns.map { SweepRun($0, keepsWeights: false) })
+            results.controls = try train(
+                "controls", plan.controlRuns.map { SweepRun($0, keepsWeights: false) })
             results.ablation = try tuned(
                 "ablation", StudyPlan.variants.map { ($0, plan.ablationRates) }, plan.ablation,
                 .accuracy, { try train($0, $1) }

@@ -21,6 +21,8 @@ extension StudyReport {
             finding.claim = claim
             return finding
         }
+        var saturation = named(found.saturation, "Units saturate under MSE with tanh")
+        saturation.evidence += controlsText
         let claims = [
             (
                 slowness,
@@ -33,7 +35,7 @@ extension StudyReport {
                 presets
             ),
             (probabilities, "All test digits through the trained weights of every seed."),
-            (named(found.saturation, "Units saturate under MSE with tanh"), presets),
+            (saturation, presets),
             (
                 hindrance,
                 "MSE and hidden tanh with an identity output, which cannot saturate, against a tanh "
@@ -86,12 +88,14 @@ extension StudyReport {
     /// With the same loss and hidden layer, an output that cannot saturate would have to be better.
     private var hindrance: Finding {
         let claim = "Saturation of the tanh output hinders the gradient"
-        func accuracies(_ output: Activation) -> [UInt64: Double] {
-            let variant = results.ablation.first {
+        func runs(_ output: Activation) -> [RunOutcome] {
+            results.ablation.first {
                 $0.key.loss == .mse && $0.key.output == output && $0.key.hidden == .tanh
                     && $0.key.targets == .zeroOne
-            }
-            return (variant?.outcomes ?? []).filter(\.isResult).reduce(into: [:]) {
+            }?.outcomes ?? []
+        }
+        func accuracies(_ output: Activation) -> [UInt64: Double] {
+            runs(output).filter(\.isResult).reduce(into: [:]) {
                 $0[$1.run.seed] = $1.end?.testAccuracy
             }
         }
@@ -111,7 +115,7 @@ extension StudyReport {
             claim: claim, effect: effect,
             evidence:
                 "The identity output is better by \(signedPoints(effect.estimate)) percentage points"
-                + "\(interval), n = \(effect.unitCount).")
+                + "\(interval), n = \(effect.unitCount)." + hindranceText(runs(.tanh)))
     }
 
     /// A difference of shares in percentage points, with its sign.

@@ -51,7 +51,7 @@ package struct StudyReport {
             ReportPage.Section(
                 "claims", title: "The claims",
                 blocks: [.paragraph(planSentence), .paragraph(Finding.legend), .claims(claims)]),
-            try timesSection(), try accuracySection(),
+            try timesSection(), try accuracySection(), try hindranceSection(),
         ]
         sections += presets.filter { !Self.replacedSections.contains($0.id) }
         if let reference { sections.append(try referenceSection(reference)) }
@@ -88,7 +88,8 @@ package struct StudyReport {
         let opening =
             "\(Figures.count(runCount)) runs in the \(plan.size.rawValue) form of the study, on "
             + "\(study.dataset.name) (SHA-256 \(Figures.shortHash("\(study.dataset.sha256)"))): the three "
-            + "configurations at their defaults over \(Figures.plural(plan.presets.seeds, "seed")); "
+            + "configurations at their defaults over \(Figures.plural(plan.presets.seeds, "seed")), and "
+            + "controls of their saturation; "
             + "every combination of their parts, and every batch size, at a learning rate that was chosen "
             + "for it on \(Figures.count(plan.validationExamples)) held-out training examples"
             + (results.workers.isEmpty ? "" : "; and the same training on more workers")
@@ -275,6 +276,18 @@ extension Study.Tuned {
 extension RateRace.Place {
     /// “3 of 6”, and whether it is still at the edge of a grid that was widened as often as it may.
     var text: String { "\(rank) of \(count)" + (isEdge ? ", edge" : "") }
+}
+
+extension StudyReport {
+    /// From ``Verdict/fewestPairs`` values on, and not around a constant.
+    static func interval(
+        _ summary: Summary?, within range: ClosedRange<Double> = 0...1
+    ) -> ClosedRange<Double>? {
+        summary.flatMap { summary in
+            summary.count >= Verdict.fewestPairs && summary.standardDeviation != 0
+                ? summary.confidenceInterval(within: range) : nil
+        }
+    }
 }
 
 extension NetworkArchitecture {
