@@ -14,8 +14,8 @@ package struct GradientNoise: Equatable, Sendable {
     /// Adds a step, which weighs by its examples: the last one of an epoch may have few.
     ///
     /// - Parameters:
-    ///   - small: the mean squared norm of the leaves' gradient sums over the squared mean size of a
-    ///     leaf. A step of one leaf has no second size and is left out.
+    ///   - small: the mean squared norm of the leaves' gradient sums over the squared mean size of
+    ///     a leaf. A step of one leaf has no second size and is left out.
     ///   - large: the squared norm of the gradient's mean over the step's examples.
     ///   - microBatch: the examples of a leaf; the last one may have fewer.
     package mutating func add(small: Double, large: Double, examples: Int, microBatch: Int) {

@@ -57,7 +57,7 @@ import Testing
     func temperatureOfAKnownMixture(rightness: Double, distance: Double) {
         let (count, classCount) = (1_000, 2)
         let labels = (0..<count).map { UInt8(Double($0) < rightness * Double(count) ? 0 : 1) }
-        let scores = (0..<count).flatMap { _ in [5 + distance, 5] }
+        let scores = (0..<count).flatMap { _ -> [Double] in [5 + distance, 5] }
         let found = Temperature.fitted(
             scores: scores, labels: labels, classCount: classCount, examples: 0..<count)
         let expected = distance / log(rightness / (1 - rightness))

@@ -7,8 +7,8 @@ struct NetworkCalibration {
     private(set) var plain = Calibration()
     /// After (y + 1) / 2.
     private(set) var rescaled = Calibration()
-    /// After temperature scaling. Each half of the digits, those in even and those in odd places, has
-    /// the temperature that fits the other half.
+    /// After temperature scaling. Each half of the digits, those in even and those in odd places,
+    /// has the temperature that fits the other half.
     private(set) var tempered = Calibration()
     /// The mean of the two.
     let temperature: Double

@@ -25,8 +25,8 @@ package struct StudyPlan: Sendable {
     /// The presets at their defaults with held-out examples, on which the steps to a target are
     /// read.
     let times: Question
-    /// What mse-tanh is compared with where saturation is in question, at the same defaults and with
-    /// the first seeds of ``presets``.
+    /// What mse-tanh is compared with where saturation is in question, at the same defaults and
+    /// with the first seeds of ``presets``.
     let controls: Question
     let ablation: Question
     /// Rates are multiples of the default, scaled with the fourth root of the batch: the best of
