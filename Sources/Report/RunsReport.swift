@@ -75,7 +75,7 @@ package struct RunsReport {
                         thresholds: targets.map { threshold in
                             LineChart.Threshold(
                                 value: threshold, label: Figures.percent(threshold))
-                        }
+                        }, rankOfDiverged: -.infinity
                     ) { run in run.testCurve.map { ($0, $0.value) } }),
                 .chart(
                     curve(
@@ -106,6 +106,7 @@ package struct RunsReport {
     private func curve(
         _ name: String, _ title: String, _ yAxis: ChartAxis,
         thresholds: [LineChart.Threshold] = [], summary: String = "",
+        rankOfDiverged: Double? = nil,
         points: (RunOutcome) -> [(CurvePoint, Double)]
     ) -> Chart {
         let axes = TrainingAxes(groups.flatMap(\.outcomes))
@@ -118,7 +119,7 @@ package struct RunsReport {
                         points: points(run).map { point, value in
                             LineChart.Point(x: axes.places(of: point, in: run), y: value)
                         }, isDiverged: run.end?.status == .diverged)
-                }, colour: group.colour, isTraining: true)
+                }, colour: group.colour, isTraining: true, rankOfDiverged: rankOfDiverged)
         }
         let shown = thresholds.filter { threshold in
             series.contains { $0.runs.contains { $0.points.contains { $0.y >= threshold.value } } }

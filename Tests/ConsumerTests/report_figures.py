@@ -43,7 +43,7 @@ def main(report, folders):
         assert all(label[run["folder"]] == name for run in group) and name not in named
         named[name] = group
     check_groups(data, named, targets_within_reach(runs))
-    check_curves(data, "test-accuracy", named, lambda run: [point[:2] for point in test_curve(run)])
+    check_curves(data, "test-accuracy", named, lambda run: [point[:2] for point in test_curve(run)], True)
     check_runs(data, runs)
     check_csv(data, runs, report)
 

@@ -498,7 +498,7 @@ def main():
     presets = sweep(options.study, "presets")
     groups = grouped(presets, lambda run: run["start"]["configuration"])
     check_groups(data, groups)
-    check_curves(data, "test-accuracy", groups, lambda run: [p[:2] for p in test_curve(run)])
+    check_curves(data, "test-accuracy", groups, lambda run: [p[:2] for p in test_curve(run)], True)
     check_curves(data, "train-loss", groups, lambda run: [(e["step"], e["train_loss"]) for e in run["epochs"]])
     for layer in range(len(presets[0]["steps"][0]["saturation"])):
         for name, key in (("gradient-norm", "gradient_norms"), ("saturation", "saturation")):
