@@ -15,7 +15,7 @@ package struct Hindrance: Sendable, Equatable {
 /// Adds up, in Double and in the order of the examples, what a ``Hindrance`` is made of.
 struct HindranceSums {
     private let architecture: NetworkArchitecture
-    private let offTarget: Double
+    private let offTarget: Float
     private var outputCount = 0
     private var slopes = 0.0
     private var squaredErrors = 0.0
@@ -34,12 +34,12 @@ struct HindranceSums {
     mutating func add(
         _ y: UnsafePointer<Float>, _ deltas: UnsafePointer<Float>, outputs: Int, label: Int
     ) {
-        // The loss is a mean over the outputs.
-        let factor = 2 / Double(outputs)
+        // The loss is a mean over the outputs. As in the kernel, so that the identity's is all of it.
+        let factor = 2 / Float(outputs)
         for j in 0..<outputs {
-            let (output, delta) = unsafe (Double(y[j]), Double(deltas[j]))
-            let error = factor * (output - (j == label ? 1 : offTarget))
-            slopes += slope(output)
+            let delta = unsafe Double(deltas[j])
+            let error = unsafe Double((y[j] - (j == label ? 1 : offTarget)) * factor)
+            slopes += unsafe slope(Double(y[j]))
             squaredErrors += error * error
             squaredDeltas += delta * delta
         }

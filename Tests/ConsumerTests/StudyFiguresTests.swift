@@ -79,7 +79,7 @@ import Testing
         ("efficiency", "pairs", false), ("accuracy", "low", true), ("mcnemar", "p", true),
         ("workers", "efficiency", false), ("reference", "difference", false),
         ("calibration", "brier_score", true),
-        ("calibration", "expected_calibration_error_low", true),
+        ("calibration", "brier_score_low", true),
         ("calibration", "negative_log_likelihood_high", true),
         ("calibration", "temperature", true),
     ]

@@ -90,7 +90,7 @@ struct EvaluatorTests {
         let passed = try #require(found.gradientPassed)
         #expect(abs(passed - (squaredDeltas / squaredErrors).squareRoot()) < 1e-5)
         if output == .identity {
-            #expect(found.errorPassed == 1 && abs(passed - 1) < 1e-6)
+            #expect(found.errorPassed == 1 && passed == 1)
         } else {
             #expect(found.errorPassed < 0.95 && passed < 0.97)
         }

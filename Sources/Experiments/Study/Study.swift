@@ -89,14 +89,12 @@ package struct Study: Sendable {
         try SweepDescription.check(folder: directory, for: dataset)
         var results = Results()
         func train(
-            _ name: String, _ runs: [SweepRun], isTimed: Bool = false,
-            cluster: Sweep.Cluster? = nil
+            _ name: String, _ runs: [SweepRun], parallelism: Int, cluster: Sweep.Cluster?
         ) throws -> [SweepResult.Run] {
             begins(name, runs.count)
             var sweep = Sweep(
                 runs: runs, dataset: dataset, directory: "\(directory)/\(name)",
-                // Whoever is timed has the machine to itself.
-                parallelism: isTimed ? 1 : parallelism, kernels: kernels)
+                parallelism: parallelism, kernels: kernels)
             sweep.cluster = cluster
             sweep.checkpoints = checkpoints
             let result = try sweep.run(observer: observer, interruption: interruption)
@@ -104,15 +102,18 @@ package struct Study: Sendable {
             for run in result.runs { results.all[run.directory.path] = run }
             return result.runs
         }
+        func trainSome(_ name: String, _ runs: [SweepRun]) throws -> [SweepResult.Run] {
+            try train(name, runs, parallelism: parallelism, cluster: nil)
+        }
         do {
-            results.presets = try train("presets", plan.presetRuns.map { SweepRun($0) })
-            results.times = try train(
+            results.presets = try trainSome("presets", plan.presetRuns.map { SweepRun($0) })
+            results.times = try trainSome(
                 "times", plan.timeRuns.map { SweepRun($0, keepsWeights: false) })
-            results.controls = try train(
+            results.controls = try trainSome(
                 "controls", plan.controlRuns.map { SweepRun($0, keepsWeights: false) })
             results.ablation = try tuned(
                 "ablation", StudyPlan.variants.map { ($0, plan.ablationRates) }, plan.ablation,
-                .accuracy, { try train($0, $1) }
+                .accuracy, trainSome
             ) { variant, rate, seed in
                 plan.ablationRun(variant, rate: rate, seed: seed)
             }
@@ -122,7 +123,7 @@ package struct Study: Sendable {
             let scaleRates = points.map { ($0, plan.scaleRates(batchSize: $0.batchSize)) }
             results.scale = try tuned(
                 "scale", scaleRates, plan.scale, .steps(to: Comparison.primaryThreshold),
-                { try train($0, $1) }
+                trainSome
             ) { point, rate, seed in
                 plan.scaleRun(
                     point.preset, batchSize: point.batchSize, rate: rate, seed: seed)
@@ -131,8 +132,9 @@ package struct Study: Sendable {
             for count in cluster == nil ? [] : [0] + plan.workerCounts {
                 let name = "workers-\(count)"
                 do {
+                    // Whoever is timed has the machine to itself.
                     let runs = try train(
-                        name, workerRuns, isTimed: true,
+                        name, workerRuns, parallelism: 1,
                         cluster: count == 0 ? nil : cluster?(count))
                     results.workers.append((count, runs.compactMap(\.outcome)))
                 } catch let end as StudyEnd {

@@ -101,7 +101,8 @@ extension StudyReport {
                         + "figures. With cross-entropy it cancels out, and nothing is lost."),
                 .chart(
                     hindranceChart(
-                        "gradient-passed", "Fraction of the gradient's norm behind the output",
+                        "gradient-passed",
+                        "Fraction of the gradient's norm that the output's derivative leaves",
                         source,
                         \.testGradientPassed)),
                 .chart(
