@@ -34,7 +34,7 @@ struct HindranceSums {
     mutating func add(
         _ y: UnsafePointer<Float>, _ deltas: UnsafePointer<Float>, outputs: Int, label: Int
     ) {
-        // The loss is a mean over the outputs. As in the kernel, so that the identity's is all of it.
+        // The loss is a mean over the outputs, taken as in the kernel: the identity's is all of it.
         let factor = 2 / Float(outputs)
         for j in 0..<outputs {
             let delta = unsafe Double(deltas[j])
