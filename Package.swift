@@ -196,7 +196,7 @@ let package = Package(
                 "keras_model.py", "kubernetes_manifest.py", "network.py", "npz_file.py",
                 "onnx_file.py", "report_csv.py",
                 "report_figures.py", "report_logs.py", "safetensors_file.py", "study_claims.py",
-                "study_figures.py", "study_outputs.py", "study_statistics.py",
+                "study_figures.py", "study_hindrance.py", "study_outputs.py", "study_statistics.py",
                 "tensorboard_events.py", "tensorboard_growth.py",
             ], swiftSettings: strict),
     ] + kernelVariants

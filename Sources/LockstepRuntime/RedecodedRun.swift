@@ -19,16 +19,25 @@ package struct RedecodedRun: Sendable {
         self.directory = directory
     }
 
-    /// Whether two runs have the same weights and differ in their decisions only. With a target
-    /// accuracy decisions say when training ends.
-    package static func sharesWeights(
-        _ run: RunConfiguration, _ other: RunConfiguration
-    ) -> Bool {
-        var redecoded = other
-        redecoded.name = run.name
-        redecoded.architecture.decoding = run.architecture.decoding
-        return redecoded == run && run.targetAccuracy == nil
-            && run.architecture.decoding != other.architecture.decoding
+    /// The runs that have the weights of one before and differ in their decisions only: their
+    /// places, each with the place of that one. With a target accuracy decisions say when training
+    /// ends.
+    package static func sources(of runs: [RunConfiguration]) -> [Int: Int] {
+        var trained: [RunConfiguration: Int] = [:]
+        var sources: [Int: Int] = [:]
+        for (index, run) in runs.enumerated() where run.targetAccuracy == nil {
+            var network = run
+            network.name = ""
+            network.architecture.decoding = .plain
+            guard let source = trained[network] else {
+                trained[network] = index
+                continue
+            }
+            if runs[source].architecture.decoding != run.architecture.decoding {
+                sources[index] = source
+            }
+        }
+        return sources
     }
 
     /// Whether the log of a run, as far as it goes, has all accuracies with both decodings; those

@@ -75,9 +75,10 @@ final class RunRecorder {
             versions: [
                 "lockstep": lockstepVersion, "arithmetic": "\(arithmeticVersion)",
                 "protocol": "\(protocolVersion)", "kernels": kernels.variant.rawValue,
-            ], started: Date())
+            ], started: Date(), machine: Machine(host: hostName, cores: HostResources.cores))
         outcome = RunOutcome(run: record, provenance: provenance)
         state = run.start?.recording ?? RecordingState(stepLineInterval: run.stepLineInterval)
+        state.parallelism = max(state.parallelism ?? 1, run.parallelism)
         secondsBefore = state.seconds
         lastStep = Step(run.start?.step ?? 0)
         lastEvaluatedStep = run.start.map { Step($0.step) }
@@ -215,7 +216,9 @@ final class RunRecorder {
         EvaluationRecord(
             step: step.index, epoch: epochs, split: split, loss: evaluation.loss,
             accuracy: evaluation.accuracy,
-            otherDecodingAccuracy: evaluation.otherDecodingAccuracy, seconds: state.seconds)
+            otherDecodingAccuracy: evaluation.otherDecodingAccuracy,
+            errorPassed: evaluation.hindrance?.errorPassed,
+            gradientPassed: evaluation.hindrance?.gradientPassed, seconds: state.seconds)
     }
 
     private func endEpoch(
@@ -231,6 +234,8 @@ final class RunRecorder {
             trainAccuracy: Double(state.epochCorrectCount) / examples,
             testLoss: evaluation.loss, testAccuracy: evaluation.accuracy,
             otherDecodingTestAccuracy: evaluation.otherDecodingAccuracy,
+            testErrorPassed: evaluation.hindrance?.errorPassed,
+            testGradientPassed: evaluation.hindrance?.gradientPassed,
             weightsSHA256: weights.sha256)
         try add(.epoch(record))
         CrashPoint.epochRecorded.pass()
@@ -300,7 +305,7 @@ final class RunRecorder {
             divergedStep: status == .diverged ? step.index + 1 : nil,
             rescalingChangedDecisions: test?.decisionsChangedByRescaling,
             rescalingComparedDecisions: test?.examples,
-            otherDecodingTestAccuracy: test?.otherDecodingAccuracy)
+            otherDecodingTestAccuracy: test?.otherDecodingAccuracy, parallelism: state.parallelism)
         try add(.end(record))
         if let moved { throw moved }
         CrashPoint.endRecorded.pass()

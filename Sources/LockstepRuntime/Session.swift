@@ -13,6 +13,8 @@ package struct PlannedRun: Sendable {
     package var stepLineInterval: Int
     /// Whether the weights at the end of the run become a checkpoint.
     package var keepsWeights: Bool
+    /// Runs that are trained at a time on this machine, this one included.
+    package var parallelism: Int
     package var checkpoints: CheckpointPolicy
     /// The state that the run goes on from, found in its directory; nil to train from step 0, in a
     /// directory without a log.
@@ -23,13 +25,14 @@ package struct PlannedRun: Sendable {
     package init(
         _ configuration: RunConfiguration, directory: RunDirectory, stepLineInterval: Int = 1,
         keepsWeights: Bool = true, checkpoints: CheckpointPolicy = CheckpointPolicy(),
-        start: Checkpoint? = nil
+        parallelism: Int = 1, start: Checkpoint? = nil
     ) {
         precondition(stepLineInterval >= 1, "lines are at least one step apart")
         self.configuration = configuration
         self.directory = directory
         self.stepLineInterval = stepLineInterval
         self.keepsWeights = keepsWeights
+        self.parallelism = parallelism
         self.checkpoints = checkpoints
         self.start = start
     }

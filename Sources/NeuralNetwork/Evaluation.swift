@@ -12,6 +12,8 @@ package struct Evaluation: Sendable, Equatable {
     package let decisionsChangedByRescaling: Int
     /// Right decisions with the other decoding.
     package let correctByOtherDecoding: Int
+    /// Nil with cross-entropy.
+    package let hindrance: Hindrance?
 
     package var accuracy: Double { fraction(correct) }
     package var otherDecodingAccuracy: Double { fraction(correctByOtherDecoding) }
@@ -68,6 +70,7 @@ package struct Evaluation: Sendable, Equatable {
         var loss = 0.0
         var changed = 0
         var correctByOther = 0
+        var hindrance = HindranceSums(network.architecture)
         var confusion = [[Int]](repeating: [Int](repeating: 0, count: outputs), count: outputs)
         var start = 0
         while start < places.count {
@@ -92,6 +95,10 @@ package struct Evaluation: Sendable, Equatable {
                 observe(rows.flatMap(\.self))
             }
             for b in 0..<count {
+                unsafe hindrance?.add(
+                    workspace.activations[last].pointer + b * workspace.strides[last],
+                    workspace.deltas[last].pointer + b * workspace.strides[last],
+                    outputs: outputs, label: Int(workspace.batch.labels[b]))
                 loss += unsafe Double(workspace.losses.pointer[b])
                 let decision = unsafe workspace.decisions[b]
                 unsafe confusion[Int(workspace.batch.labels[b])][Int(decision)] += 1
@@ -103,6 +110,7 @@ package struct Evaluation: Sendable, Equatable {
         return Evaluation(
             examples: places.count, loss: places.isEmpty ? 0 : loss / Double(places.count),
             correct: confusion.indices.reduce(0) { $0 + confusion[$1][$1] }, confusion: confusion,
-            decisionsChangedByRescaling: changed, correctByOtherDecoding: correctByOther)
+            decisionsChangedByRescaling: changed, correctByOtherDecoding: correctByOther,
+            hindrance: hindrance?.hindrance)
     }
 }

@@ -53,6 +53,7 @@ extension Comparison {
         let parts =
             (batches.isEmpty ? [] : ["batch \(batches.joined(separator: ", "))"])
             + (seedCount == 1 ? [seeds] : []) + placements.sorted()
+            + Set(runs.map(\.machineText)).filter { !$0.isEmpty }.sorted()
         return style.adapted(parts.joined(separator: " · "))
     }
 
@@ -74,12 +75,14 @@ extension Comparison {
         }
     }
 
+    private var hasOwnSeconds: Bool { runs.allSatisfy(\.hadMachineAlone) }
+
     private func addCrossings(to table: inout TextTable) {
         table.addRule()
         for (name, digits, value) in [
             ("steps", 0, { (point: CurvePoint) in Double(point.step) }),
             ("seconds", 2, \.seconds),
-        ] {
+        ] where name == "steps" || hasOwnSeconds {
             for threshold in thresholds {
                 table.add(
                     ["\(name) to \(Figures.percent(threshold))"]
@@ -115,8 +118,10 @@ extension Comparison {
                     })
         }
         add("final test loss", 5, \.testLoss)
-        add("training time, s", 2, \.seconds)
-        add("examples/s", 0, \.examplesPerSecond)
+        if hasOwnSeconds {
+            add("training time, s", 2, \.seconds)
+            add("examples/s", 0, \.examplesPerSecond)
+        }
         let decisions = groups.map { group -> String in
             let ends = group.runs.compactMap(\.end)
             let compared = ends.compactMap(\.rescalingComparedDecisions).reduce(0, +)

@@ -164,7 +164,12 @@ extension Comparison {
     private var rescaling: Finding {
         let claim = "Rescaling the outputs may help a little"
         let groups = [group(named: Self.rescaled), group(named: Self.mse)].compactMap { $0 }
-        let ends = groups.flatMap(\.runs).compactMap(\.end)
+        // Runs with the same weights are one network, which counts once.
+        let networks = Dictionary(
+            groups.flatMap(\.runs).compactMap(\.end)
+                .filter { $0.rescalingComparedDecisions != nil }.map { ($0.weightsSHA256, $0) },
+            uniquingKeysWith: { first, _ in first })
+        let ends = networks.values
         let compared = ends.compactMap(\.rescalingComparedDecisions).reduce(0, +)
         let changed = ends.compactMap(\.rescalingChangedDecisions).reduce(0, +)
         let count =
@@ -174,15 +179,29 @@ extension Comparison {
             let seeds = Set(groups.flatMap(\.runs).map(\.run.seed)).count
             return Finding(
                 claim: claim, verdict: seeds < Verdict.fewestPairs ? .notTested : .refuted,
-                evidence: "\(count): the map keeps the order of the outputs." + leftOut(groups))
+                evidence: "\(count): the map keeps the order of the outputs."
+                    + sameWeights(groups) + leftOut(groups))
         }
         guard groups.count == 2 else { return missing(claim, Self.rescaled, Self.mse) }
         var finding = accuracyFinding(
             claim, minuend: groups[0], subtrahend: groups[1])
         if compared > 0 {
-            finding.evidence += " \(count), all of them ties that rounding makes or breaks."
+            finding.evidence +=
+                " \(count), all of them ties that rounding makes or breaks." + sameWeights(groups)
         }
         return finding
+    }
+
+    /// How many seeds have one network under both names.
+    private func sameWeights(_ groups: [Group]) -> String {
+        let hashes = groups.map { group in group.bySeed(group.runs) { $0.end?.weightsSHA256 } }
+        guard hashes.count == 2 else { return "" }
+        let seeds = hashes[0].keys.filter { hashes[1][$0] != nil }
+        let same = seeds.count { hashes[0][$0] == hashes[1][$0] }
+        guard same > 0 else { return "" }
+        return
+            " With \(same) of \(Figures.plural(seeds.count, "seed")) the weights of both are the "
+            + "same bits: one network, which counts once."
     }
 
     // MARK: Parts

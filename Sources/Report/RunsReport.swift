@@ -75,7 +75,7 @@ package struct RunsReport {
                         thresholds: targets.map { threshold in
                             LineChart.Threshold(
                                 value: threshold, label: Figures.percent(threshold))
-                        }
+                        }, rankOfDiverged: -.infinity
                     ) { run in run.testCurve.map { ($0, $0.value) } }),
                 .chart(
                     curve(
@@ -106,8 +106,10 @@ package struct RunsReport {
     private func curve(
         _ name: String, _ title: String, _ yAxis: ChartAxis,
         thresholds: [LineChart.Threshold] = [], summary: String = "",
+        rankOfDiverged: Double? = nil,
         points: (RunOutcome) -> [(CurvePoint, Double)]
     ) -> Chart {
+        let axes = TrainingAxes(groups.flatMap(\.outcomes))
         let series = groups.map { group in
             LineChart.Series(
                 label: group.label,
@@ -115,13 +117,9 @@ package struct RunsReport {
                     LineChart.Run(
                         label: "seed \(run.run.seed)",
                         points: points(run).map { point, value in
-                            LineChart.Point(
-                                x: [
-                                    Double(point.step), point.epoch,
-                                    Double(run.examples(atStep: point.step)), point.seconds,
-                                ], y: value)
+                            LineChart.Point(x: axes.places(of: point, in: run), y: value)
                         }, isDiverged: run.end?.status == .diverged)
-                }, colour: group.colour, isTraining: true)
+                }, colour: group.colour, isTraining: true, rankOfDiverged: rankOfDiverged)
         }
         let shown = thresholds.filter { threshold in
             series.contains { $0.runs.contains { $0.points.contains { $0.y >= threshold.value } } }
@@ -130,8 +128,7 @@ package struct RunsReport {
             name: name, title: title, summary: summary, source: source,
             kind: .lines(
                 LineChart(
-                    xAxes: [.steps, .epochs, .examples, .seconds], yAxis: yAxis, series: series,
-                    thresholds: shown)))
+                    xAxes: axes.axes, yAxis: yAxis, series: series, thresholds: shown)))
     }
 
     // MARK: Final figures
@@ -209,13 +206,12 @@ package struct RunsReport {
                 .fixed("median_examples", "examples, median", digits: 0) { row in
                     row.median { Double($0.examples(atStep: $1.step)) }
                 },
-                .fixed("median_seconds", "seconds, median", digits: 2) { row in
-                    row.median { $1.seconds }
-                },
+                .fixed("median_seconds", "seconds, median", digits: 2) { $0.medianSeconds },
             ],
             note:
                 "Read at the evaluations that were made, and not between them. A run that did not reach "
-                + "it ranks last; where the median falls on such runs there is none.")
+                + "it ranks last; where the median falls on such runs there is none. Seconds are told "
+                + "of runs that were trained one at a time.")
         return ReportPage.Section(
             "time-to-accuracy", title: "Time to accuracy", blocks: [.table(table)])
     }
@@ -330,10 +326,11 @@ package struct RunsReport {
                 .count("steps") { $0.end?.steps ?? 0 },
                 .percent("test_accuracy", "test accuracy") { $0.end?.testAccuracy },
                 .fixed("test_loss", "test loss", digits: 5) { $0.end?.testLoss },
-                .fixed("seconds", digits: 2) { $0.end?.seconds },
+                .fixed("seconds", digits: 2) { $0.outcome.ownSeconds },
                 .fixed("examples_per_second", "examples/s", digits: 0) {
-                    $0.end?.examplesPerSecond
+                    $0.outcome.ownExamplesPerSecond
                 },
+                .text("machine") { $0.outcome.machineText },
                 .text("configuration_sha256", "configuration hash") {
                     Figures.shortHash($0.outcome.provenance.configurationSHA256)
                 },
@@ -344,7 +341,7 @@ package struct RunsReport {
             ],
             note:
                 "Seconds are training time, evaluations left out; examples/s are those of the fastest "
-                + "epoch.")
+                + "epoch. Runs that were trained beside others have neither.")
         return ReportPage.Section(Self.runsID, title: "The runs", blocks: [.table(table)])
     }
 }

@@ -19,6 +19,11 @@ struct TimeToAccuracy {
     func median(_ value: (RunOutcome, CurvePoint) -> Double) -> Double? {
         Quantiles.median(reached.map { value($0.run, $0.point) }, of: group.runs.count)
     }
+
+    /// Nil also where a run shared the machine with others.
+    var medianSeconds: Double? {
+        group.outcomes.allSatisfy(\.hadMachineAlone) ? median { $1.seconds } : nil
+    }
 }
 
 extension RunOutcome {

@@ -64,13 +64,17 @@ package struct EndRecord: Decodable, Equatable, Sendable {
     package var rescalingComparedDecisions: Int?
     /// With the other way to decode outputs; nil in logs of earlier versions.
     package var otherDecodingTestAccuracy: Double?
+    /// Runs that were trained at a time on this machine, this one included, at most; what it took
+    /// in seconds is its own where that is 1. Nil in logs of earlier versions.
+    package var parallelism: Int?
 
     package init(
         status: Status, configuration: String, provenance: Provenance, seed: UInt64,
         placement: Placement, batchSize: Int, steps: Int, epochs: Int, testAccuracy: Double,
         testLoss: Double, seconds: Double, examplesPerSecond: Double, weightsSHA256: String,
         cause: String? = nil, divergedStep: Int? = nil, rescalingChangedDecisions: Int? = nil,
-        rescalingComparedDecisions: Int? = nil, otherDecodingTestAccuracy: Double? = nil
+        rescalingComparedDecisions: Int? = nil, otherDecodingTestAccuracy: Double? = nil,
+        parallelism: Int? = nil
     ) {
         self.status = status
         self.configuration = configuration
@@ -94,6 +98,7 @@ package struct EndRecord: Decodable, Equatable, Sendable {
         self.rescalingChangedDecisions = rescalingChangedDecisions
         self.rescalingComparedDecisions = rescalingComparedDecisions
         self.otherDecodingTestAccuracy = otherDecodingTestAccuracy
+        self.parallelism = parallelism
     }
 
     package var provenance: Provenance {
@@ -125,5 +130,6 @@ package struct EndRecord: Decodable, Equatable, Sendable {
         case rescalingChangedDecisions = "rescaling_changed_decisions"
         case rescalingComparedDecisions = "rescaling_compared_decisions"
         case otherDecodingTestAccuracy = "other_decoding_test_accuracy"
+        case parallelism
     }
 }

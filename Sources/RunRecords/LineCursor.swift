@@ -58,6 +58,11 @@ struct LineCursor {
         return try number(line).value
     }
 
+    /// Behind a key.
+    mutating func double(_ line: Span<UInt8>) throws(UnusualSpelling) -> Double {
+        try number(line).value
+    }
+
     /// One that may not be finite; see ``Measured``.
     mutating func measured(
         _ key: some CodingKey, _ line: Span<UInt8>

@@ -81,7 +81,8 @@ extension RunRecord {
             seed: try line.decode(UInt64.self, forKey: .seed),
             placement: try line.decode(Placement.self, forKey: .placement),
             versions: try line.decode([String: String].self, forKey: .versions),
-            started: try line.decode(Date.self, forKey: .started))
+            started: try line.decode(Date.self, forKey: .started),
+            machine: try line.decodeIfPresent(Machine.self, forKey: .machine))
     }
 
     /// Earlier versions wrote flags, three of which had other names, and called what is no preset
@@ -104,6 +105,12 @@ extension RunRecord {
             line.add(Placement.CodingKeys.workers, placement.workers)
             line.add(Placement.CodingKeys.threads, placement.threads)
             line.add(Placement.CodingKeys.servers, placement.servers)
+        }
+        if let machine {
+            line.object(CodingKeys.machine) { line in
+                line.add(Machine.CodingKeys.host, machine.host)
+                line.add(Machine.CodingKeys.cores, machine.cores)
+            }
         }
         line.add(CodingKeys.settings, settings)
         line.add(CodingKeys.versions, versions)
@@ -137,6 +144,8 @@ extension EvaluationRecord {
         if let otherDecodingAccuracy {
             line.add(CodingKeys.otherDecodingAccuracy, otherDecodingAccuracy)
         }
+        if let errorPassed { line.add(CodingKeys.errorPassed, errorPassed) }
+        if let gradientPassed { line.add(CodingKeys.gradientPassed, gradientPassed) }
         line.add(CodingKeys.seconds, seconds)
     }
 }
@@ -154,6 +163,8 @@ extension EpochRecord {
         if let otherDecodingTestAccuracy {
             line.add(CodingKeys.otherDecodingTestAccuracy, otherDecodingTestAccuracy)
         }
+        if let testErrorPassed { line.add(CodingKeys.testErrorPassed, testErrorPassed) }
+        if let testGradientPassed { line.add(CodingKeys.testGradientPassed, testGradientPassed) }
         line.add(CodingKeys.weightsSHA256, weightsSHA256)
     }
 }
@@ -196,5 +207,6 @@ extension EndRecord {
         if let otherDecodingTestAccuracy {
             line.add(CodingKeys.otherDecodingTestAccuracy, otherDecodingTestAccuracy)
         }
+        if let parallelism { line.add(CodingKeys.parallelism, parallelism) }
     }
 }

@@ -41,8 +41,13 @@ extension EvaluationRecord {
         }
         self.init(
             step: step, epoch: epoch, split: split, loss: try cursor.measured(Key.loss, line),
-            accuracy: try cursor.measured(Key.accuracy, line),
-            seconds: try cursor.double(Key.seconds, line))
+            accuracy: try cursor.measured(Key.accuracy, line), seconds: 0)
+        if cursor.has(Key.otherDecodingAccuracy, line) {
+            otherDecodingAccuracy = try cursor.double(line)
+        }
+        if cursor.has(Key.errorPassed, line) { errorPassed = try cursor.double(line) }
+        if cursor.has(Key.gradientPassed, line) { gradientPassed = try cursor.double(line) }
+        seconds = try cursor.double(Key.seconds, line)
     }
 }
 
@@ -56,7 +61,14 @@ extension EpochRecord {
             trainLoss: try cursor.measured(Key.trainLoss, line),
             trainAccuracy: try cursor.measured(Key.trainAccuracy, line),
             testLoss: try cursor.measured(Key.testLoss, line),
-            testAccuracy: try cursor.measured(Key.testAccuracy, line),
-            weightsSHA256: try cursor.text(Key.weightsSHA256, line))
+            testAccuracy: try cursor.measured(Key.testAccuracy, line), weightsSHA256: "")
+        if cursor.has(Key.otherDecodingTestAccuracy, line) {
+            otherDecodingTestAccuracy = try cursor.double(line)
+        }
+        if cursor.has(Key.testErrorPassed, line) { testErrorPassed = try cursor.double(line) }
+        if cursor.has(Key.testGradientPassed, line) {
+            testGradientPassed = try cursor.double(line)
+        }
+        weightsSHA256 = try cursor.text(Key.weightsSHA256, line)
     }
 }

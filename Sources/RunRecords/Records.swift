@@ -40,6 +40,8 @@ package struct RunRecord: Decodable, Equatable, Sendable {
     package var settings: [String: String]
     package var seed: UInt64
     package var placement: Placement
+    /// Nil in logs of earlier versions.
+    package var machine: Machine?
     /// Versions by component: `lockstep`, `arithmetic`, `libzmq`, …
     package var versions: [String: String]
     /// Written in UTC with whole seconds, after ISO 8601.
@@ -47,7 +49,7 @@ package struct RunRecord: Decodable, Equatable, Sendable {
 
     package init(
         configuration: String, settings: [String: String], seed: UInt64, placement: Placement,
-        versions: [String: String], started: Date
+        versions: [String: String], started: Date, machine: Machine? = nil
     ) {
         self.configuration = configuration
         self.settings = settings
@@ -55,10 +57,27 @@ package struct RunRecord: Decodable, Equatable, Sendable {
         self.placement = placement
         self.versions = versions
         self.started = started
+        self.machine = machine
     }
 
     package enum CodingKeys: String, CodingKey {
-        case configuration, settings, seed, placement, versions, started
+        case configuration, settings, seed, placement, machine, versions, started
+    }
+}
+
+/// Where a run is recorded, as it begins; no part of the configuration.
+package struct Machine: Codable, Equatable, Sendable {
+    package var host: String
+    /// That this process may use.
+    package var cores: Int
+
+    package init(host: String, cores: Int) {
+        self.host = host
+        self.cores = cores
+    }
+
+    package enum CodingKeys: String, CodingKey {
+        case host, cores
     }
 }
 
@@ -145,12 +164,17 @@ package struct EvaluationRecord: Decodable, Equatable, Sendable {
     @Measured package var accuracy: Double
     /// With the other way to decode outputs; nil in logs of earlier versions.
     package var otherDecodingAccuracy: Double?
+    /// The mean of ∂y/∂z over the outputs, and ‖∂loss/∂z‖ over ‖∂loss/∂y‖; nil with cross-entropy,
+    /// in logs of earlier versions, and where they are not finite.
+    package var errorPassed: Double?
+    package var gradientPassed: Double?
     /// Training time since the start of the run, evaluations left out.
     package var seconds: Double
 
     package init(
         step: Int, epoch: Double, split: Split, loss: Double, accuracy: Double,
-        otherDecodingAccuracy: Double? = nil, seconds: Double
+        otherDecodingAccuracy: Double? = nil, errorPassed: Double? = nil,
+        gradientPassed: Double? = nil, seconds: Double
     ) {
         self.step = step
         self.epoch = epoch
@@ -158,12 +182,16 @@ package struct EvaluationRecord: Decodable, Equatable, Sendable {
         self.loss = loss
         self.accuracy = accuracy
         self.otherDecodingAccuracy = otherDecodingAccuracy
+        self.errorPassed = errorPassed
+        self.gradientPassed = gradientPassed
         self.seconds = seconds
     }
 
     package enum CodingKeys: String, CodingKey {
         case step, epoch, split, loss, accuracy
         case otherDecodingAccuracy = "other_decoding_accuracy"
+        case errorPassed = "error_passed"
+        case gradientPassed = "gradient_passed"
         case seconds
     }
 }
@@ -184,12 +212,16 @@ package struct EpochRecord: Decodable, Equatable, Sendable {
     @Measured package var testAccuracy: Double
     /// With the other way to decode outputs; nil in logs of earlier versions.
     package var otherDecodingTestAccuracy: Double?
+    /// On the test set; see ``EvaluationRecord/errorPassed``.
+    package var testErrorPassed: Double?
+    package var testGradientPassed: Double?
     package var weightsSHA256: String
 
     package init(
         epoch: Int, step: Int, examples: Int, seconds: Double, trainLoss: Double,
         trainAccuracy: Double, testLoss: Double, testAccuracy: Double,
-        otherDecodingTestAccuracy: Double? = nil, weightsSHA256: String
+        otherDecodingTestAccuracy: Double? = nil, testErrorPassed: Double? = nil,
+        testGradientPassed: Double? = nil, weightsSHA256: String
     ) {
         self.epoch = epoch
         self.step = step
@@ -200,6 +232,8 @@ package struct EpochRecord: Decodable, Equatable, Sendable {
         self.testLoss = testLoss
         self.testAccuracy = testAccuracy
         self.otherDecodingTestAccuracy = otherDecodingTestAccuracy
+        self.testErrorPassed = testErrorPassed
+        self.testGradientPassed = testGradientPassed
         self.weightsSHA256 = weightsSHA256
     }
 
@@ -210,6 +244,8 @@ package struct EpochRecord: Decodable, Equatable, Sendable {
         case testLoss = "test_loss"
         case testAccuracy = "test_accuracy"
         case otherDecodingTestAccuracy = "other_decoding_test_accuracy"
+        case testErrorPassed = "test_error_passed"
+        case testGradientPassed = "test_gradient_passed"
         case weightsSHA256 = "weights_sha256"
     }
 }

@@ -17,6 +17,10 @@ package struct RunOutcome: Equatable, Sendable {
     /// Whether it came to an end that counts as a result.
     package var isResult: Bool { end?.status.isResult == true }
 
+    /// Whether its seconds are its own: no other run of ours was trained beside it. Logs of earlier
+    /// versions do not tell, and are taken for such.
+    package var hadMachineAlone: Bool { end?.parallelism ?? 1 == 1 }
+
     private var saturationSums: [Double] = []
     private var saturationCount = 0
     private var saturationEpoch = 0

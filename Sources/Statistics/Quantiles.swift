@@ -3,7 +3,7 @@ package enum Quantiles {
     /// Linear between the order statistics, as numpy's default and R's type 7.
     ///
     /// - Parameters:
-    ///   - sorted: ascending, not empty; what never happens is infinite.
+    ///   - sorted: ascending, not empty; what never happens is infinite, above all or below.
     ///   - share: 0…1; 0.5 is the median.
     package static func quantile(_ share: Double, of sorted: [Double]) -> Double {
         precondition(!sorted.isEmpty && (0...1).contains(share), "no such quantile")
@@ -12,7 +12,9 @@ package enum Quantiles {
         let upper = min(lower + 1, sorted.count - 1)
         let fraction = position - Double(lower)
         // Between two that never happen there is nothing to interpolate.
-        guard fraction > 0, sorted[lower] < sorted[upper] else { return sorted[lower] }
+        guard fraction > 0, sorted[lower] < sorted[upper], sorted[lower] > -.infinity else {
+            return sorted[lower]
+        }
         return sorted[lower] + fraction * (sorted[upper] - sorted[lower])
     }
 

@@ -24,7 +24,8 @@ struct SweepCommand: ParsableCommand {
             start skips what is complete and resumes the rest, an unfinished run from its \
             newest checkpoint. A run that diverges is a result; one that fails is tried once more \
             and then named (by --json in an object with `status` failed and its `error`), and \
-            neither stops the others.
+            neither stops the others. Runs that differ only in how outputs are decoded are trained \
+            once.
 
             Examples:
               lockstep sweep loss=mse,cross-entropy batch_size=32,128,512 seed=1-5 --epochs 3

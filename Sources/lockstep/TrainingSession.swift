@@ -117,24 +117,14 @@ struct TrainingSession {
 
     /// Runs with the weights of one before are decoded again, where its log tells how.
     private static func sources(_ entries: [Entry]) throws -> [Int: Int] {
-        var sources: [Int: Int] = [:]
-        for (index, entry) in entries.enumerated() {
-            guard case .new = entry.opening else { continue }
-            let source = try entries[..<index].indices.first { source in
-                guard
-                    sources[source] == nil,
-                    RedecodedRun.sharesWeights(
-                        entry.configuration, entries[source].configuration)
-                else { return false }
-                return switch entries[source].opening {
-                case .new: true
-                case .unfinished(let directory), .finished(let directory, _):
-                    try RedecodedRun.isRecorded(in: directory)
-                }
+        try RedecodedRun.sources(of: entries.map(\.configuration)).filter { index, source in
+            guard case .new = entries[index].opening else { return false }
+            return switch entries[source].opening {
+            case .new: true
+            case .unfinished(let directory), .finished(let directory, _):
+                try RedecodedRun.isRecorded(in: directory)
             }
-            if let source { sources[index] = source }
         }
-        return sources
     }
 
     /// Trains what is not finished already, once where runs differ in their decoding only.

@@ -71,12 +71,17 @@ import Testing
     /// Tables with one of their columns; those that are computed from weights.
     private static let columns = [
         ("final", "standard_deviation", false), ("thresholds", "reached", false),
+        ("hindrance", "gradient_passed", false), ("hindrance", "error_high", false),
+        ("controls", "hidden_saturation", false), ("controls", "low", false),
         ("ablation", "learning_rate", false), ("ablation", "mean_test_accuracy", false),
         ("scale", "noise_last", false), ("scale", "reached", false),
         ("times", "restricted_mean_steps", false), ("time-ratios", "pairs", false),
         ("efficiency", "pairs", false), ("accuracy", "low", true), ("mcnemar", "p", true),
         ("workers", "efficiency", false), ("reference", "difference", false),
         ("calibration", "brier_score", true),
+        ("calibration", "brier_score_low", true),
+        ("calibration", "negative_log_likelihood_high", true),
+        ("calibration", "temperature", true),
     ]
 
     @Test(.needs("numpy")) func theFiguresAreThoseOfTheLogsAndOnlyThese() throws {

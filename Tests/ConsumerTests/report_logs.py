@@ -37,6 +37,11 @@ def done(runs):
     return [r for r in runs if r["end"]["status"] in ("completed", "target")]
 
 
+def alone(run):
+    """Whether nothing else was trained at the time, so that its seconds are its own."""
+    return run["end"].get("parallelism", 1) == 1
+
+
 def examples(run, step):
     """What the first `step` updates trained on."""
     batch, first = run["end"]["batch_size"], run["epochs"][0] if run["epochs"] else None
@@ -193,7 +198,7 @@ def threshold_row(name, runs, threshold):
         "reached": len(reached),
         "median_steps": median([c[0] for _, c in reached], len(runs)),
         "median_examples": median([examples(r, c[0]) for r, c in reached], len(runs)),
-        "median_seconds": median([c[1] for _, c in reached], len(runs)),
+        "median_seconds": median([c[1] for _, c in reached], len(runs)) if all(map(alone, runs)) else None,
     }
 
 
@@ -222,27 +227,37 @@ def check_groups(data, groups, targets=THRESHOLDS):
             check_row(row, threshold_row(name, group, threshold), f"{name} to {threshold}")
 
 
-def check_curves(data, name, groups, points):
+def quartiles(values):
+    """Between order statistics; None where the lower one is of a run that is below all others."""
+    values = sorted(values)
+    for fraction in (0.25, 0.5, 0.75):
+        place = fraction * (len(values) - 1)
+        low, high = values[math.floor(place)], values[math.ceil(place)]
+        yield low + (place - math.floor(place)) * (high - low) if math.isfinite(low) else None
+
+
+def check_curves(data, name, groups, points, diverged_is_lowest=False):
     """Medians, quartiles and counts of a drawing's curves, over the steps.
 
     - points: the (step, value) pairs of a run.
+    - diverged_is_lowest: a run that diverged counts behind its last figure as below all others, and else not at all.
     """
     series = chart(data, name)["series"]
     assert len(series) == len(groups), f"{name}: {len(series)} curves"
     for label, group in groups.items():
         drawn = next(s for s in series if s["label"] == label)
-        values = {}
+        values, ends = {}, []
         for run in group:
+            if diverged_is_lowest and run["end"]["status"] == "diverged":
+                ends.append(max((step for step, value in points(run) if value is not None), default=-1))
             for step, value in points(run):
                 if value is not None:
                     values.setdefault(step, []).append(value)
         assert drawn["runs"] == len(group), f"{name}, {label}: {drawn['runs']} runs"
         assert drawn["x"][0] == sorted(values), f"{name}, {label}: other steps"
         for i, step in enumerate(sorted(values)):
-            found = values[step]
-            low, middle, high = (
-                statistics.quantiles(found, n=4, method="inclusive") if len(found) > 1 else found * 3
-            )
+            found = values[step] + [-math.inf for end in ends if end < step]
+            low, middle, high = quartiles(found)
             what = f"{name}, {label} at step {step}"
             close(low, drawn["lower_quartile"][i], f"{what}, lower quartile")
             close(middle, drawn["median"][i], f"{what}, median")

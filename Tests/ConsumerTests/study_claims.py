@@ -6,7 +6,8 @@ Every number in a claim's text must be one that is expected, and the other way r
 import re
 import statistics
 
-from report_logs import THRESHOLDS, done, mean, single
+from report_logs import THRESHOLDS, done, mean
+from study_hindrance import saturation
 from study_statistics import (
     ACCURACY_MARGIN, FEWEST_PAIRS, RATIO_MARGIN, of_ratios, student_effect, student_interval, verdicts,
 )  # fmt: skip
@@ -14,7 +15,7 @@ from study_statistics import (
 PRIMARY = THRESHOLDS[0]
 
 # No figures: the names of what is compared.
-NAMES = ["(y + 1) / 2", "(x + 1) / 2", "0…1"]
+NAMES = ["1 − y²", "(y + 1) / 2", "(x + 1) / 2", "0…1"]
 
 
 def report_text(report):
@@ -48,9 +49,9 @@ def check_numbers(text, expected, claim):
         assert abs(shown - value) <= 0.5000001 * 10**-places + slack, f"{claim}: {value} expected in “{text}”"
 
 
-def check_claims(text, presets, variants, times, scale, outputs, advantage):
+def check_claims(text, presets, networks, variants, times, scale, outputs, advantage):
     """
-    - presets: the runs of each preset; variants: those of each combination of parts, by its label.
+    - presets: the runs of each preset; networks: those of mse-tanh and its controls; variants: those of each combination of parts, by its label.
     - times: a Comparison of the steps to the primary target; scale: one of the examples for each batch.
     - outputs and advantage: those of the trained weights; None if nobody has looked at them.
     """
@@ -61,7 +62,7 @@ def check_claims(text, presets, variants, times, scale, outputs, advantage):
         inaccuracy(advantage),
         rescaling(presets["mse-tanh-rescaled"], presets["mse-tanh"]),
         probabilities(outputs),
-        saturation(presets["mse-tanh"]),
+        saturated(presets["mse-tanh"], networks),
         hindrance(
             variants["MSE, identity, hidden tanh, targets 0/1"], variants["MSE, tanh, hidden tanh, targets 0/1"]
         ),
@@ -151,42 +152,51 @@ def accuracy_difference(better, worse):
 
 
 def rescaling(rescaled, plain):
-    ends = [run["end"] for run in rescaled + plain]
+    # Runs with the same weights are one network.
+    ends = list({run["end"]["weights_sha256"]: run["end"] for run in plain + rescaled}.values())
+    hashes = [{run["seed"]: run["end"]["weights_sha256"] for run in runs} for runs in (rescaled, plain)]
+    seeds = hashes[0].keys() & hashes[1].keys()
+    same = [sum(hashes[0][seed] == hashes[1][seed] for seed in seeds), len(seeds)]
+    same = same if same[0] else []
     changed = sum(end["rescaling_changed_decisions"] for end in ends)
     compared = sum(end["rescaling_compared_decisions"] for end in ends)
     if changed == 0:
-        return [changed, compared], "refuted" if len({end["seed"] for end in ends}) >= FEWEST_PAIRS else None
+        return [changed, compared, *same], "refuted" if len({end["seed"] for end in ends}) >= FEWEST_PAIRS else None
     figures, found = accuracy_difference(rescaled, plain)
-    return figures + [changed, compared], found
+    return figures + [changed, compared, *same], found
 
 
 def probabilities(outputs):
     if outputs is None:
         return [], None
     mse, other = outputs["mse-tanh"], outputs["ce-softmax"]
-    slack = 1e-5 + sum(2 * (o.plain.near_edges + o.close_calls) / o.plain.count.sum() for o in outputs.values())
+    slack = 1e-5 + sum(
+        2 * (o.plain.near_edges + o.tempered.near_edges + o.close_calls) / o.plain.count.sum()
+        for o in outputs.values()
+    )
     figures = [(mse.plain.impossible * 100, 1e-3)]
     figures += [(c.sum, 1e-5) for c in (mse.plain, mse.rescaled, other.plain)]
-    figures += [(c.error, slack) for c in (mse.plain, mse.rescaled, other.plain)]
+    kinds = [mse.kinds[""], mse.kinds[", (y + 1) / 2"], other.kinds[""]]
+    kinds += [o.kinds[", temperature"] for o in (mse, other)]
+    figures += [(mean(float(seed.error) for seed in seeds), slack) for seeds in kinds]
     # And the rule's own.
     tested = min(mse.runs, other.runs) >= FEWEST_PAIRS
     return figures + [1], None if not tested else "supported" if mse.plain.impossible > 0.01 else "refuted"
 
 
-def saturation(runs):
+def saturated(runs, networks):
     complete(runs)
-
-    def shares(run):
-        newest = max(step["epoch"] for step in run["steps"])
-        rows = [step["saturation"] for step in run["steps"] if step["epoch"] == newest]
-        return [mean(single(row[layer]) for row in rows) for layer in range(len(rows[0]))]
-
-    layers = list(zip(*(shares(run) for run in runs)))
+    layers = list(zip(*(saturation(run) for run in runs)))
     most = max(layers, key=mean)
     figures = []
     for number, layer in enumerate(layers, 1):
         figures += ([number] if number < len(layers) else []) + spread(layer)
-    return figures + [len(runs), 10], student_effect(most, 0.10)
+    figures += [len(runs), 10]
+    controls = [done(group) for name, group in networks.items() if name != "mse-tanh"]
+    figures.append(max(map(len, controls)))
+    for group in controls:
+        figures += [mean(layer) * 100 for layer in zip(*(saturation(run) for run in group))]
+    return figures, student_effect(most, 0.10)
 
 
 def hindrance(identity, tanh):
@@ -196,7 +206,11 @@ def hindrance(identity, tanh):
         return [], None
     found = student_interval(values)
     bounds = [95, *(bound * 100 for bound in found)] if found else []
-    return [mean(values) * 100, *bounds, len(values)], effect
+    last = [run["epochs"][-1] for run in done(tanh)]
+    passed = [epoch["test_gradient_passed"] for epoch in last]
+    interval = student_interval(passed) or ()
+    left = [mean(epoch["test_error_passed"] for epoch in last), *(100 * p for p in (mean(passed), *interval))]
+    return [mean(values) * 100, *bounds, len(values), *left], effect
 
 
 def efficiency(scale):

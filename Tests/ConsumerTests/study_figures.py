@@ -3,7 +3,7 @@ in the page, the text of the claims and runs.csv.
 
 Usage: study_figures.py REPORT STUDY [--reference FILE] [--data DIR]
 
-REPORT is the report's folder, STUDY that of the runs (with presets, times, ablation-rates, ablation, scale-rates, scale and
+REPORT is the report's folder, STUDY that of the runs (with presets, times, controls, ablation-rates, ablation, scale-rates, scale and
 workers-N), FILE what the study was given as --reference, and DIR has the test images as IDX files: without it nothing
 is computed from weights, and the calibration, confusions and single digits stay unchecked.
 """
@@ -16,10 +16,11 @@ from fractions import Fraction
 
 from report_csv import check_csv
 from report_logs import (
-    THRESHOLDS, chart, check_curves, check_groups, check_row, close, done, examples, fraction_interval, mean, median,
+    THRESHOLDS, alone, chart, check_curves, check_groups, check_row, close, done, examples, fraction_interval, mean, median,
     page_data, read, single, table, test_curve,
 )  # fmt: skip
 from study_claims import PRIMARY, check_claims, report_text, section
+from study_hindrance import check_hindrance, control_groups
 from study_statistics import log_rank, mcnemar, of_mean, of_ratios, of_table
 
 SCALED = ["mse-tanh", "ce-softmax"]
@@ -255,16 +256,22 @@ def noise_scale(run, epoch):
     """McCandlish et al. 2018, appendix A.1, from the norms of leaves and of the batch; None where there is none."""
     batch = run["end"]["batch_size"]
     leaf = int(run["settings"].get("micro_batch", max(16, -(-batch // 64))))
-    if batch <= leaf:
-        return None
     signal = noise = 0.0
     for step in run["steps"]:
         norms = [step["gradient_norms"], step.get("batch_gradient_norms") or []]
         if step["epoch"] != epoch or not norms[1] or None in norms[0] + norms[1]:
             continue
+        # |G|² and tr Σ of one step from two equations, by Cramer's rule; a step counts as often as it has examples.
+        count = examples(run, step["step"]) - examples(run, step["step"] - 1)
+        leaves = [min(leaf, count - start) for start in range(0, count, leaf)]
+        if len(leaves) < 2:
+            continue
+        size = count / len(leaves)
         small, large = (sum(single(norm) ** 2 for norm in layers) for layers in norms)
-        signal += (batch * large - leaf * small) / (batch - leaf)
-        noise += (small - large) / (1 / leaf - 1 / batch)
+        rows = (mean(b * b for b in leaves) / size**2, 1 / size), (1, 1 / count)
+        determinant = rows[0][0] * rows[1][1] - rows[0][1] * rows[1][0]
+        signal += count * (small * rows[1][1] - rows[0][1] * large) / determinant
+        noise += count * (rows[0][0] * large - small * rows[1][0]) / determinant
     return noise / signal if signal > 0 else None
 
 
@@ -419,7 +426,7 @@ def check_workers(data, study, scale):
     rows, _ = table(data, "workers")
     assert [(r["workers"], r["configuration"]) for r in rows] == [(n, name) for n in runs for name in SCALED]
     rates = {
-        (n, name): mean(r["end"]["examples_per_second"] for r in groups[name])
+        (n, name): mean(r["end"]["examples_per_second"] for r in groups[name] if alone(r))
         for n, groups in runs.items()
         for name in SCALED
     }
@@ -484,14 +491,14 @@ def main():
     options = arguments.parse_args()
     data, text = page_data(options.report), report_text(options.report)
     known = {"final", "thresholds", "ablation", "scale", "workers", "calibration", "reference"}
-    known |= {"times", "time-ratios", "efficiency", "accuracy", "mcnemar"}
+    known |= {"controls", "hindrance", "times", "time-ratios", "efficiency", "accuracy", "mcnemar"}
     unknown = {t["name"] for t in data["tables"]} - known
     assert not unknown, f"nobody computes {', '.join(sorted(unknown))} again"
 
     presets = sweep(options.study, "presets")
     groups = grouped(presets, lambda run: run["start"]["configuration"])
     check_groups(data, groups)
-    check_curves(data, "test-accuracy", groups, lambda run: [p[:2] for p in test_curve(run)])
+    check_curves(data, "test-accuracy", groups, lambda run: [p[:2] for p in test_curve(run)], True)
     check_curves(data, "train-loss", groups, lambda run: [(e["step"], e["train_loss"]) for e in run["epochs"]])
     for layer in range(len(presets[0]["steps"][0]["saturation"])):
         for name, key in (("gradient-norm", "gradient_norms"), ("saturation", "saturation")):
@@ -504,6 +511,9 @@ def main():
 
     runs = sweep(options.study, "times")
     times = check_times(data, grouped(runs, lambda run: run["start"]["configuration"]))
+    controls = sweep(options.study, "controls")
+    networks = control_groups(groups, controls)
+    check_hindrance(data, networks)
     ablation = [sweep(options.study, name) for name in ("ablation-rates", "ablation")]
     check_ablation(data, *ablation)
     scale = [sweep(options.study, name) for name in ("scale-rates", "scale")]
@@ -514,7 +524,7 @@ def main():
     else:
         assert not any(t["name"] == "reference" for t in data["tables"]), "give its --reference"
 
-    total = sum(len(runs) for runs in [presets, runs, *ablation, *scale]) + workers
+    total = sum(len(runs) for runs in [presets, runs, controls, *ablation, *scale]) + workers
     assert f"{total:,} runs" in text, f"{total} runs are there"
     outputs = advantage = None
     if options.data:
@@ -523,7 +533,7 @@ def main():
         outputs = check_outputs(data, groups, options.data)
         advantage = check_accuracy(data, groups, outputs)
     variants = grouped(ablation[1], variant)
-    check_claims(text, groups, variants, times, list(batches.values()), outputs, advantage)
+    check_claims(text, groups, networks, variants, times, list(batches.values()), outputs, advantage)
     print(f"{total} runs: all figures are those of the logs")
 
 

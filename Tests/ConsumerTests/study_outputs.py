@@ -8,12 +8,15 @@ nearly alike. Such cases are counted, and the figures may differ by no more than
 import gzip
 import hashlib
 import json
+import math
 import pathlib
 import struct
 
 import numpy as np
 
 from report_logs import chart, table
+from study_hindrance import check_weights
+from study_statistics import student_interval
 
 # Outputs nearer than this are alike, as far as two ways to compute them go.
 NEAR = 1e-5
@@ -87,6 +90,8 @@ class Calibration:
         truth = np.zeros_like(values)
         truth[rows, labels] = 1
         self.brier = ((values - truth) ** 2).sum() / len(values)
+        possible = np.maximum(values, 1e-7)
+        self.surprise = -np.log(possible[rows, labels] / possible.sum(axis=1)).mean()
         self.sum = values.sum() / len(values)
         self.impossible = ((values < 0) | (values > 1)).mean()
         # Both sides of 0 and of 1 are in one bin.
@@ -100,15 +105,53 @@ def near(ours, theirs, tolerance, what):
     assert abs(ours - theirs) <= tolerance, f"{what}: {theirs} in the page, {ours} from the weights"
 
 
+def fitted_temperature(scores, labels):
+    """Of the least negative log-likelihood, by bisection of its slope over the inverse temperature."""
+    low, high = 1e-3, 1e3
+    for _ in range(80):
+        inverse = math.sqrt(low * high)
+        mean_score = (softmax(scores * inverse) * scores).sum(axis=1)
+        slope = (mean_score - scores[np.arange(len(labels)), labels]).sum()
+        low, high = (low, inverse) if slope > 0 else (inverse, high)
+    return 1 / inverse
+
+
+def softmax(scores):
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def tempered(values, labels, is_softmax):
+    """Each half with the temperature of the other one; and the mean temperature."""
+    scores = np.log(np.maximum(values, 1e-30)) if is_softmax else values
+    result, found = np.empty_like(scores), []
+    for half in (0, 1):
+        found.append(fitted_temperature(scores[1 - half :: 2], labels[1 - half :: 2]))
+        result[half::2] = softmax(scores[half::2] / found[half])
+    return result, sum(found) / 2
+
+
 class Outputs:
     """Of one preset, over all seeds."""
 
     def __init__(self, runs, images, labels):
         self.runs = len(runs)
-        values = np.concatenate([outputs(run, images) for run in runs])
+        every = [outputs(run, images) for run in runs]
+        is_softmax = runs[0]["settings"]["output_activation"] == "softmax"
+        scaled = [tempered(values, labels, is_softmax) for values in every]
+        self.temperatures = [temperature for _, temperature in scaled]
+        self.kinds = {
+            "": [Calibration(values, labels) for values in every],
+            ", (y + 1) / 2": [Calibration((values + 1) / 2, labels) for values in every],
+            ", temperature": [Calibration(values, labels) for values, _ in scaled],
+        }
+        if runs[0]["settings"]["output_activation"] == "tanh":
+            check_weights(runs, every, labels)
+        values = np.concatenate(every)
         truth = np.tile(labels, len(runs))
         self.plain = Calibration(values, truth)
         self.rescaled = Calibration((values + 1) / 2, truth)
+        self.tempered = Calibration(np.concatenate([values for values, _ in scaled]), truth)
         decisions = values.argmax(axis=1)
         highest = np.sort(values, axis=1)
         # Exactly alike is no close call: the first one counts.
@@ -138,22 +181,41 @@ def check_outputs(data, groups, folder):
 
 
 def check_calibration(data, found):
+    pooled = {"": "plain", ", (y + 1) / 2": "rescaled", ", temperature": "tempered"}
+    shown = [("mse-tanh", kind) for kind in pooled] + [("ce-softmax", kind) for kind in ("", ", temperature")]
     kinds = {
-        "mse-tanh": (found["mse-tanh"].plain, found["mse-tanh"].close_calls),
-        "mse-tanh, (y + 1) / 2": (found["mse-tanh"].rescaled, found["mse-tanh"].close_calls),
-        "ce-softmax": (found["ce-softmax"].plain, found["ce-softmax"].close_calls),
+        name + kind: (getattr(found[name], pooled[kind]), found[name].close_calls, found[name], kind)
+        for name, kind in shown
     }
     rows, _ = table(data, "calibration")
     drawn = chart(data, "reliability")
     assert [row["outputs"] for row in rows] == [series["label"] for series in drawn] == list(kinds)
-    for row, series, (name, (ours, close_calls)) in zip(rows, drawn, kinds.items()):
+    for row, series, (name, (ours, close_calls, preset, kind)) in zip(rows, drawn, kinds.items()):
         total = ours.count.sum()
         unsure = ours.near_edges + close_calls
-        assert set(row) == {
-            "outputs", "expected_calibration_error", "brier_score", "mean_output_sum", "impossible_share"
-        }, f"calibration: {list(row)}"  # fmt: skip
-        near(ours.error, row["expected_calibration_error"], 1e-6 + 2 * unsure / total, f"{name}, calibration error")
-        near(ours.brier, row["brier_score"], 1e-5, f"{name}, Brier score")
+        seeds = preset.kinds[kind]
+        assert row["n"] == len(seeds)
+        checked = {"outputs", "n", "temperature", "mean_output_sum", "impossible_share"}
+        slack = 1e-5 + 2 * unsure / total
+        for key, values, tolerance in (
+            ("expected_calibration_error", [seed.error for seed in seeds], slack),
+            ("brier_score", [seed.brier for seed in seeds], 1e-5),
+            ("negative_log_likelihood", [seed.surprise for seed in seeds], 1e-5),
+        ):
+            bounds = student_interval(values) or (None, None)
+            near(np.mean(values), row[key], tolerance, f"{name}, {key}")
+            for end, bound in zip(("low", "high"), bounds):
+                if bound is None:
+                    assert row[f"{key}_{end}"] is None, f"{name}, {key}: {row[f'{key}_{end}']} is no interval"
+                else:
+                    # Student's bounds move by up to four times as much where one network does.
+                    near(max(bound, 0), row[f"{key}_{end}"], 4 * tolerance, f"{name}, {key}, {end}")
+            checked |= {key, f"{key}_low", f"{key}_high"}
+        assert set(row) == checked, f"calibration: {list(row)}"
+        if kind == ", temperature":
+            near(np.mean(preset.temperatures), row["temperature"], 3e-5, f"{name}, temperature")
+        else:
+            assert row["temperature"] is None
         near(ours.sum, row["mean_output_sum"], 1e-5, f"{name}, sum of outputs")
         near(ours.impossible, row["impossible_share"], ours.near_bounds, f"{name}, impossible share")
         places = np.flatnonzero(ours.count)

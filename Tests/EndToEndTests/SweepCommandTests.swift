@@ -49,7 +49,8 @@ extension EndToEndTests {
 
         private static var times: Regex<Substring> {
             get throws {
-                try Regex(#""(?:seconds|examples_per_second|started)":(?:"[^"]*"|[^,}]*)"#)
+                try Regex(
+                    #""(?:seconds|examples_per_second|started|parallelism)":(?:"[^"]*"|[^,}]*)"#)
             }
         }
 

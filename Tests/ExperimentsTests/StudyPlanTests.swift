@@ -57,7 +57,7 @@ struct StudyPlanTests {
         let rows = StudyPlan.text.split(separator: "\n").filter { $0.hasPrefix("| `") }.map {
             $0.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
         }
-        try #require(rows.count == 7)
+        try #require(rows.count == 8)
         for (column, size) in StudyPlan.Size.allCases.enumerated() {
             let plan = StudyPlan(size, trainingExampleCount: 60_000)
             for row in rows {

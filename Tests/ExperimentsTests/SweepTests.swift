@@ -79,6 +79,11 @@ import TrainingPlan
         #expect(one.reason.exitCode == .success && three.reason.exitCode == .success)
         #expect(Set(hashes(one).compactMap(\.self)).count == 4)
         #expect(hashes(one) == hashes(three))
+        // How many went on at a time stands beside their seconds, and is no part of what they are.
+        #expect(one.outcomes.allSatisfy { $0.end?.parallelism == 1 && $0.hadMachineAlone })
+        #expect(three.outcomes.allSatisfy { $0.end?.parallelism == 3 && !$0.hadMachineAlone })
+        #expect(three.outcomes.allSatisfy { $0.run.machine?.cores ?? 0 >= 1 })
+        #expect(one.runs.map(\.id) == three.runs.map(\.id))
         #expect(one.runs.map(\.run.configuration) == configurations)
         // The same as when it is trained by itself.
         let alone = Roles.trainHere(
@@ -100,6 +105,38 @@ import TrainingPlan
         func progress(_ progress: RunProgress) {}
         func epochEnded(_ record: EpochRecord, epochs: Int, examplesPerSecond: Double) {}
         func runEnded(_ outcome: RunOutcome) {}
+    }
+
+    /// The second way to decode needs no training; a run of its own comes to the same.
+    @Test func whatDiffersInDecodingOnlyIsTrainedOnce() throws {
+        let configurations = RunConfiguration.Preset.allCases.map { preset in
+            var run = configuration(seed: 1)
+            run.name = preset.rawValue
+            run.architecture.decoding = preset.architecture.decoding
+            run.architecture.output = preset.architecture.output
+            run.architecture.loss = preset.architecture.loss
+            return run
+        }
+        let witness = Witness()
+        let sweep = sweep(configurations)
+        let result = try sweep.run(observer: witness, interruption: Interruption())
+        #expect(result.reason.exitCode == .success)
+        #expect(witness.endedIDs.count == 3 && witness.endedIDs.last == result.runs[1].id)
+        #expect(witness.told.contains { $0.contains("1 of 3 runs") })
+        let ends = result.outcomes.compactMap(\.end)
+        #expect(ends.map(\.configuration) == configurations.map(\.name))
+        #expect(ends.map(\.weightsFrom) == [nil, ends[0].configurationSHA256, nil])
+        #expect(ends[1].weightsSHA256 == ends[0].weightsSHA256)
+        #expect(result.runs[1].directory.checkpoints.count == 1)
+        let own = try self.sweep([configurations[1]], "own")
+            .run(observer: Witness(), interruption: Interruption()).outcomes
+        #expect(own[0].end?.weightsFrom == nil)
+        #expect(own[0].end?.weightsSHA256 == ends[1].weightsSHA256)
+        #expect(own[0].end?.testAccuracy == ends[1].testAccuracy)
+        #expect(own[0].epochs.map(\.testAccuracy) == result.outcomes[1].epochs.map(\.testAccuracy))
+        // A second start finds it complete.
+        let again = try sweep.run(observer: Witness(), interruption: Interruption())
+        #expect(again.runs.allSatisfy(\.wasComplete) && hashes(again) == hashes(result))
     }
 
     @Test func theBiggestRunComesFirst() throws {

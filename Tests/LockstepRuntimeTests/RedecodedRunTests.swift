@@ -15,7 +15,7 @@ import TrainingPlan
             change(&other)
             // What both have in common stays so.
             run.targetAccuracy = other.targetAccuracy
-            return RedecodedRun.sharesWeights(run, other)
+            return RedecodedRun.sources(of: [other, run]) == [1: 0]
         }
         #expect(isShared { _ in })
         #expect(isShared { $0.name = "custom" })

@@ -55,6 +55,57 @@ struct EvaluatorTests {
         #expect(found.decisionsChangedByRescaling == 0)
     }
 
+    /// Of the reference's outputs, by the definitions: ∂y/∂z and ∂loss/∂z from the Jacobian.
+    @Test(arguments: [Activation.tanh, .sigmoid, .softmax, .identity], TargetEncoding.allCases)
+    func hindranceEqualsNaive(output: Activation, targets: TargetEncoding) throws {
+        if targets == .plusMinusOne, output == .sigmoid || output == .softmax { return }
+        let problem = Problem(
+            NetworkArchitecture(
+                layers: [20, 30, 10], hidden: .tanh, output: output, loss: .mse, targets: targets),
+            examples: 200, seed: 4, weightLimit: 0.6)
+        let (reference, range) = (problem.reference, 11..<190)
+        /// ∂y_j/∂z_i
+        func jacobian(_ y: [Double], _ i: Int, _ j: Int) -> Double {
+            switch output {
+            case .softmax: return y[j] * ((i == j ? 1 : 0) - y[i])
+            case .sigmoid: return i == j ? y[i] * (1 - y[i]) : 0
+            case .tanh: return i == j ? 1 - y[i] * y[i] : 0
+            case .identity, .relu: return i == j ? 1 : 0
+            }
+        }
+        var (slopes, squaredErrors, squaredDeltas) = (0.0, 0.0, 0.0)
+        for example in range {
+            let y = reference.forward(problem.pixels[example]).outputs
+            let errors = zip(y, reference.targets(problem.labels[example])).map { 0.2 * ($0 - $1) }
+            for i in y.indices {
+                slopes += jacobian(y, i, i)
+                squaredErrors += errors[i] * errors[i]
+                let delta = y.indices.reduce(0.0) { $0 + jacobian(y, i, $1) * errors[$1] }
+                squaredDeltas += delta * delta
+            }
+        }
+        let evaluation = makeEvaluator(problem, range: range).evaluate(FloatBuffer(problem.weights))
+        let found = try #require(evaluation.hindrance)
+        #expect(abs(found.errorPassed - slopes / Double(range.count * 10)) < 1e-6)
+        let passed = try #require(found.gradientPassed)
+        #expect(abs(passed - (squaredDeltas / squaredErrors).squareRoot()) < 1e-5)
+        if output == .identity {
+            #expect(found.errorPassed == 1 && passed == 1)
+        } else {
+            #expect(found.errorPassed < 0.95 && passed < 0.97)
+        }
+    }
+
+    /// There δ is y − t, whatever the activation.
+    @Test(arguments: [Activation.softmax, .sigmoid])
+    func crossEntropyIsNotHindered(output: Activation) {
+        let problem = Problem(
+            NetworkArchitecture(
+                layers: [20, 10], hidden: .tanh, output: output, loss: .crossEntropy),
+            examples: 20, seed: 1)
+        #expect(makeEvaluator(problem).evaluate(FloatBuffer(problem.weights)).hindrance == nil)
+    }
+
     @Test func nothingToEvaluate() {
         let problem = Problem(Self.architectures[0], examples: 3, seed: 1)
         let found = makeEvaluator(problem, range: 2..<2).evaluate(FloatBuffer(problem.weights))

@@ -118,6 +118,25 @@ import Testing
         #expect(band.prefix(2).map(\.runCount) == [4, 3])
     }
 
+    /// Behind its end a run that diverged is below all others, so that those left are not all.
+    @Test func aRunThatDivergedRanksBelow() {
+        func run(_ values: [Double], isDiverged: Bool = false) -> LineChart.Run {
+            LineChart.Run(
+                label: "",
+                points: values.enumerated().map { LineChart.Point(x: [Double($0)], y: $1) },
+                isDiverged: isDiverged)
+        }
+        let runs = [run([5, 6, 7]), run([1, 2, 3]), run([9, .nan], isDiverged: true)]
+        func band(_ rank: Double?) -> [[Double]] {
+            LineChart.Series(
+                label: "", runs: runs, colour: 0, isTraining: true, rankOfDiverged: rank
+            ).band.map { [$0.lower, $0.middle, $0.upper, Double($0.runCount)] }
+        }
+        #expect(band(nil) == [[3, 5, 7, 3], [3, 4, 5, 2], [4, 5, 6, 2]])
+        #expect(
+            band(-.infinity) == [[3, 5, 7, 3], [-.infinity, 2, 4, 3], [-.infinity, 3, 5, 3]])
+    }
+
     /// Three batches, of which the last is never reached: the line ends before it, and says so.
     @Test func aLineEndsWhereTheTargetIsNoLongerReached() throws {
         func point(_ batch: Double, _ steps: Double?) -> LineChart.Point {

@@ -20,6 +20,37 @@ import Testing
         #expect(notes.count == 1 && notes[0].contains("1,200 to 3,400"), "\(notes)")
     }
 
+    /// Of runs that were trained beside others a report shows no seconds.
+    @Test(arguments: [1, 2]) func secondsAreThoseOfRunsAlone(parallelism: Int) throws {
+        let folder = try TemporaryFolder()
+        var run = Samples.run("mse-tanh")
+        run.machine = Machine(host: "alpha", cores: 2)
+        var end = Samples.end(configuration: "mse-tanh", epochs: 1)
+        end.parallelism = parallelism
+        do {
+            let log = try MetricsLog(
+                creating: folder.path + "/metrics.jsonl", provenance: Samples.provenance)
+            for record in [MetricsRecord.run(run), .epoch(Samples.epoch(1)), .end(end)] {
+                try log.append(record)
+            }
+        }
+        let runs = try RunCollection(folders: [folder.path]).runs
+        let page = try RunsReport(runs).page
+        let isAlone = parallelism == 1
+        let machine = "alpha, 2 cores, \(isAlone ? "1 run" : "2 runs") at a time"
+        let text = page.markdown
+        #expect(text.contains(machine))
+        #expect(text.contains("| 1.50 |") == isAlone && text.contains("| 412,346 |") == isAlone)
+        let axes = page.charts.flatMap { chart -> [String] in
+            if case .lines(let lines) = chart.kind { lines.xAxes.map(\.label) } else { [] }
+        }
+        #expect(axes.contains("seconds") == isAlone && axes.contains("steps"))
+        let table = Comparison(runs.map(\.outcome)).table()
+        #expect(table.contains(machine))
+        #expect(table.contains("training time, s") == isAlone)
+        #expect(table.contains("seconds to 95 %") == isAlone)
+    }
+
     /// From the norms of a log, in the steps that are asked for and have both.
     @Test func noiseScaleOfALog() throws {
         func record(_ step: Int, epoch: Int, _ leaves: [Float], _ batch: [Float]) -> MetricsRecord {
@@ -31,11 +62,13 @@ import Testing
         let records = [
             record(1, epoch: 1, [3, 4], [2, 4]), record(2, epoch: 1, [6, 8], []),
             record(3, epoch: 2, [5, 5], [6, 2]), record(4, epoch: 2, [5, 0], [3, 4]),
+            record(5, epoch: 4, [5, 4], [2, 5]),
         ]
         func scale(micro: Int = 16, batch: Int = 64, epoch: Int?) -> Double? {
-            GradientNoise(records, microBatch: micro, batchSize: batch) {
-                epoch == nil || $0.epoch == epoch
-            }.scale
+            GradientNoise(
+                records, microBatch: micro, examples: { $0.step == 5 ? 24 : batch },
+                steps: { epoch == nil || $0.epoch == epoch }
+            ).scale
         }
         // |g|² of 16 examples is 25 and of 64 examples 20.
         let signal = (64.0 * 20 - 16 * 25) / 48
@@ -44,8 +77,15 @@ import Testing
         // Of 50 and 40, and of 25 and 25: sums over both steps, then the ratio.
         let more = (64.0 * 40 - 16 * 50) / 48 + 25
         #expect(abs(try #require(scale(epoch: 2)) - 2 * noise / more) < 1e-9)
+        // Leaves of 16 and 8 examples: 41 = 10/9 |G|² + tr Σ / 12 and 29 = |G|² + tr Σ / 24.
+        let shortNoise = (41 - 10.0 / 9 * 29) / (1 / 12.0 - 10.0 / 9 / 24)
+        let shortSignal = 29 - shortNoise / 24
+        #expect(abs(try #require(scale(epoch: 4)) - shortNoise / shortSignal) < 1e-9)
+        // Each weighs by its examples.
+        let combined =
+            (64 * 3 * noise + 24 * shortNoise) / (64 * (signal + more) + 24 * shortSignal)
         #expect(
-            abs(try #require(scale(epoch: nil)) - 3 * noise / (signal + more)) < 1e-9)
+            abs(try #require(scale(epoch: nil)) - combined) < 1e-9)
         #expect(scale(epoch: 3) == nil)
         // One micro-batch a step has no second size.
         #expect(scale(micro: 64, epoch: 1) == nil)

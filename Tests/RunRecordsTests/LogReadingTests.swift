@@ -30,7 +30,13 @@ import Testing
 
     static let evaluation = EvaluationRecord(
         step: 937, epoch: 0.49973333333333336, split: .validation, loss: 0.5, accuracy: 0.75,
-        seconds: 0.1)
+        otherDecodingAccuracy: 0.7, errorPassed: 0.9, gradientPassed: 0.625, seconds: 0.1)
+    static let epoch = {
+        var epoch = Samples.epoch(1)
+        epoch.otherDecodingTestAccuracy = 0.7
+        (epoch.testErrorPassed, epoch.testGradientPassed) = (0.9, 0.625)
+        return epoch
+    }()
 
     /// A line of each kind that a log has thousands of: `JSONDecoder` takes tens of microseconds.
     @Test(arguments: [
@@ -39,7 +45,7 @@ import Testing
                 step: 1, epoch: 1, loss: 0.125, accuracy: 0.5, learningRate: 0.001,
                 gradientNorms: [0.3333333, 1], batchGradientNorms: [0.7, 1e-07],
                 saturation: [0.5, 0], weightsDigest: "00112233aabbccdd")),
-        .step(Samples.step(1)), .evaluation(evaluation), .epoch(Samples.epoch(1)),
+        .step(Samples.step(1)), .evaluation(evaluation), .epoch(Samples.epoch(1)), .epoch(epoch),
     ])
     func aLineIsReadInMicroseconds(record: MetricsRecord) throws {
         let count = 10_000

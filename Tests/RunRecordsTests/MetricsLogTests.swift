@@ -94,6 +94,19 @@ import Testing
             ])
     }
 
+    @Test func theMachineStandsInTheLog() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/metrics.jsonl"
+        var (run, end) = (Samples.run(), Samples.end())
+        run.machine = Machine(host: "a.b", cores: 2)
+        end.parallelism = 3
+        try write([.run(run), .end(end)], to: path)
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        #expect(text.contains(#""machine":{"host":"a.b","cores":2}"#))
+        #expect(text.contains(#","parallelism":3}"#))
+        #expect(try MetricsFile(reading: path).records == [.run(run), .end(end)])
+    }
+
     @Test func writesWhatIsNotFiniteAsNull() throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/metrics.jsonl"

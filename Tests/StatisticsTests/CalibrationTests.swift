@@ -1,3 +1,4 @@
+import Foundation
 import RunRecords
 import Statistics
 import TestSupport
@@ -18,6 +19,62 @@ import Testing
         #expect(abs(calibration.brierScore - 1.3 / 3) < 1e-6)
         #expect(abs(calibration.meanOutputSum - 2.4 / 3) < 1e-6)
         #expect(calibration.impossibleShare == 0)
+        // −ln of 0.8, 0.4 and 0.3 / 0.4
+        let surprise = -(log(0.8) + log(0.4) + log(0.75)) / 3
+        #expect(abs(calibration.negativeLogLikelihood - surprise) < 1e-6)
+    }
+
+    /// Parts added up are the whole.
+    @Test func partsAddUp() {
+        var random = SeededRandom(seed: 5)
+        var (first, second, whole) = (Calibration(), Calibration(), Calibration())
+        for index in 0..<40 {
+            let outputs = random.floats(4)
+            if index < 13 {
+                first.add(outputs, label: index % 4)
+            } else {
+                second.add(outputs, label: index % 4)
+            }
+            whole.add(outputs, label: index % 4)
+        }
+        first.add(second)
+        #expect(first.bins.map(\.count) == whole.bins.map(\.count) && first.count == 40)
+        for figure in [
+            \Calibration.expectedError, \.brierScore, \.negativeLogLikelihood, \.meanOutputSum,
+            \.impossibleShare,
+        ] { #expect(abs(first[keyPath: figure] - whole[keyPath: figure]) < 1e-12) }
+    }
+
+    @Test func noLikelihoodIsZero() {
+        var calibration = Calibration()
+        calibration.add([-0.5, 0.5], label: 0)
+        let expected = -log(1e-7 / (0.5 + 1e-7))
+        #expect(abs(calibration.negativeLogLikelihood - expected) < 1e-9)
+    }
+
+    /// Two classes a distance d apart, decided rightly with probability p: T = d / ln(p / (1 − p)).
+    @Test(arguments: [0.6, 0.9, 0.999], [0.01, 1, 40])
+    func temperatureOfAKnownMixture(rightness: Double, distance: Double) {
+        let (count, classCount) = (1_000, 2)
+        let labels = (0..<count).map { UInt8(Double($0) < rightness * Double(count) ? 0 : 1) }
+        let scores = (0..<count).flatMap { _ -> [Double] in [5 + distance, 5] }
+        let found = Temperature.fitted(
+            scores: scores, labels: labels, classCount: classCount, examples: 0..<count)
+        let expected = distance / log(rightness / (1 - rightness))
+        #expect(abs(found / expected - 1) < 1e-9, "\(found) against \(expected)")
+        let probabilities = Temperature.probabilities(scores[2..<4], temperature: found)
+        #expect(abs(probabilities[0] - rightness) < 1e-9)
+        #expect(abs(probabilities[0] + probabilities[1] - 1) < 1e-12)
+    }
+
+    /// All right: no temperature is the least. All wrong: none is the most.
+    @Test func temperaturesAreBounded() {
+        func fitted(_ label: UInt8) -> Double {
+            Temperature.fitted(
+                scores: [0, 1, 0, 1], labels: [label, label], classCount: 2, examples: 0..<2)
+        }
+        #expect(abs(fitted(1) / Temperature.range.lowerBound - 1) < 0.01)
+        #expect(abs(fitted(0) / Temperature.range.upperBound - 1) < 0.01)
     }
 
     @Test func whatIsNoProbabilityIsCounted() {
@@ -50,8 +107,8 @@ import Testing
                 for i in 0..<dimension { total[i] += leaf[i] / Double(leaves) }
             }
             noise.add(
-                small: small, smallBatch: Double(leafSize),
-                large: total.reduce(0) { $0 + $1 * $1 }, largeBatch: Double(leaves * leafSize))
+                small: small, large: total.reduce(0) { $0 + $1 * $1 },
+                examples: leaves * leafSize, microBatch: leafSize)
         }
         let exact =
             Double(dimension) * limit * limit / 3 / mean.reduce(0) { $0 + $1 * $1 }
@@ -82,7 +139,7 @@ import Testing
     @Test func noSignalIsNoScale() {
         var noise = GradientNoise()
         #expect(noise.scale == nil)
-        noise.add(small: 10, smallBatch: 1, large: 1, largeBatch: 10)
+        noise.add(small: 10, large: 1, examples: 10, microBatch: 1)
         #expect(noise.scale == nil)
     }
 }

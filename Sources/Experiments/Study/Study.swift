@@ -52,6 +52,7 @@ package struct Study: Sendable {
     struct Results: Sendable {
         var presets: [SweepResult.Run] = []
         var times: [SweepResult.Run] = []
+        var controls: [SweepResult.Run] = []
         var ablation: [Tuned<NetworkArchitecture>] = []
         var scale: [Tuned<ScalePoint>] = []
         /// By count of workers; 0 is one process without sockets.
@@ -88,12 +89,12 @@ package struct Study: Sendable {
         try SweepDescription.check(folder: directory, for: dataset)
         var results = Results()
         func train(
-            _ name: String, _ runs: [SweepRun], cluster: Sweep.Cluster? = nil
+            _ name: String, _ runs: [SweepRun], parallelism: Int, cluster: Sweep.Cluster?
         ) throws -> [SweepResult.Run] {
             begins(name, runs.count)
             var sweep = Sweep(
                 runs: runs, dataset: dataset, directory: "\(directory)/\(name)",
-                parallelism: cluster == nil ? parallelism : 1, kernels: kernels)
+                parallelism: parallelism, kernels: kernels)
             sweep.cluster = cluster
             sweep.checkpoints = checkpoints
             let result = try sweep.run(observer: observer, interruption: interruption)
@@ -101,13 +102,18 @@ package struct Study: Sendable {
             for run in result.runs { results.all[run.directory.path] = run }
             return result.runs
         }
+        func trainSome(_ name: String, _ runs: [SweepRun]) throws -> [SweepResult.Run] {
+            try train(name, runs, parallelism: parallelism, cluster: nil)
+        }
         do {
-            results.presets = try train("presets", plan.presetRuns.map { SweepRun($0) })
-            results.times = try train(
+            results.presets = try trainSome("presets", plan.presetRuns.map { SweepRun($0) })
+            results.times = try trainSome(
                 "times", plan.timeRuns.map { SweepRun($0, keepsWeights: false) })
+            results.controls = try trainSome(
+                "controls", plan.controlRuns.map { SweepRun($0, keepsWeights: false) })
             results.ablation = try tuned(
                 "ablation", StudyPlan.variants.map { ($0, plan.ablationRates) }, plan.ablation,
-                .accuracy, train
+                .accuracy, trainSome
             ) { variant, rate, seed in
                 plan.ablationRun(variant, rate: rate, seed: seed)
             }
@@ -116,7 +122,8 @@ package struct Study: Sendable {
             }
             let scaleRates = points.map { ($0, plan.scaleRates(batchSize: $0.batchSize)) }
             results.scale = try tuned(
-                "scale", scaleRates, plan.scale, .steps(to: Comparison.primaryThreshold), train
+                "scale", scaleRates, plan.scale, .steps(to: Comparison.primaryThreshold),
+                trainSome
             ) { point, rate, seed in
                 plan.scaleRun(
                     point.preset, batchSize: point.batchSize, rate: rate, seed: seed)
@@ -125,8 +132,10 @@ package struct Study: Sendable {
             for count in cluster == nil ? [] : [0] + plan.workerCounts {
                 let name = "workers-\(count)"
                 do {
+                    // Whoever is timed has the machine to itself.
                     let runs = try train(
-                        name, workerRuns, cluster: count == 0 ? nil : cluster?(count))
+                        name, workerRuns, parallelism: 1,
+                        cluster: count == 0 ? nil : cluster?(count))
                     results.workers.append((count, runs.compactMap(\.outcome)))
                 } catch let end as StudyEnd {
                     throw end
@@ -152,7 +161,7 @@ package struct Study: Sendable {
     private func tuned<Key: Sendable>(
         _ name: String, _ candidates: [(key: Key, rates: [Double])],
         _ question: StudyPlan.Question, _ goal: RateRace.Goal,
-        _ train: (String, [SweepRun], Sweep.Cluster?) throws -> [SweepResult.Run],
+        _ train: (String, [SweepRun]) throws -> [SweepResult.Run],
         _ configuration: (Key, _ rate: Double, _ seed: UInt64) -> RunConfiguration
     ) throws -> [Tuned<Key>] {
         var races = candidates.map {
@@ -169,7 +178,7 @@ package struct Study: Sendable {
             // All of them each time: the folder's list of runs is whole, and what is there is only
             // read.
             trials += new
-            var ended = try train("\(name)-rates", trials, nil).suffix(new.count)
+            var ended = try train("\(name)-rates", trials).suffix(new.count)
             for (race, next) in zip(races.indices, next) {
                 for trial in next { races[race].add(ended.removeFirst().outcome, of: trial) }
             }
@@ -184,7 +193,7 @@ package struct Study: Sendable {
             name,
             chosen.flatMap { key, rate, _ in
                 seeds.map { SweepRun(configuration(key, rate, $0), keepsWeights: false) }
-            }, nil)
+            })
         return chosen.enumerated().map { index, choice in
             let range = index * seeds.count..<(index + 1) * seeds.count
             return Tuned(

@@ -12,13 +12,12 @@ import TrainingPlan
 struct StudyOutputs {
     struct Preset {
         let preset: RunConfiguration.Preset
-        /// The outputs as they are, and after (y + 1) / 2; over all seeds.
-        var plain = Calibration()
-        var rescaled = Calibration()
+        /// A network of one seed.
+        var networks: [NetworkCalibration] = []
         var confusion = ConfusionMatrix()
         /// By test digit: how many seeds decide it rightly.
         var rightCounts: [Int]
-        var seedCount = 0
+        var seedCount: Int { networks.count }
     }
 
     private(set) var presets: [Preset] = []
@@ -38,22 +37,22 @@ struct StudyOutputs {
                 let file = try Safetensors(reading: path)
                 let weights = FloatBuffer(layout.tensors.flatMap { file[$0.name]?.values ?? [] })
                 guard weights.count == layout.parameterCount else { continue }
-                var digit = 0
-                _ = evaluator.evaluate(weights) { outputs in
-                    for start in stride(from: 0, to: outputs.count, by: Self.classCount) {
-                        summary.add(
-                            outputs[start..<start + Self.classCount], label: Int(labels[digit]),
-                            digit: digit)
-                        digit += 1
-                    }
+                var outputs: [Float] = []
+                _ = evaluator.evaluate(weights) { outputs += $0 }
+                for (digit, label) in labels.enumerated() {
+                    let start = digit * Self.classCount
+                    summary.add(
+                        outputs[start..<start + Self.classCount], label: Int(label), digit: digit)
                 }
-                summary.seedCount += 1
+                summary.networks.append(
+                    NetworkCalibration(
+                        outputs, labels: labels, isSoftmax: preset.architecture.output == .softmax))
             }
             presets.append(summary)
         }
     }
 
-    private static let classCount = 10
+    static let classCount = 10
 
     subscript(preset: RunConfiguration.Preset) -> Preset? {
         presets.first { $0.preset == preset && $0.seedCount > 0 }
@@ -76,8 +75,6 @@ struct StudyOutputs {
 
 extension StudyOutputs.Preset {
     fileprivate mutating func add(_ outputs: ArraySlice<Float>, label: Int, digit: Int) {
-        plain.add(outputs, label: label)
-        rescaled.add(outputs.map { ($0 + 1) * 0.5 }, label: label)
         // The first largest, as the network decides.
         var decision = outputs.startIndex
         for index in outputs.indices where outputs[index] > outputs[decision] { decision = index }

@@ -25,6 +25,9 @@ package struct StudyPlan: Sendable {
     /// The presets at their defaults with held-out examples, on which the steps to a target are
     /// read.
     let times: Question
+    /// What mse-tanh is compared with where saturation is in question, at the same defaults and
+    /// with the first seeds of ``presets``.
+    let controls: Question
     let ablation: Question
     /// Rates are multiples of the default, scaled with the fourth root of the batch: the best of
     /// cross-entropy grows faster and that of MSE+tanh hardly at all, and the multiples reach both.
@@ -44,6 +47,7 @@ package struct StudyPlan: Sendable {
         case .quick:
             presets = Question(seeds: 8, epochs: 3)
             times = Question(seeds: 8, epochs: 3)
+            controls = Question(seeds: 3, epochs: 3)
             ablation = Question(seeds: 3, epochs: 2, rateFactors: [1, 4, 16])
             scale = Question(seeds: 8, epochs: 6, rateFactors: [1, 2, 4], tuningSeeds: 2)
             batches = [32, 256, 2_048]
@@ -52,6 +56,7 @@ package struct StudyPlan: Sendable {
         case .standard:
             presets = Question(seeds: 24, epochs: 10)
             times = Question(seeds: 24, epochs: 10)
+            controls = Question(seeds: 8, epochs: 10)
             ablation = Question(
                 seeds: 8, epochs: 5, rateFactors: [0.5, 1, 2, 4, 8, 16], tuningSeeds: 3)
             scale = Question(
@@ -62,6 +67,7 @@ package struct StudyPlan: Sendable {
         case .full:
             presets = Question(seeds: 40, epochs: 20)
             times = Question(seeds: 40, epochs: 20)
+            controls = Question(seeds: 10, epochs: 20)
             ablation = Question(
                 seeds: 10, epochs: 10, rateFactors: [0.5, 1, 2, 4, 8, 16], tuningSeeds: 5)
             scale = Question(
@@ -88,6 +94,7 @@ package struct StudyPlan: Sendable {
         return [
             ("presets", presetRuns),
             ("times", timeRuns),
+            ("controls", controlRuns),
             (
                 "ablation-rates",
                 Self.variants.flatMap { variant in
@@ -163,6 +170,29 @@ package struct StudyPlan: Sendable {
 
     static let mostStepsUnread = 100
     static let mostExamplesUnread = 3_200
+
+    // MARK: Saturation
+
+    /// mse-tanh with another hidden layer, or with outputs that cannot saturate.
+    static let controlNetworks: [NetworkArchitecture] = {
+        let changes: [(inout NetworkArchitecture) -> Void] = [
+            { $0.hidden = .relu }, { $0.hidden = .sigmoid }, { $0.output = .identity },
+        ]
+        return changes.map { change in
+            var network = RunConfiguration.Preset.mseTanh.architecture
+            change(&network)
+            return network
+        }
+    }()
+
+    var controlRuns: [RunConfiguration] {
+        Self.seeds(controls.seeds).flatMap { seed in
+            Self.controlNetworks.map { network in
+                RunConfiguration(
+                    name: "custom", architecture: network, epochs: controls.epochs, seed: seed)
+            }
+        }
+    }
 
     // MARK: Which part does it?
 

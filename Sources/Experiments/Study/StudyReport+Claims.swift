@@ -21,6 +21,8 @@ extension StudyReport {
             finding.claim = claim
             return finding
         }
+        var saturation = named(found.saturation, "Units saturate under MSE with tanh")
+        saturation.evidence += controlsText
         let claims = [
             (
                 slowness,
@@ -33,7 +35,7 @@ extension StudyReport {
                 presets
             ),
             (probabilities, "All test digits through the trained weights of every seed."),
-            (named(found.saturation, "Units saturate under MSE with tanh"), presets),
+            (saturation, presets),
             (
                 hindrance,
                 "MSE and hidden tanh with an identity output, which cannot saturate, against a tanh "
@@ -54,37 +56,46 @@ extension StudyReport {
 
     private var probabilities: Finding {
         let claim = "Outputs of tanh are no probabilities"
-        guard let mse = outputs[.mseTanh], let other = outputs[.ceSoftmax] else {
+        let all = calibrations
+        guard all.count == 5 else {
             return Finding(
                 claim: claim, verdict: .notTested, evidence: "There are no weights to look at.")
         }
-        let share = mse.plain.impossibleShare
-        func sum(_ calibration: Calibration) -> String {
-            Figures.fixed(calibration.meanOutputSum, 2)
+        let (mse, rescaled, tempered, other, otherTempered) = (
+            all[0], all[1], all[2], all[3], all[4]
+        )
+        let share = mse.pooled.impossibleShare
+        func sum(_ outputs: OutputCalibration) -> String {
+            Figures.fixed(outputs.pooled.meanOutputSum, 2)
         }
-        let isTested = min(mse.seedCount, other.seedCount) >= Verdict.fewestPairs
+        func error(_ outputs: OutputCalibration) -> String {
+            Figures.fixed(outputs.figure(\.expectedError)?.mean ?? .nan, 3)
+        }
+        let isTested = min(mse.networks.count, other.networks.count) >= Verdict.fewestPairs
         return Finding(
             claim: claim,
             verdict: !isTested ? .notTested : share > 0.01 ? .supported : .refuted,
             evidence:
                 "\(Figures.fixed(share * 100, 1)) % of the outputs lie outside 0…1; a digit's outputs add "
-                + "up to \(sum(mse.plain)), after rescaling to \(sum(mse.rescaled)), those of softmax to "
-                + "\(sum(other.plain)). Expected calibration error: "
-                + "\(Figures.fixed(mse.plain.expectedError, 3)), rescaled "
-                + "\(Figures.fixed(mse.rescaled.expectedError, 3)), softmax "
-                + "\(Figures.fixed(other.plain.expectedError, 3)). The claim is that more than 1 % lie outside."
+                + "up to \(sum(mse)), after rescaling to \(sum(rescaled)), those of softmax to "
+                + "\(sum(other)). Expected calibration error, mean over the seeds: \(error(mse)), rescaled "
+                + "\(error(rescaled)), softmax \(error(other)); after temperature scaling "
+                + "\(error(tempered)) and, of softmax, \(error(otherTempered)). The claim is that more "
+                + "than 1 % lie outside."
         )
     }
 
     /// With the same loss and hidden layer, an output that cannot saturate would have to be better.
     private var hindrance: Finding {
         let claim = "Saturation of the tanh output hinders the gradient"
-        func accuracies(_ output: Activation) -> [UInt64: Double] {
-            let variant = results.ablation.first {
+        func runs(_ output: Activation) -> [RunOutcome] {
+            results.ablation.first {
                 $0.key.loss == .mse && $0.key.output == output && $0.key.hidden == .tanh
                     && $0.key.targets == .zeroOne
-            }
-            return (variant?.outcomes ?? []).filter(\.isResult).reduce(into: [:]) {
+            }?.outcomes ?? []
+        }
+        func accuracies(_ output: Activation) -> [UInt64: Double] {
+            runs(output).filter(\.isResult).reduce(into: [:]) {
                 $0[$1.run.seed] = $1.end?.testAccuracy
             }
         }
@@ -104,7 +115,7 @@ extension StudyReport {
             claim: claim, effect: effect,
             evidence:
                 "The identity output is better by \(signedPoints(effect.estimate)) percentage points"
-                + "\(interval), n = \(effect.unitCount).")
+                + "\(interval), n = \(effect.unitCount)." + hindranceText(runs(.tanh)))
     }
 
     /// A difference of shares in percentage points, with its sign.

@@ -11,7 +11,7 @@ extension StudyReport {
     func outputsSection() throws -> ReportPage.Section {
         let source = try ChartSource(StudyPlan.scalePresets.flatMap(runs))
         let series = calibrations.enumerated().map { index, row in
-            let bins = row.calibration.bins
+            let bins = row.pooled.bins
             return ReliabilityDiagram.Series(
                 label: row.label,
                 bins: bins.enumerated().filter { $0.element.count > 0 }.map { place, bin in
@@ -21,22 +21,7 @@ extension StudyReport {
                         meanConfidence: bin.meanConfidence, accuracy: bin.accuracy)
                 }, colour: index)
         }
-        let table = ReportTable(
-            name: "calibration", title: "Outputs taken as probabilities", source: source,
-            of: calibrations,
-            columns: [
-                .text("outputs") { $0.label },
-                .fixed("expected_calibration_error", "expected calibration error", digits: 4) {
-                    $0.calibration.expectedError
-                },
-                .fixed("brier_score", "Brier score", digits: 4) { $0.calibration.brierScore },
-                .fixed("mean_output_sum", "outputs add up to, mean", digits: 3) {
-                    $0.calibration.meanOutputSum
-                },
-                .percent("impossible_share", "outputs outside 0…1") {
-                    $0.calibration.impossibleShare
-                },
-            ])
+        let table = calibrationTable(source)
         let matrices = try outputs.presets.filter { $0.seedCount > 0 }.map { preset in
             ReportPage.Block.chart(
                 Chart(
@@ -58,7 +43,7 @@ extension StudyReport {
                             "A calibrated output of 0.8 is right in 80 of 100 cases: the diagonal. A "
                             + "confidence outside 0…1 counts as the nearest end.", source: source,
                         kind: .reliability(ReliabilityDiagram(series: series)))),
-                .table(table),
+                .paragraph(calibrationText), .table(table),
             ] + matrices + galleries(source))
     }
 
@@ -68,15 +53,64 @@ extension StudyReport {
         }
     }
 
-    /// The outputs of each kind, over all seeds and test digits.
-    var calibrations: [(label: String, calibration: Calibration)] {
-        var rows: [(String, Calibration)] = []
-        if let mse = outputs[.mseTanh] {
-            rows.append(("mse-tanh", mse.plain))
-            rows.append(("mse-tanh, (y + 1) / 2", mse.rescaled))
+    /// The outputs of each kind.
+    var calibrations: [OutputCalibration] {
+        var rows: [OutputCalibration] = []
+        if let mse = outputs[.mseTanh]?.networks {
+            rows += [
+                OutputCalibration("mse-tanh", mse, \.plain),
+                OutputCalibration("mse-tanh, (y + 1) / 2", mse, \.rescaled),
+                OutputCalibration("mse-tanh, temperature", mse, \.tempered),
+            ]
         }
-        if let other = outputs[.ceSoftmax] { rows.append(("ce-softmax", other.plain)) }
+        if let other = outputs[.ceSoftmax]?.networks {
+            rows += [
+                OutputCalibration("ce-softmax", other, \.plain),
+                OutputCalibration("ce-softmax, temperature", other, \.tempered),
+            ]
+        }
         return rows
+    }
+
+    private var calibrationText: String {
+        "Figures of each network, and their means over the seeds with Student's intervals; the plan "
+            + "defines them. With a temperature the outputs of mse-tanh and the logarithms of those of "
+            + "ce-softmax are scores, whose softmax is taken after division by one number: for each half "
+            + "of the test digits the one that fits the other half best."
+    }
+
+    private func calibrationTable(_ source: ChartSource) -> ReportTable {
+        func columns(
+            _ name: String, _ title: String, _ value: @escaping (Calibration) -> Double
+        ) -> [ReportTable.Column<OutputCalibration>] {
+            [
+                .fixed(name, title, digits: 4) { $0.figure(value)?.mean },
+                .fixed("\(name)_low", "from", digits: 4) {
+                    $0.figure(value)?.interval?.lowerBound
+                },
+                .fixed("\(name)_high", "to", digits: 4) {
+                    $0.figure(value)?.interval?.upperBound
+                },
+            ]
+        }
+        return ReportTable(
+            name: "calibration", title: "Outputs taken as probabilities", source: source,
+            of: calibrations,
+            columns: [.text("outputs") { $0.label }, .count("n", "networks") { $0.networks.count }]
+                + columns("expected_calibration_error", "calibration error", \.expectedError)
+                + columns("brier_score", "Brier score", \.brierScore)
+                + columns(
+                    "negative_log_likelihood", "negative log-likelihood",
+                    \.negativeLogLikelihood)
+                + [
+                    .fixed("temperature", digits: 3) { Summary($0.temperatures)?.mean },
+                    .fixed("mean_output_sum", "outputs add up to, mean", digits: 3) {
+                        $0.pooled.meanOutputSum
+                    },
+                    .percent("impossible_share", "outputs outside 0…1") {
+                        $0.pooled.impossibleShare
+                    },
+                ])
     }
 
     private static let galleryCount = 12

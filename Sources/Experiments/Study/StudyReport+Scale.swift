@@ -64,11 +64,14 @@ extension StudyReport {
             }
             guard let newest = epochs.max() else { continue }
             let configuration = run.run.configuration
+            let schedule = RunSchedule(
+                configuration, trainingExampleCount: study.dataset.train.count)
             func scale(_ epoch: Int) -> Double? {
                 GradientNoise(
                     log.records, microBatch: configuration.effectiveMicroBatch,
-                    batchSize: configuration.batchSize
-                ) { $0.epoch == epoch }.scale
+                    examples: { schedule.examples(of: Step($0.step - 1)).count },
+                    steps: { $0.epoch == epoch }
+                ).scale
             }
             if let value = scale(1) { first.append(value) }
             if let value = scale(newest) { last.append(value) }

@@ -51,7 +51,7 @@ package struct StudyReport {
             ReportPage.Section(
                 "claims", title: "The claims",
                 blocks: [.paragraph(planSentence), .paragraph(Finding.legend), .claims(claims)]),
-            try timesSection(), try accuracySection(),
+            try timesSection(), try accuracySection(), try hindranceSection(),
         ]
         sections += presets.filter { !Self.replacedSections.contains($0.id) }
         if let reference { sections.append(try referenceSection(reference)) }
@@ -88,17 +88,27 @@ package struct StudyReport {
         let opening =
             "\(Figures.count(runCount)) runs in the \(plan.size.rawValue) form of the study, on "
             + "\(study.dataset.name) (SHA-256 \(Figures.shortHash("\(study.dataset.sha256)"))): the three "
-            + "configurations at their defaults over \(Figures.plural(plan.presets.seeds, "seed")); "
+            + "configurations at their defaults over \(Figures.plural(plan.presets.seeds, "seed")), and "
+            + "controls of their saturation; "
             + "every combination of their parts, and every batch size, at a learning rate that was chosen "
             + "for it on \(Figures.count(plan.validationExamples)) held-out training examples"
             + (results.workers.isEmpty ? "" : "; and the same training on more workers")
-            + ". The test set chose nothing."
+            + ". The test set chose nothing." + redecodedText
         let lost =
             failed.isEmpty
             ? [] : ["\(Figures.plural(failed.count, "run")) could not be trained and are missing."]
         return [opening]
             + claims.prefix(2).map { "\($0.claim): \($0.verdict.rawValue). \($0.figure)" }
             + lost
+    }
+
+    private var redecodedText: String {
+        let count = results.presets.compactMap(\.outcome).count { $0.end?.weightsFrom != nil }
+        return count == 0
+            ? ""
+            : " \(Figures.plural(count, "run")) of mse-tanh-rescaled \(count == 1 ? "has" : "have") the "
+                + "weights of mse-tanh, which were trained once: only the outputs are decoded in another "
+                + "way."
     }
 
     // MARK: Which part does it?
@@ -172,7 +182,7 @@ package struct StudyReport {
                 .filter { $0.run.configuration == preset.rawValue }
         }
         func rate(_ count: Int, _ preset: RunConfiguration.Preset) -> Double {
-            Summary(runs(count, preset).compactMap { $0.end?.examplesPerSecond })?.mean ?? .nan
+            Summary(runs(count, preset).compactMap(\.ownExamplesPerSecond))?.mean ?? .nan
         }
         let first = results.workers.first?.count
         let rows = results.workers.flatMap { workers in
@@ -204,7 +214,9 @@ package struct StudyReport {
                 "0 is one process without sockets. For each: the rate divided by the workers, as a share "
                 + "of the rate of one. Weights are compared with those of the one process. Seconds: "
                 + "the median examples to 95 % on held-out digits at this batch and its own learning "
-                + "rate, at this rate; a dash where the median run did not reach it.")
+                + "rate, at this rate; a dash where the median run did not reach it. Measured on: "
+                + "\(Set(results.workers.flatMap(\.runs).map(\.machineText)).sorted().joined(separator: "; "))."
+        )
         let series = StudyPlan.scalePresets.enumerated().map { index, preset in
             LineChart.Series(
                 label: preset.rawValue,
@@ -264,6 +276,18 @@ extension Study.Tuned {
 extension RateRace.Place {
     /// “3 of 6”, and whether it is still at the edge of a grid that was widened as often as it may.
     var text: String { "\(rank) of \(count)" + (isEdge ? ", edge" : "") }
+}
+
+extension StudyReport {
+    /// From ``Verdict/fewestPairs`` values on, and not around a constant.
+    static func interval(
+        _ summary: Summary?, within range: ClosedRange<Double> = 0...1
+    ) -> ClosedRange<Double>? {
+        summary.flatMap { summary in
+            summary.count >= Verdict.fewestPairs && summary.standardDeviation != 0
+                ? summary.confidenceInterval(within: range) : nil
+        }
+    }
 }
 
 extension NetworkArchitecture {

@@ -30,7 +30,7 @@ final class LocalSweep: Sendable {
         guard !state.pending.isEmpty else { return }
         let data = EvaluationData(sweep.dataset)
         let ended = DispatchSemaphore(value: 0)
-        let threadCount = min(sweep.parallelism, state.pending.count)
+        let threadCount = sweep.runsAtATime(state)
         for index in 0..<threadCount {
             let thread = Thread { [self] in
                 work(data)
@@ -109,6 +109,11 @@ extension RunProgress {
 }
 
 extension Sweep {
+    /// Through a cluster one after the other.
+    func runsAtATime(_ state: SweepState) -> Int {
+        cluster == nil ? max(1, min(parallelism, state.pending.count)) : 1
+    }
+
     /// A job as a session takes it: from the newest checkpoint that an earlier start left, or from
     /// step 0.
     func plannedRun(_ job: SweepState.Job, _ state: SweepState) throws -> PlannedRun {
@@ -118,7 +123,8 @@ extension Sweep {
             job.run.configuration, directory: job.directory,
             stepLineInterval: stepLineInterval
                 ?? max(1, (schedule.stepsPerEpoch + stepLinesPerEpoch - 1) / stepLinesPerEpoch),
-            keepsWeights: job.run.keepsWeights, checkpoints: checkpoints)
+            keepsWeights: job.run.keepsWeights, checkpoints: checkpoints,
+            parallelism: runsAtATime(state))
         if case .unfinished = try job.open() {
             try run.resume(dataset: dataset) { state.notice($0) }
         }

@@ -139,6 +139,7 @@ package struct Sweep: Sendable {
             } else {
                 LocalSweep(self, state, interruption).run()
             }
+            decodeAgain(state)
             return state.result(interruption)
         }
     }

@@ -9,7 +9,7 @@ package import TrainingPlan
 /// A few steps of each kind of run are timed, and one evaluation; kinds that are left when the time
 /// for measuring is over are rated by their work.
 package struct SweepEstimate {
-    /// Of each run, in order, with one thread.
+    /// Of each run, in order, with one thread; 0 of one that only decodes another's outputs.
     package let seconds: [Double]
     /// That the measurement took.
     package let measuringSeconds: Double
@@ -51,8 +51,10 @@ package struct SweepEstimate {
             return seconds
         }
         let secondsOfWork = timedWork > 0 ? timedSeconds / timedWork : 0
-        seconds = zip(configurations, timed).map { configuration, seconds in
-            seconds ?? configuration.work(on: dataset) * secondsOfWork
+        let redecoded = RedecodedRun.sources(of: configurations)
+        seconds = configurations.indices.map { index in
+            redecoded[index] != nil
+                ? 0 : timed[index] ?? configurations[index].work(on: dataset) * secondsOfWork
         }
         measuringSeconds = SystemClock.seconds(since: start)
     }

@@ -16,7 +16,7 @@ final class SweepState: Sendable {
         let directory: RunDirectory
         let configurationSHA256: String
         /// Of work; see ``RunConfiguration/work(on:)``.
-        let work: Double
+        fileprivate(set) var work: Double
 
         /// Looks what an earlier start left in the job's folder, and makes it where it is missing.
         func open() throws -> RunDirectory.Opening {
@@ -40,6 +40,8 @@ final class SweepState: Sendable {
 
     /// Those that were not complete, the biggest first: so all threads end at about the same time.
     let pending: [Job]
+    /// Those that are not trained, as they only decode the outputs of another run, with that run.
+    let redecoded: [(job: Job, source: Job)]
     private let jobs: [Job]
     private let completeRuns: Set<Int>
     private let ids: [String]
@@ -56,14 +58,16 @@ final class SweepState: Sendable {
         self.observer = observer
         var endings: [SweepResult.Run.Ending] = []
         var completeRuns: Set<Int> = []
-        jobs = sweep.runs.enumerated().map { index, run in
+        var openings: [RunDirectory.Opening] = []
+        var jobs = sweep.runs.enumerated().map { index, run in
             Job(
                 index: index, run: run, directory: sweep.runDirectory(of: run.configuration),
                 configurationSHA256: run.configuration.sha256(dataset: sweep.dataset),
                 work: run.configuration.work(on: sweep.dataset))
         }
         for job in jobs {
-            switch try job.open() {
+            openings.append(try job.open())
+            switch openings[job.index] {
             case .new, .unfinished:
                 endings.append(.unfinished)
             case .finished(_, let outcome):
@@ -73,7 +77,11 @@ final class SweepState: Sendable {
         }
         let done = completeRuns
         self.completeRuns = done
-        pending = jobs.filter { !done.contains($0.index) }
+        let sources = try Self.sources(jobs, openings)
+        for index in sources.keys { jobs[index].work = 0 }
+        self.jobs = jobs
+        redecoded = sources.sorted { $0.key < $1.key }.map { (jobs[$0.key], jobs[$0.value]) }
+        pending = jobs.filter { !done.contains($0.index) && sources[$0.index] == nil }
             .sorted { ($1.work, $0.index) < ($0.work, $1.index) }
         ids = jobs.map { sweep.id(of: $0.run.configuration) }
         totalWork = pending.reduce(0) { $0 + $1.work }
@@ -81,6 +89,32 @@ final class SweepState: Sendable {
         if !done.isEmpty {
             observer.notice("\(done.count) of \(jobs.count) runs are complete already: kept")
         }
+        if !sources.isEmpty {
+            observer.notice(
+                "\(sources.count) of \(jobs.count) runs have the weights of others and decode their "
+                    + "outputs in another way: trained once")
+        }
+    }
+
+    /// As in ``RedecodedRun/sources(of:)``, of the runs that have not begun, where the other one's
+    /// log tells both accuracies and its weights are kept as long.
+    private static func sources(
+        _ jobs: [Job], _ openings: [RunDirectory.Opening]
+    ) throws -> [Int: Int] {
+        try RedecodedRun.sources(of: jobs.map(\.run.configuration)).filter { index, source in
+            guard case .new = openings[index],
+                jobs[index].run.keepsWeights == jobs[source].run.keepsWeights
+            else { return false }
+            return switch openings[source] {
+            case .new: true
+            case .unfinished(let directory), .finished(let directory, _):
+                try RedecodedRun.isRecorded(in: directory)
+            }
+        }
+    }
+
+    func ending(of job: Job) -> SweepResult.Run.Ending {
+        state.withLock { $0.endings[job.index] }
     }
 
     /// The biggest run that nobody has taken; nil when none is left.

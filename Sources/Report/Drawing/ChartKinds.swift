@@ -45,19 +45,24 @@ package struct LineChart: Equatable, Sendable {
         /// longer the group: those that reach a target late, for instance. So the median ends
         /// there.
         package var isTraining: Bool
+        /// How a run that diverged ranks behind its end: below all others (−∞) where much is good,
+        /// as accuracy; nil where it is left out there.
+        package var rankOfDiverged: Double?
 
         /// The line and its band where they are no quartiles of ``runs``.
         package var estimate: [BandPoint]?
 
         package init(
             label: String, runs: [Run], colour: Int, hasMarkers: Bool = false,
-            isTraining: Bool = false, estimate: [BandPoint]? = nil
+            isTraining: Bool = false, rankOfDiverged: Double? = nil,
+            estimate: [BandPoint]? = nil
         ) {
             self.label = label
             self.runs = runs
             self.colour = colour
             self.hasMarkers = hasMarkers
             self.isTraining = isTraining
+            self.rankOfDiverged = rankOfDiverged
             self.estimate = estimate
         }
     }

@@ -5,8 +5,8 @@ extension LineChart.Series {
     package struct BandPoint: Equatable, Sendable {
         /// One for each x axis; the medians over the runs.
         package var x: [Double]
-        /// The lower quartile; infinite where it falls on a run that never gets there. So are the
-        /// others.
+        /// The lower quartile; infinite where it falls on a run that never gets there, or diverged.
+        /// So are the others.
         package var lower: Double
         /// The median.
         package var middle: Double
@@ -20,7 +20,8 @@ extension LineChart.Series {
     }
 
     /// The middle half of the runs, in order of the first x axis. A censored value ranks above all
-    /// others: where it really lies is not known. Runs that diverged are left out behind their end.
+    /// others: where it really lies is not known. Runs that diverged have ``rankOfDiverged`` behind
+    /// their end, or are left out there.
     package var band: [BandPoint] {
         if let estimate { return estimate }
         let ends = runs.filter { !$0.isDiverged }.map { $0.points.last?.x.first ?? 0 }
@@ -28,15 +29,22 @@ extension LineChart.Series {
         let points = runs.flatMap(\.points).filter {
             ($0.y.isFinite || $0.isCensored) && $0.x.allSatisfy(\.isFinite) && $0.x[0] <= end
         }
+        let diverged = runs.filter(\.isDiverged).map { run in
+            run.points.last { $0.y.isFinite }?.x[0] ?? -.infinity
+        }
         return Dictionary(grouping: points) { $0.x[0] }.map { first, points in
-            let values = points.map { $0.isCensored ? .infinity : $0.y }.sorted()
+            let lost = rankOfDiverged.map { rank in
+                diverged.filter { $0 < first }.map { _ in rank }
+            }
+            let values =
+                (points.map { $0.isCensored ? .infinity : $0.y } + (lost ?? [])).sorted()
             let axes = points[0].x.indices.map { axis in
                 axis == 0 ? first : Quantiles.quantile(0.5, of: points.map { $0.x[axis] }.sorted())
             }
             return BandPoint(
                 x: axes, lower: Quantiles.quantile(0.25, of: values),
                 middle: Quantiles.quantile(0.5, of: values),
-                upper: Quantiles.quantile(0.75, of: values), runCount: points.count)
+                upper: Quantiles.quantile(0.75, of: values), runCount: values.count)
         }.sorted { $0.x[0] < $1.x[0] }
     }
 

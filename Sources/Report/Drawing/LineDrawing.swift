@@ -173,13 +173,18 @@ private struct LineDrawing {
         let band = bands[index].filter { x.axis.holds($0.x[axis]) }
         canvas.markup.open("g", ["class": ChartStyle.series(series.colour)])
         if series.runs.count > 1 || series.estimate != nil {
-            let shown = band.filter { y.axis.holds($0.lower) }
-            // What is never is above all that is drawn.
+            let shown = band.filter {
+                y.axis.holds($0.lower) || $0.lower == -.infinity && $0.upper > $0.lower
+            }
+            // What is never is above all that is drawn, or below.
             let upper = shown.map { point in
                 let place = place(point.x[axis], point.upper, x)
                 return (place.x, y.axis.holds(point.upper) ? place.y : top)
             }
-            let lower = shown.map { place($0.x[axis], $0.lower, x) }
+            let lower = shown.map { point in
+                let place = place(point.x[axis], point.lower, x)
+                return (place.x, y.axis.holds(point.lower) ? place.y : bottom)
+            }
             canvas.path(upper + lower.reversed(), class: "band", isClosed: true)
         }
         // One that lies upon another lets it through.

@@ -6,7 +6,8 @@ package import RunRecords
 struct RunsTable {
     static let columns = [
         "configuration", "configuration_sha256", "dataset", "dataset_sha256", "seed", "batch_size",
-        "workers", "threads", "servers", "epoch", "step", "examples", "examples_so_far", "seconds",
+        "workers", "threads", "servers", "host", "cores", "kernels", "parallelism", "epoch", "step",
+        "examples", "examples_so_far", "seconds",
         "train_loss", "train_accuracy", "test_loss", "test_accuracy", "weights_sha256", "status",
     ]
 
@@ -51,7 +52,10 @@ struct RunsTable {
             // As text it would not sort; a seed beyond 2⁶³ is none that a person chose.
             .number(Double(run.run.seed)), run.batchSize.map(Cell.integer) ?? Cell.none,
             .integer(run.run.placement.workers), .integer(run.run.placement.threads),
-            .integer(run.run.placement.servers),
+            .integer(run.run.placement.servers), .text(run.run.machine?.host ?? ""),
+            run.run.machine.map { .integer($0.cores) } ?? .none,
+            .text(run.run.versions["kernels"] ?? ""),
+            run.end?.parallelism.map(Cell.integer) ?? Cell.none,
         ]
         let status = Cell.text(run.statusName)
         guard !run.epochs.isEmpty else {

@@ -43,6 +43,8 @@ package struct RecordingState: Codable, Equatable, Sendable {
     /// That of the fastest epoch; 0 before the first.
     package var bestExamplesPerSecond = 0.0
     package var lastTest: TestEvaluation?
+    /// The most runs that were trained at a time; nil in checkpoints of earlier versions.
+    package var parallelism: Int?
 
     package init(stepLineInterval: Int) { self.stepLineInterval = stepLineInterval }
 
@@ -55,5 +57,6 @@ package struct RecordingState: Codable, Equatable, Sendable {
         case seconds
         case bestExamplesPerSecond = "best_examples_per_second"
         case lastTest = "last_test"
+        case parallelism
     }
 }
