@@ -26,6 +26,7 @@ struct FaultPlan {
     private static let diskFaults: [SimulatedDisk.Fault] = [
         .full, .failed, .torn, .lost, .misdirected,
     ]
+    private static let wakingMicroseconds = 20_000
     private static let shortMicroseconds = 1_000...80_000
     private static let longMicroseconds = 500_000...2_500_000
 
@@ -91,6 +92,15 @@ struct FaultPlan {
             let jump = simulation.random.int(10...60_000)
             simulation.processes[process].clock.jump(.milliseconds(jump))
             effect = "the clock of process \(process) jumps by \(jump) ms"
+        case .sleep:
+            let length = simulation.random.int(500...60_000)
+            for sleeper in simulation.processes {
+                sleeper.clock.jump(.milliseconds(length))
+                let awake = now + UInt64(simulation.random.int(0...Self.wakingMicroseconds))
+                sleeper.busyUntil = max(sleeper.busyUntil, awake)
+                lastsUntil = max(lastsUntil, awake)
+            }
+            effect = "all processes sleep for \(length) ms"
         case .killWorker, .killServer, .killCoordinator:
             let victim =
                 switch kind {

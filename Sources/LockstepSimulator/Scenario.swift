@@ -38,6 +38,9 @@ package struct Scenario: Sendable {
         case leave
         /// The next changes of the coordinator's disk.
         case disk
+        /// All processes are stopped for longer than a lease, and wake one after the other: the lid
+        /// of a laptop, a paused container.
+        case sleep
     }
 
     /// Steps at the beginning and at the end without a fault: to compare the speeds.
