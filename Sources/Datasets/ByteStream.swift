@@ -146,7 +146,7 @@ final class FileByteStream: ByteStream {
         }
     }
 
-    /// Whether the file begins as a gzip stream does; reading goes on from its first byte.
+    /// Whether the file begins as a gzip stream does; reading begins at its first byte.
     func isGzip() throws(DatasetError) -> Bool {
         var start: [UInt8] = [0, 0]
         let count = unsafe pread(descriptor, &start, start.count, 0)

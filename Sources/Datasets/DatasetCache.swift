@@ -1,7 +1,7 @@
 import Foundation
 package import Hashing
 
-/// A data set that could not be kept. The work can go on without.
+/// A data set that could not be kept. The work can continue without.
 package struct CacheError: Error, Equatable, Sendable, CustomStringConvertible {
     package let path: String
     package let reason: String

@@ -49,7 +49,7 @@ package struct TensorBoardEvents {
 
 extension TensorBoardEvents {
     /// What makes an older file of the same events this one, where nothing that is in it changes:
-    /// whoever reads it goes on behind the last byte that he has read.
+    /// whoever reads it continues behind the last byte that he has read.
     package struct Growth {
         /// Of the older file; what follows was cut off, or is damaged.
         package var keptByteCount: Int

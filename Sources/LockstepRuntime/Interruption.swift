@@ -2,8 +2,8 @@ package import LockstepProtocol
 import Synchronization
 import ZeroMQ
 
-/// Asks a session or a role to stop, or to write a checkpoint and go on: a signal of the system, or
-/// a test.
+/// Asks a session or a role to stop, or to write a checkpoint and continue: a signal of the system,
+/// or a test.
 package final class Interruption: Sendable {
     private struct State {
         var reason: StopReason?

@@ -9,7 +9,7 @@ package import TrainingPlan
 ///
 /// Weights and state change in place, while a block's gradient is in the cache. When a step turns
 /// out to be non-finite, the weights before it are computed again from the start of its epoch, or
-/// from where the run went on: the same bits.
+/// from where the run continued: the same bits.
 package final class LocalEngine {
     private let configuration: RunConfiguration
     private let schedule: RunSchedule
@@ -33,8 +33,8 @@ package final class LocalEngine {
     private let savedWeights: FloatBuffer
     private let savedOptimizer: Optimizer
 
-    /// - Parameter checkpoint: the state to go on from, of this configuration; nil for that of step
-    ///   0.
+    /// - Parameter checkpoint: the state to continue from, of this configuration; nil for that of
+    ///   step 0.
     package init(
         _ configuration: RunConfiguration, _ schedule: RunSchedule, examples: SparseExamples,
         kernels: KernelSet, team: ThreadTeam, from checkpoint: Checkpoint? = nil

@@ -78,7 +78,7 @@ package struct Replay {
         for step in first..<end {
             let isRecorded = recorded[index].step == step + 1
             guard engine.advance(Step(step), isMeasured: isRecorded) == nil else {
-                // The log goes on where nothing can.
+                // The log continues where nothing can.
                 return Result(
                     start: first, comparedCount: index + 1, last: recorded[index], digest: nil,
                     loss: .nan)

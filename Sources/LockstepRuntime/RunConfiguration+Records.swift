@@ -5,7 +5,7 @@ package import RunRecords
 package import TrainingPlan
 
 extension RunConfiguration {
-    /// Which checkpoints a run of this configuration may go on from.
+    /// Which checkpoints a run of this configuration may continue from.
     package func checkpointIdentity(dataset: Dataset) -> CheckpointIdentity {
         CheckpointIdentity(
             provenance: provenance(dataset: dataset), arithmeticVersion: arithmeticVersion,

@@ -7,7 +7,7 @@ import RunRecords
 import TerminalText
 import TrainingPlan
 
-/// Writes one run's records as it goes on, evaluates, and keeps what a report needs.
+/// Writes one run's records as it proceeds, evaluates, and keeps what a report needs.
 ///
 /// The same for a run in this process and for one across a cluster; used from one thread.
 final class RunRecorder {
@@ -314,7 +314,7 @@ final class RunRecorder {
         observer.runEnded(outcome)
     }
 
-    /// Nobody goes on from a run that is done.
+    /// Nobody continues from a run that is done.
     private func removeTrainingStates(weightsOf step: Step) {
         do {
             if wasResumed {

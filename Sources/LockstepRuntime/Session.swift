@@ -16,8 +16,8 @@ package struct PlannedRun: Sendable {
     /// Runs that are trained at a time on this machine, this one included.
     package var parallelism: Int
     package var checkpoints: CheckpointPolicy
-    /// The state that the run goes on from, found in its directory; nil to train from step 0, in a
-    /// directory without a log.
+    /// The state that the run continues from, found in its directory; nil to train from step 0, in
+    /// a directory without a log.
     package var start: Checkpoint?
     /// Whether it was begun by an earlier command.
     package private(set) var hasBegun = false
@@ -42,7 +42,7 @@ extension PlannedRun {
     /// Takes up the unfinished run in the directory: from its newest whole checkpoint, or from step
     /// 0 in an emptied log where there is none.
     ///
-    /// - Parameter notice: told where it goes on, and what is not used and why.
+    /// - Parameter notice: told where it continues, and what is not used and why.
     /// - Throws: ``RunDirectoryError``, ``MetricsError`` or ``FileError``; see
     ///   ``RunDirectory/resumePoint(matching:)``.
     package mutating func resume(dataset: Dataset, notice: (String) -> Void) throws {
@@ -131,7 +131,7 @@ package struct SessionResult: Sendable {
     }
 }
 
-/// What people see of a session while it goes on. Called from any thread, one call at a time.
+/// What people see of a session while it lasts. Called from any thread, one call at a time.
 package protocol SessionObserver: Sendable {
     /// A sentence for the log.
     func notice(_ text: String)
@@ -143,7 +143,7 @@ package protocol SessionObserver: Sendable {
 }
 
 extension StopReason {
-    /// A session cannot go on without its records.
+    /// A session cannot continue without its records.
     package init(recording error: any Error) {
         switch error {
         case is MetricsError: self.init(.badData, "\(error)")

@@ -2,7 +2,7 @@ import LockstepProtocol
 import LockstepRuntime
 import TrainingPlan
 
-/// The promises, checked while a simulation goes on and at its end.
+/// The promises, checked during a simulation and at its end.
 ///
 /// What is recorded, evaluated and saved is compared by ``SimulatedReporting``.
 final class Checks {
@@ -35,7 +35,7 @@ final class Checks {
     /// Whether that were all of them before the faults began.
     private var allBegan = true
     private var outstandingSnapshots = 0
-    /// Of the generation that goes on.
+    /// Of the generation that continues.
     private var shardCount = 1
     private(set) var faultsBeginNow = false
     /// The last run has.
@@ -54,7 +54,7 @@ final class Checks {
         stepTimes.count > Scenario.quietSteps && faultsEnded == nil
     }
 
-    /// Whether frames may be lost although no other faults go on: before the first step or after
+    /// Whether frames may be lost although no other faults continue: before the first step or after
     /// the last.
     var isAtTheEdge: Bool {
         stepTimes.isEmpty && scenario.joinsAmongFaults
@@ -118,7 +118,7 @@ final class Checks {
             slots[process] = [:]
         case .keep(let slot):
             guard case .push(_, let node, _) = inbound else {
-                return problem("a server kept something that is no push")
+                return problem("a server kept something that is not a push")
             }
             slots[process][slot] = node
         case .apply(let step):
@@ -231,7 +231,7 @@ final class Checks {
         checkSpeed(simulation)
     }
 
-    /// Once faults are over: goes on within a bound, as fast as before.
+    /// Once faults are over: continues within a bound, as fast as before.
     private func checkSpeed(_ simulation: Simulation) {
         guard let faultsEnded, problems.isEmpty,
             stepTimes.count > lastFaultyStep + Scenario.quietSteps
@@ -240,7 +240,7 @@ final class Checks {
         if let next = stepTimes.first(where: { $0 > lastFault }),
             next > lastFault + .milliseconds(Self.graceMilliseconds)
         {
-            problem("went on \((next - lastFault) / 1_000) ms after the last fault")
+            problem("continued \((next - lastFault) / 1_000) ms after the last fault")
         }
         // Fewer workers compute more each, until those that were late have their share again.
         guard allBegan, workersInView.count == scenario.workers else { return }

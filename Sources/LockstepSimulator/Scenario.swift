@@ -13,7 +13,7 @@ package struct Scenario: Sendable {
     /// The evaluation of the last run that reaches its target, if one does.
     package let targetStep: Step?
     package let datasetIsMissing: Bool
-    /// How many frames of a thousand are lost, repeated and late while faults go on.
+    /// How many frames of a thousand are lost, repeated and late while faults continue.
     let lostPerMille: Int
     let repeatedPerMille: Int
     let latePerMille: Int

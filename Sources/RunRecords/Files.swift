@@ -26,7 +26,7 @@ package struct FileError: Error, Equatable, CustomStringConvertible {
         if isMoved {
             return
                 "\(path) was moved, removed or replaced while it was in use; end the run, "
-                + "and go on with "
+                + "and continue with "
                 + "--resume where its folder is now"
         }
         let remedy =

@@ -29,12 +29,12 @@ extension Disk {
 
     /// Hands out the lines of a file, each without its line feed.
     ///
-    /// - Parameter body: returns whether to go on.
+    /// - Parameter body: returns whether to continue.
     func forEachLine(
         of path: String, upTo byteCount: Int = .max, _ body: (Span<UInt8>, LinePlace) -> Bool
     ) throws(FileError) {
         var place = LinePlace(number: 1, offset: 0, isWhole: true)
-        // The beginning of a line that goes on in the next piece.
+        // The beginning of a line that continues in the next piece.
         var bytes: [UInt8] = []
         while true {
             // A line of any length is read with a bounded number of copies.

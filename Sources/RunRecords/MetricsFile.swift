@@ -56,8 +56,8 @@ package struct MetricsFile: Equatable, Sendable {
         self.init(reader, records)
     }
 
-    /// The log without the steps of epochs that are long over: a run that goes on needs nothing of
-    /// them, nor does who looks at its result, and a long one has millions.
+    /// The log without the steps of epochs that are long over: a run that continues needs nothing
+    /// of them, nor does who looks at its result, and a long one has millions.
     ///
     /// Of a step that is left out only the two ends are looked at.
     init(

@@ -183,7 +183,7 @@ package final class MetricsLog {
     private func failed(_ error: FileError) {
         if failedByteCount == nil {
             notice(
-                "lines of \(path) wait in memory until they can be written, and training goes on: "
+                "lines of \(path) wait in memory until they can be written, and training continues: "
                     + "\(error)")
         }
         failedByteCount = waiting.bytes.count

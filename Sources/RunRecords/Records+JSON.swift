@@ -85,8 +85,8 @@ extension RunRecord {
             machine: try line.decodeIfPresent(Machine.self, forKey: .machine))
     }
 
-    /// Earlier versions wrote flags, three of which had other names, and called what is no preset
-    /// `custom`.
+    /// Earlier versions wrote flags, three of which had other names, and called what is not a
+    /// preset `custom`.
     private static func renamed(_ settings: [String: String]) -> [String: String] {
         let names = [
             "configuration": "preset", "hidden": "hidden_activation", "output": "output_activation",

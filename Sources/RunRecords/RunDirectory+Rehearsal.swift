@@ -6,7 +6,7 @@ extension RunDirectory {
     /// trained if it has to fail: writes a file as large as the weights (a hole), makes it durable,
     /// and puts it in place. Leaves nothing.
     ///
-    /// A disk that is full is no reason not to begin: a run goes on while one is, see
+    /// A disk that is full is no reason not to begin: a run continues while one is, see
     /// ``MetricsLog``.
     ///
     /// - Returns: sentences for a person: what the file system does not offer, and what follows.

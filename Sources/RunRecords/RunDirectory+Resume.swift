@@ -1,6 +1,6 @@
 import CrashPoints
 
-/// Where an unfinished run goes on.
+/// Where an unfinished run continues.
 package struct ResumePoint: Equatable, Sendable {
     /// Nil: from the start.
     package var checkpoint: Checkpoint?
@@ -20,8 +20,8 @@ extension RunDirectory {
             path: checkpointsPath, keep: keep, logPath: metricsPath, run: FolderIdentity(path))
     }
 
-    /// The newest checkpoint from which this unfinished run can go on: whole, and with the log that
-    /// it was written with. Changes nothing.
+    /// The newest checkpoint from which this unfinished run can continue: whole, and with the log
+    /// that it was written with. Changes nothing.
     ///
     /// - Throws: ``RunDirectoryError`` for a checkpoint of another run or a newer program (exit
     ///   code 78), ``MetricsError`` for a log that does not fit any checkpoint (65), ``FileError``.

@@ -93,13 +93,13 @@ package struct RunDirectory: Equatable, Sendable {
         }
         let path = directory.metricsPath
         let isFinished = try MetricsFile.end(of: path)?.status.isFinal ?? false
-        // Of a run that goes on its first line is enough: whoever takes it up looks at what he
+        // Of a run that continues its first line is enough: whoever takes it up looks at what he
         // needs.
         let log =
             try isFinished
             ? MetricsFile(withoutOldStepsOf: path) : MetricsFile(firstLineOf: path)
         guard let outcome = RunOutcome(log) else {
-            // A log of something else is no unfinished one.
+            // A log of something else is not an unfinished one.
             if let fault = log.fault { throw fault }
             let start = MetricsRecord.Event.run.lineStart
             let line = try FileDisk().firstLine(of: path)
@@ -142,7 +142,7 @@ package struct RunDirectory: Equatable, Sendable {
         }
     }
 
-    /// Writes `config.yaml` whole or not at all. A run that goes on has it already, and needs no
+    /// Writes `config.yaml` whole or not at all. A run that continues has it already, and needs no
     /// room for it.
     package func writeConfiguration(_ text: String) throws(FileError) {
         let bytes = Array(text.utf8)

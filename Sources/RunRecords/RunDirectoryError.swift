@@ -35,7 +35,7 @@ package struct RunDirectoryError: Error, Equatable, CustomStringConvertible {
                 + "--run-dir"
         case .otherCheckpoint(let refusal):
             "\(path) holds this run unfinished, and its checkpoint \(refusal.path) cannot be used: "
-                + "\(refusal.reason); go on with the program and the data that wrote it, or name "
+                + "\(refusal.reason); continue with the program and the data that wrote it, or name "
                 + "another place with --run-dir"
         }
     }

@@ -6,7 +6,7 @@ package struct RunOutcome: Equatable, Sendable {
     package private(set) var epochs: [EpochRecord] = []
     /// Where lines of the log are missing.
     package private(set) var gaps: [GapRecord] = []
-    /// Missing while the run goes on, or where a crash cut it off.
+    /// Missing while the run continues, or where a crash cut it off.
     package private(set) var end: EndRecord?
     /// Mean share of saturated units of each layer over the newest epoch; empty before its first
     /// step.

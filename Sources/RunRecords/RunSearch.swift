@@ -10,7 +10,7 @@ package struct RunSearch: Sendable {
     /// A link may lead to a folder above.
     private var visited: [FolderIdentity] = []
 
-    /// - Throws: ``FileError`` where the place itself cannot be read, or is no folder.
+    /// - Throws: ``FileError`` where the place itself cannot be read, or is not a folder.
     package init(_ place: String) throws(FileError) {
         try search(place.count > 1 && place.hasSuffix("/") ? String(place.dropLast()) : place)
     }

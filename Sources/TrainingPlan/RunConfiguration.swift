@@ -2,7 +2,7 @@
 /// bits. Processes with different versions never train together.
 package let arithmeticVersion = 1
 
-/// Everything that shapes the bits of a run. Placement (workers, threads, servers) is no part of
+/// Everything that shapes the bits of a run. Placement (workers, threads, servers) is not part of
 /// it.
 ///
 /// Each setting has the name of its flag; see ``Key``. The defaults are the seed's.

@@ -90,7 +90,7 @@ package struct CurveKeyPair: Hashable, Sendable {
     }
 }
 
-/// Why a text is no key.
+/// Why a text is not a key.
 package enum CurveKeyError: Error, Equatable, CustomStringConvertible {
     case characterCount(Int)
     case character(position: Int)

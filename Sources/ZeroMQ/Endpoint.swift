@@ -151,7 +151,7 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
         if text == "*" { return "*" }
         if text.hasPrefix("[") {
             let inner = text.dropFirst().dropLast()
-            // "fe80::1%eth0": the interface is no part of the address.
+            // "fe80::1%eth0": the interface is not part of the address.
             let address = inner.prefix { $0 != "%" }
             return bytes(of: String(address), AF_INET6, count: 16) == nil ? nil : String(inner)
         }

@@ -49,7 +49,7 @@ package struct Socket: ~Copyable {
 
     /// Begins to connect; whether it succeeds is for an answer of the peer to tell.
     ///
-    /// libzmq goes on trying, resolves a name anew at each attempt, and connects again when a
+    /// libzmq keeps trying, resolves a name anew at each attempt, and connects again when a
     /// connection is lost. Of a name only one address is tried: of version 4 if it has one at the
     /// time of this call, which waits for the resolver. ``Endpoint/addresses()`` tells the others.
     package func connect(to endpoint: Endpoint) throws(ZMQError) {
@@ -89,7 +89,7 @@ package struct Socket: ~Copyable {
     // MARK: One frame a message
 
     /// Hands a message to libzmq. Sent means queued, not delivered.
-    /// - Parameter hasMore: whether the message goes on in another frame.
+    /// - Parameter hasMore: whether the message continues in another frame.
     package func send(
         _ message: consuming Message, hasMore: Bool = false
     ) throws(ZMQError) -> SendResult {
@@ -265,7 +265,7 @@ final class SocketHandle {
 
     func close() {
         if isClosed { return }
-        // It fails only on a pointer that is no socket.
+        // It fails only on a pointer that is not a socket.
         _ = uninterrupted { unsafe zmq_close(pointer) }
         unsafe socket = nil
         context = nil

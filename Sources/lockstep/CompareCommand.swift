@@ -62,7 +62,7 @@ struct CompareCommand: ParsableCommand {
             }
             return
         }
-        let logger = ConsoleLogHandler.bootstrap(session.role.logLevel)
+        let logger = ConsoleLogHandler.bootstrap(session.role.logLevel.level)
         let result = try TrainingSession(
             configurations, settings: settings, placement: placement, logger: logger,
             trace: timeline.trace,

@@ -80,7 +80,7 @@ struct CoordinatorCommand: ParsableCommand {
                     (.servers, placement.servers.text),
                 ])
         }
-        let logger = ConsoleLogHandler.bootstrap(session.role.logLevel)
+        let logger = ConsoleLogHandler.bootstrap(session.role.logLevel.level)
         let key = try endpoint.keyOptions.clusterKey(
             at: try tcpEndpoint(bind, flag: "--bind"), named: "--bind \(bind)")
         let options = CoordinatorOptions(

@@ -174,7 +174,7 @@ extension DataCommand {
     }
 }
 
-/// A sentence for the user that is no result.
+/// A sentence for the user that is not a result.
 private func printNote(_ note: String) {
     FileHandle.standardError.write(Data((note + "\n").utf8))
 }

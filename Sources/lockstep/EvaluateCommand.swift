@@ -34,14 +34,14 @@ struct EvaluateCommand: ParsableCommand {
             "mnist, synthetic, or a folder with IDX files.", valueName: "dir|mnist|synthetic"))
     var data: String?
 
-    @Option(help: ArgumentHelp("Say what is at least so grave.", valueName: "level"))
-    var logLevel: Logger.Level = .notice
+    @Option(help: ArgumentHelp("Say what is at least this grave.", valueName: "level"))
+    var logLevel = LogLevel(.notice)
 
     @Flag(help: "Print the result as one line of JSON.")
     var json = false
 
     func run() throws {
-        let logger = ConsoleLogHandler.bootstrap(logLevel)
+        let logger = ConsoleLogHandler.bootstrap(logLevel.level)
         let kernels = try KernelVariant.selected(
             environment: ProcessInfo.processInfo.environment)
         let saved = try SavedNetwork(reading: checkpoint)

@@ -1,6 +1,6 @@
-public import ArgumentParser
+import ArgumentParser
 import LockstepProtocol
-public import Logging
+import Logging
 import TrainingPlan
 
 /// The value of a flag that can also be set in the environment or in a file: the default, until a
@@ -65,6 +65,24 @@ extension ServerPlacement: ExpressibleByArgument {
     package var defaultValueDescription: String { text }
 }
 
+/// From which level on a message is shown.
+struct LogLevel: ExpressibleByArgument {
+    let level: Logger.Level
+
+    init(_ level: Logger.Level) { self.level = level }
+
+    init?(argument: String) {
+        guard let level = Logger.Level(rawValue: argument) else { return nil }
+        self.level = level
+    }
+
+    var defaultValueDescription: String { level.rawValue }
+
+    static var allValueStrings: [String] { Logger.Level.allCases.map(\.rawValue) }
+
+    static var defaultCompletionKind: CompletionKind { .list(allValueStrings) }
+}
+
 extension RunConfiguration.Preset: ExpressibleByArgument {}
 extension Activation: ExpressibleByArgument {}
 extension Loss: ExpressibleByArgument {}
@@ -72,4 +90,3 @@ extension TargetEncoding: ExpressibleByArgument {}
 extension OutputDecoding: ExpressibleByArgument {}
 extension OptimizerSettings.Kind: ExpressibleByArgument {}
 extension LearningRateSchedule.Shape: ExpressibleByArgument {}
-extension Logger.Level: @retroactive ExpressibleByArgument {}

@@ -105,7 +105,7 @@ struct LaunchCommand: ParsableCommand {
         // Behind the key, which comes the same way.
         if followStandardInput { Signals.followStandardInput() }
         let logger = ConsoleLogHandler.bootstrap(
-            session.role.logLevel,
+            session.role.logLevel.level,
             label: rank.index == 0 || followStandardInput ? "" : "rank \(rank.index): ")
         let mark =
             Self.mark(rank.index, of: rank.count)
@@ -176,7 +176,7 @@ struct LaunchCommand: ParsableCommand {
             workerCommand: WorkerCommand.local(
                 threads: try settings.threads(),
                 waitTimeoutMilliseconds: try settings.waitTimeoutMilliseconds(),
-                logLevel: session.role.logLevel, hasKey: key != nil), workerFile: ownProgram,
+                logLevel: session.role.logLevel.level, hasKey: key != nil), workerFile: ownProgram,
             workerThreads: try settings.threads(), key: key,
             dropped: logger.dropped)
         let directory = session.runDir ?? rank.job.map { "runs/\($0)" }

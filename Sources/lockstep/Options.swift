@@ -200,7 +200,7 @@ struct PlacementOptions: ParsableArguments {
     }
 }
 
-/// How often a run's state is kept, so that it can go on after any end. Moves no bit.
+/// How often a run's state is kept, so that it can continue after any end. Moves no bit.
 struct CheckpointOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,
@@ -286,8 +286,8 @@ struct RoleOptions: ParsableArguments {
         help: ArgumentHelp("The longest wait for a peer.", valueName: "seconds"))
     var waitTimeout: FlagValue = FlagValue(Settings.defaultWaitTimeoutSeconds)
 
-    @Option(help: ArgumentHelp("Say what is at least so grave.", valueName: "level"))
-    var logLevel: Logger.Level = .notice
+    @Option(help: ArgumentHelp("Say what is at least this grave.", valueName: "level"))
+    var logLevel = LogLevel(.notice)
 
     var given: [SettingKey: String?] { [.waitTimeout: waitTimeout.text] }
 }

@@ -86,7 +86,7 @@ struct RemoteLaunch {
             // that could never work it would wait.
             let isHopeless = Self.hopeless.contains(reason.exitCode)
             if started[end.index] && !isHopeless || options.minWorkers != nil {
-                Console.shared.say("\(reason.text); the others go on")
+                Console.shared.say("\(reason.text); the others continue")
             } else {
                 throw CommandEnd(reason: reason)
             }
@@ -115,7 +115,7 @@ struct RemoteLaunch {
             return StopReason(
                 .unavailable,
                 "cannot reach \(host) with \(options.remote.ssh): see its message above, or leave the host out"
-                    + " (--min-workers lets the others go on)")
+                    + " (--min-workers lets the others continue)")
         case (RemoteShell.noConnection, true):
             return StopReason(.lostPeer, "the connection to \(host) is lost")
         case (126, false), (127, false):

@@ -126,7 +126,7 @@ struct RemoteShell {
                     throw CommandEnd(
                         reason: StopReason(.unavailable, "\(text): see the message above"))
                 }
-                Console.shared.say("\(text); the others go on")
+                Console.shared.say("\(text); the others continue")
             }
             return path
         }

@@ -47,8 +47,8 @@ struct ReplayCommand: ParsableCommand {
     @Flag(help: "Print the result as one line of JSON.")
     var json = false
 
-    @Option(help: ArgumentHelp("Say what is at least so grave.", valueName: "level"))
-    var logLevel: Logger.Level = .notice
+    @Option(help: ArgumentHelp("Say what is at least this grave.", valueName: "level"))
+    var logLevel = LogLevel(.notice)
 
     func validate() throws {
         guard 1...1_024 ~= threads else {
@@ -57,13 +57,13 @@ struct ReplayCommand: ParsableCommand {
     }
 
     func run() throws {
-        let logger = ConsoleLogHandler.bootstrap(logLevel)
+        let logger = ConsoleLogHandler.bootstrap(logLevel.level)
         let kernels = try KernelVariant.selected(environment: ProcessInfo.processInfo.environment)
         let directory = RunDirectory(path: folder)
         // What cannot be replayed is told before the data is looked for.
         _ = try lastStep(in: MetricsFile(reading: directory.metricsPath), directory.metricsPath)
         let dataset = try Dataset.find(data, logger)
-        // Of a run that goes on: no older than the checkpoints that are there.
+        // Of a run that continues: no older than the checkpoints that are there.
         let log = try MetricsFile(reading: directory.metricsPath)
         guard case .run(let record) = log.records.first, let provenance = log.provenance else {
             throw MetricsError(

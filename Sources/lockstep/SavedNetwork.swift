@@ -17,8 +17,8 @@ struct SavedNetwork {
 
     /// - Parameter path: of a safetensors file, of a folder with one, or of a run's folder: its
     ///   newest checkpoint then.
-    /// - Throws: ``FileError`` and ``SafetensorsError`` for what is no such file, ``MismatchError``
-    ///   where its tensors are not those of its configuration.
+    /// - Throws: ``FileError`` and ``SafetensorsError`` for what is not such a file,
+    ///   ``MismatchError`` where its tensors are not those of its configuration.
     init(reading path: String) throws {
         let path = try Self.file(at: path)
         var file = try Safetensors(reading: path)

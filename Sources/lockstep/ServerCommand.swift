@@ -29,7 +29,7 @@ struct ServerCommand: ParsableCommand {
     @OptionGroup var role: RoleOptions
 
     func run() throws {
-        let logger = ConsoleLogHandler.bootstrap(role.logLevel)
+        let logger = ConsoleLogHandler.bootstrap(role.logLevel.level)
         let settings = try Settings(command: "server", flags: [role.given], file: nil)
         let environment = ProcessInfo.processInfo.environment
         let (coordinator, key) = try coordinatorEndpoint(coordinator, endpoint.keyOptions)

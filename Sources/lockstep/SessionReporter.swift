@@ -7,7 +7,7 @@ import Synchronization
 import TerminalText
 import TrainingPlan
 
-/// Shows a session while it goes on: a bar on a terminal, and a line an epoch.
+/// Shows a session while it lasts: a bar on a terminal, and a line an epoch.
 final class SessionReporter: SessionObserver {
     private struct State {
         var startedRuns = 0

@@ -36,7 +36,7 @@ extension Settings {
 
     /// Prints each setting with its value and where that came from.
     ///
-    /// - Parameter placement: settings that are no part of the configuration.
+    /// - Parameter placement: settings that are not part of the configuration.
     func printTable(of configuration: RunConfiguration, _ placement: [(SettingKey, String)]) {
         var rows = table(of: configuration)
         for (key, value) in placement {

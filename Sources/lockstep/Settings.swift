@@ -22,7 +22,7 @@ struct Settings: Sendable {
     ) throws(UsageError) {
         values = try file.map { path throws(UsageError) in try SettingsFile.read(path) } ?? [:]
         for value in values.values where !keys.contains(value.key) {
-            // What describes the placement of another role is no mistake in a shared file.
+            // What describes the placement of another role is not a mistake in a shared file.
             guard !SettingKey.varied.contains(value.key), value.key != .seeds else {
                 throw UsageError(
                     value.place, "`lockstep \(command)` sets this itself",
@@ -54,7 +54,7 @@ struct Settings: Sendable {
         values = [:]
         for key in RunConfiguration.Key.allCases {
             guard let text = texts[key.rawValue] ?? texts[key.firstName] else { continue }
-            // Earlier versions called what is no preset `custom`.
+            // Earlier versions called what is not a preset `custom`.
             guard key != .preset || RunConfiguration.Preset(rawValue: text) != nil else { continue }
             let name = SettingKey(key)
             values[name] = GivenValue(key: name, text: text, source: .file(path: path, line: 1))

@@ -3,7 +3,7 @@ import Yams
 
 /// A file of settings: one YAML mapping from the names of flags to their values.
 enum SettingsFile {
-    /// - Throws: ``UsageError`` naming file, line and key for anything that is no setting.
+    /// - Throws: ``UsageError`` naming file, line and key for anything that is not a setting.
     static func read(_ path: String) throws(UsageError) -> [SettingKey: GivenValue] {
         let text: String
         do {

@@ -143,7 +143,7 @@ enum Signals {
             let signal = Int32(number)
             if requests.contains(signal) {
                 Console.shared.say(
-                    "\(name(signal)): a checkpoint is written, and training goes on")
+                    "\(name(signal)): a checkpoint is written, and training continues")
                 interruption.requestCheckpoint()
                 continue
             }

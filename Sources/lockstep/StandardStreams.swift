@@ -34,7 +34,7 @@ enum StandardStreams {
 }
 
 extension CommandLine {
-    /// Refuses what is no text: it would be read as other text, and name another file.
+    /// Refuses what is not text: it would be read as other text, and name another file.
     ///
     /// - Throws: ``UsageError`` for an argument, or for a variable that names a file, that is not
     ///   UTF-8.

@@ -78,7 +78,7 @@ struct StudyCommand: ParsableCommand {
             command: "study", flags: [[.data: data], checkpoints.given, role.given], file: nil)
         let checkpoints = try settings.checkpointPolicy()
         let waitTimeoutMilliseconds = try settings.waitTimeoutMilliseconds()
-        let logger = ConsoleLogHandler.bootstrap(role.logLevel)
+        let logger = ConsoleLogHandler.bootstrap(role.logLevel.level)
         let kernels = try KernelVariant.selected(
             environment: ProcessInfo.processInfo.environment)
         let dataset = try Dataset.find(settings[.data]?.text, logger)
@@ -107,7 +107,7 @@ struct StudyCommand: ParsableCommand {
         Console.shared.clearBar()
         switch end {
         case .failure(let end):
-            logger.warning("\(end.reason.text); start the study again to go on")
+            logger.warning("\(end.reason.text); start the study again to continue")
             throw CommandEnd(reason: end.reason)
         case .success(let report):
             for path in try report.page(beside: reference).write(

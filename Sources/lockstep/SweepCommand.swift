@@ -62,7 +62,7 @@ struct SweepCommand: ParsableCommand {
     var placement: PlacementOptions
     @OptionGroup var session: SessionOptions
 
-    /// Starts of one sweep meet here, so it is no fresh place.
+    /// Starts of one sweep meet here, so it is not a fresh place.
     private static let defaultDirectory = "runs/sweep"
 
     func validate() throws {
@@ -77,7 +77,7 @@ struct SweepCommand: ParsableCommand {
             command: "sweep",
             flags: [network.given, training.given, placement.given, session.given],
             file: session.config)
-        let logger = ConsoleLogHandler.bootstrap(session.role.logLevel)
+        let logger = ConsoleLogHandler.bootstrap(session.role.logLevel.level)
         var plan = try SweepPlan(
             grid(), settings: settings, skipsInvalid: skipInvalid, logger: logger)
         let placement = try settings.sweepPlacement()
@@ -160,7 +160,7 @@ struct SweepCommand: ParsableCommand {
         } else {
             print(
                 "\(result.outcomes.count) of \(result.runs.count) runs are complete; "
-                    + "start the same sweep again to go on")
+                    + "start the same sweep again to continue")
         }
     }
 }

@@ -5,7 +5,7 @@ import Logging
 import RunRecords
 import TerminalText
 
-/// Shows a sweep while it goes on: a bar on a terminal, and a line for each run that ends.
+/// Shows a sweep while it lasts: a bar on a terminal, and a line for each run that ends.
 struct SweepReporter: SweepObserver {
     private let logger: Logger
     private let label: @Sendable (SweepRun) -> String

@@ -68,7 +68,7 @@ struct TrainCommand: ParsableCommand {
         if session.printConfig {
             return settings.printTable(of: configuration, placement.rows)
         }
-        let logger = ConsoleLogHandler.bootstrap(session.role.logLevel)
+        let logger = ConsoleLogHandler.bootstrap(session.role.logLevel.level)
         let training = try TrainingSession(
             [configuration], settings: settings, placement: placement, logger: logger,
             trace: timeline.trace,
@@ -114,7 +114,7 @@ private func coordinate(
         ListeningAddress(bind: endpoint), localWorkers: request.placement.workers,
         workerCommand: WorkerCommand.local(
             threads: request.placement.threads,
-            waitTimeoutMilliseconds: request.waitTimeoutMilliseconds, logLevel: role.logLevel,
+            waitTimeoutMilliseconds: request.waitTimeoutMilliseconds, logLevel: role.logLevel.level,
             hasKey: key != nil), workerFile: ownProgram,
         workerThreads: request.placement.threads, key: key,
         dropped: Logger(label: "lockstep").dropped)

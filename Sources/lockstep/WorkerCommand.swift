@@ -62,7 +62,7 @@ struct WorkerCommand: ParsableCommand {
         let interruption = Interruption()
         if exitWithStandardInput { Signals.followParent(to: interruption) }
         let logger = ConsoleLogHandler.bootstrap(
-            role.logLevel, label: exitWithStandardInput ? "worker \(getpid()): " : "")
+            role.logLevel.level, label: exitWithStandardInput ? "worker \(getpid()): " : "")
         let settings = try Settings(
             command: "worker", flags: [[.threads: threads.text, .data: data], role.given], file: nil
         )
@@ -109,5 +109,5 @@ let executablePath =
     (try? FileManager.default.destinationOfSymbolicLink(atPath: ownProgram)) ?? ownProgram
 
 /// The file that this process runs, whatever stands at its path by now: a cluster whose program is
-/// replaced goes on with the one that it was begun with.
+/// replaced continues with the one that it was begun with.
 let ownProgram = "/proc/self/exe"

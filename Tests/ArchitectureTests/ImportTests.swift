@@ -187,7 +187,7 @@ struct ImportTests {
         #expect(Self.violations(of: "LockstepProtocol/A.swift", "import TrainingPlan").isEmpty)
     }
 
-    /// What stands beside the repository on a developer's machine is no part of it.
+    /// What stands beside the repository on a developer's machine is not part of it.
     @Test func sourcesMentionNothingOutside() throws {
         for path in try Repository.files(below: "Sources") where !Self.isFolder(path) {
             let text = try Repository.text("Sources/\(path)")

@@ -62,7 +62,7 @@ extension EndToEndTests {
             _ = lost.end()
             let again = try lockstep.start(server)
             try #require(
-                coordinator.says("a server is lost: going on from step"),
+                coordinator.says("a server is lost: continuing from step"),
                 "\(coordinator.standardError)")
             try expectTheSame(coordinator.end())
             for member in members + [again] { #expect(member.end().status == 0) }

@@ -187,7 +187,7 @@ extension EndToEndTests {
             #expect(none.status == 78 && none.message.contains("a release that writes them"))
         }
 
-        /// A rate that a run was begun with is no reason not to go on in one process.
+        /// A rate that a run was begun with is no reason not to continue in one process.
         @Test func anAuditedRunGoesOnWithoutWorkers() throws {
             let folder = lockstep.folder.path("audited")
             let run = try lockstep.run(

@@ -115,7 +115,7 @@ extension EndToEndTests {
             }
         }
 
-        /// It is named and stays, so that it can be looked at; training removes it and goes on.
+        /// It is named and stays, so that it can be looked at; training removes it and continues.
         @Test func aDamagedCacheEntryIsNamed() throws {
             let lockstep = try Lockstep()
             let hash = SHA256.hash(Array("another set".utf8))

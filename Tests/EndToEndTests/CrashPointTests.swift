@@ -80,7 +80,7 @@ private struct CrashAt {
     init(_ point: CrashPoint) {
         self.point = point
         switch point {
-        // A run that goes on from a checkpoint.
+        // A run that continues from a checkpoint.
         case .logCutting, .logCut, .statePartSent, .stateAsked, .statePartStored, .stateAdopting,
             .stateAdopted:
             earlier = (.checkpointDurable, 1)
@@ -148,7 +148,7 @@ private final class Cluster {
     private var processes: [String: RunningTool] = [:]
     private var phase = Phase.starting
     private var hasLeft = false
-    /// The run was over when the victim died: nobody goes on with what is left in its folder.
+    /// The run was over when the victim died: nobody continues with what is left in its folder.
     private var hadEnded = false
     private var since = Date()
 
@@ -194,7 +194,7 @@ private final class Cluster {
 
     /// Does what there is to be done now; waits for nothing.
     ///
-    /// - Returns: how long the cluster went on after the restart, in seconds, once it has ended.
+    /// - Returns: how long the cluster continued after the restart, in seconds, once it has ended.
     func advance() throws -> Double? {
         switch phase {
         case .starting:

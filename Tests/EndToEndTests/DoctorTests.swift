@@ -143,7 +143,7 @@ extension EndToEndTests {
                 #expect(check?.verdict == "green", "\(topic): \(run.output)")
             }
             #expect(checks.first { $0.topic == "data ports" }?.text.contains("3 answer") == true)
-            // It is no member, and has disturbed nobody.
+            // It is not a member, and has disturbed nobody.
             process.send(SIGINT)
             #expect(!process.end().standardError.contains("joined worker"))
         }

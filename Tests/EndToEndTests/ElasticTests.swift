@@ -5,7 +5,7 @@ import Testing
 
 extension EndToEndTests {
     /// Workers, each a process of its own, that are killed, stopped, sent away and added while a
-    /// run goes on: the weights are those of one process.
+    /// run continues: the weights are those of one process.
     @Suite struct WorkersComeAndGo {
         /// Short steps, so that one process is done with all of them soon.
         private static func training(epochs: Int) -> [String] {
@@ -48,7 +48,7 @@ extension EndToEndTests {
                 workers.append(try lockstep.start(["worker", "--coordinator", endpoint]))
             }
 
-            /// The run goes on for so many epochs.
+            /// The run continues for so many epochs.
             func waitForEpochs(_ count: Int) throws {
                 let before = coordinator.epochCount
                 let hasGoneOn = eventually {
@@ -105,7 +105,7 @@ extension EndToEndTests {
             for worker in cluster.workers { #expect(worker.end().status == 0) }
         }
 
-        /// The run goes on meanwhile, and the worker takes its share again afterwards.
+        /// The run continues meanwhile, and the worker takes its share again afterwards.
         @Test func aStoppedWorkerIsNotWaitedFor() throws {
             let cluster = try startRun(workers: 2, epochs: 500)
             cluster.workers[0].send(SIGSTOP)
@@ -138,7 +138,7 @@ extension EndToEndTests {
         @Test func aRunWithoutWorkersWaitsForOne() throws {
             var cluster = try startRun(workers: 1)
             cluster.workers[0].send(SIGTERM)
-            try cluster.waitForWord("0 workers are there, too few to go on")
+            try cluster.waitForWord("0 workers are there, too few to continue")
             try cluster.addWorker()
             try cluster.waitForWord("\(cluster.name(1)) takes its share from step")
             try cluster.expectSameBits()

@@ -99,7 +99,7 @@ extension EndToEndTests {
             ).end()
         }
 
-        /// An upgrade in the middle of a run: what was begun goes on with what it was begun with.
+        /// An upgrade in the middle of a run: what was begun continues with what it was begun with.
         @Test(arguments: ["rm program", "cp /bin/false new; mv -f new program"])
         func aProgramThatIsReplacedGoesOn(replacement: String) throws {
             let program = lockstep.folder.path("program")

@@ -92,7 +92,7 @@ final class DealerPeer {
         return try unsafe frame.withUnsafeBytes { bytes in
             let header = try unsafe FrameCodec.decodeHeader(of: bytes)
             let assignment = unsafe Assignment(decoding: FrameCodec.payload(of: bytes))
-            return (try #require(assignment, "the answer is no assignment"), header)
+            return (try #require(assignment, "the answer is not an assignment"), header)
         }
     }
 }

@@ -58,7 +58,7 @@ extension EndToEndTests {
             try #require(isUnderWay, "\(coordinator.standardError)")
             killed.send(SIGKILL)
             try #require(
-                coordinator.says("a server is lost: going on from step"),
+                coordinator.says("a server is lost: continuing from step"),
                 "\(coordinator.standardError)")
             let other = try lockstep.start(["worker"] + address)
             try #require(
@@ -72,7 +72,7 @@ extension EndToEndTests {
             #expect(try memory(of: [kept, killed, other].map(\.processID)).isEmpty)
         }
 
-        /// A closed lid, or a cable that is unplugged: the others go on within seconds.
+        /// A closed lid, or a cable that is unplugged: the others continue within seconds.
         @Test func aStoppedWorkerIsNotWaitedFor() throws {
             let epochs = 120
             let coordinator = try start(epochs: epochs)
@@ -83,7 +83,7 @@ extension EndToEndTests {
             let stopped = Date()
             workers[1].send(SIGSTOP)
             try #require(
-                coordinator.says("a server is lost: going on from step"),
+                coordinator.says("a server is lost: continuing from step"),
                 "\(coordinator.standardError)")
             let before = coordinator.epochCount
             let hasGoneOn = eventually { coordinator.epochCount > before + 1 }

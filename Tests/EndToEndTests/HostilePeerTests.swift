@@ -7,7 +7,7 @@ import Testing
 import TrainingPlan
 
 extension EndToEndTests {
-    /// Strangers at every port of a session that goes on: the weights are those of a run in one
+    /// Strangers at every port of a session that continues: the weights are those of a run in one
     /// process, steps take no longer than half as much again, memory is bounded, and what was
     /// dropped is told by reason.
     ///

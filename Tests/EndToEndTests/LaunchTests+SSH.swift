@@ -111,7 +111,7 @@ extension EndToEndTests.Launches {
 
     /// What starts a host waits for its first word, whatever people want to see.
     @Test func theLogLevelHidesNoStart() throws {
-        // It goes on for longer than a start may take.
+        // It continues for longer than a start may take.
         let process = try launch(
             "a,b",
             [

@@ -90,7 +90,7 @@ extension EndToEndTests {
             let dealer = try DealerPeer(coordinator.endpoint())
             try dealer.send(Frames.status(1, Frames.joining(nonce: 1, arithmeticVersion: 99)))
             guard case .refused(let reason) = try dealer.nextAssignment().0.duty else {
-                Issue.record("the answer is no refusal")
+                Issue.record("the answer is not a refusal")
                 return
             }
             #expect(reason.exitCode == .mismatch)

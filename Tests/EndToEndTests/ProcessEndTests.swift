@@ -13,7 +13,7 @@ extension EndToEndTests {
 
         init() throws { lockstep = try Lockstep() }
 
-        /// A run that goes on until somebody ends it.
+        /// A run that continues until somebody ends it.
         private func startEndlessRun() throws -> (RunningTool, workers: [Int32]) {
             let parent = try lockstep.start([
                 "train", "--workers", "2", "--epochs", "100000", "--json", "--run-dir",

@@ -57,7 +57,8 @@ extension EndToEndTests {
             #expect(epochs[0].trainLoss > epochs[1].trainLoss)
         }
 
-        /// Only the log is thinner, also that of a run that goes on from the file of its settings.
+        /// Only the log is thinner, also that of a run that continues from the file of its
+        /// settings.
         @Test(arguments: [0, 2])
         func aLogCanBeThinned(workers: Int) throws {
             func steps(_ path: String) throws -> [Int] {
@@ -165,7 +166,7 @@ extension EndToEndTests {
         @Test func aFinishedRunIsShownAgain() throws {
             let first = try lockstep.run(arguments + ["--workers", "0"])
             let log = try lockstep.folder.read("run/metrics.jsonl")
-            // Placement is no part of a run.
+            // Placement is not part of a run.
             let second = try lockstep.run(arguments + ["--workers", "2"])
             #expect(second.status == 0)
             #expect(second.standardOutput == first.standardOutput)

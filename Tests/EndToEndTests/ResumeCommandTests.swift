@@ -46,7 +46,7 @@ extension EndToEndTests {
                 .split(separator: "\n").map(String.init)
         }
 
-        /// A folder that is moved while a run goes on in it: nothing is written to what takes its
+        /// A folder that is moved while a run continues in it: nothing is written to what takes its
         /// place.
         @Test func aFolderThatIsMovedAwayIsLetGo() throws {
             let moved = lockstep.folder.path("moved")
@@ -176,7 +176,7 @@ extension EndToEndTests {
             #expect(FileManager.default.fileExists(atPath: lockstep.folder.path("r/metrics.jsonl")))
         }
 
-        /// A sweep goes on with the run that it was stopped in.
+        /// A sweep continues with the run that it was stopped in.
         @Test func aSweepGoesOnInTheMiddleOfARun() throws {
             func sweep(_ name: String) throws -> RunningTool {
                 try lockstep.start([

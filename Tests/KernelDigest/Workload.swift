@@ -103,7 +103,7 @@ struct Workload {
 
     private mutating func add(_ word: UInt64) { hash = (hash ^ word) &* 0x100_0000_01b3 }
 
-    /// A NaN counts as a NaN: payloads are no part of the arithmetic.
+    /// A NaN counts as a NaN: payloads are not part of the arithmetic.
     private mutating func add(_ floats: FloatBuffer) {
         for value in floats.array { add(UInt64(value.isNaN ? 0x7fc0_0000 : value.bitPattern)) }
     }

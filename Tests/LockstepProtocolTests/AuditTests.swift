@@ -101,7 +101,7 @@ import TrainingPlan
         let first = server.push(Fixture.address(0), LeafRange(0, 7))
         #expect(first == [.keep(slot: 0)])
         #expect(server.push(Fixture.address(0), LeafRange(0, 7)).isEmpty)
-        #expect(server.dropped == .covered, "the same worker again is no confirmation")
+        #expect(server.dropped == .covered, "the same worker again is not a confirmation")
         let second = server.push(Fixture.address(0), LeafRange(0, 7), from: 4, by: 40)
         #expect(second == [.apply(0)] && server.dropped == nil)
     }
@@ -225,7 +225,7 @@ import TrainingPlan
         let again = stage.say(&members.workers[1], Members.working(1))
         #expect(
             CoordinatorStage.duties(again).map(\.duty) == [.refused(refused[0])])
-        // The server goes on, and nobody is an arbiter any more.
+        // The server continues, and nobody is an arbiter any more.
         let after = stage.say(&members.servers[0], Members.serving(1))
         #expect(CoordinatorStage.workDuties(after).allSatisfy { $0.duty.arbitration == nil })
         #expect(CoordinatorStage.ends(settled + again + after).isEmpty)

@@ -119,7 +119,7 @@ import TrainingPlan
         #expect(Self.wanted(stage.wait(milliseconds: 300)).contains { $0 != nil })
     }
 
-    // MARK: What goes on from one
+    // MARK: What continues from one
 
     /// Otherwise faults that come faster than checkpoints would keep a run where it is.
     @Test func aGenerationDoesNotPutOffItsFirstCheckpoint() {

@@ -140,7 +140,7 @@ import TrainingPlan
         let first = stage.say(&members.workers[1], .failed(full))
         #expect(CoordinatorStage.ends(first).isEmpty)
         #expect(CoordinatorStage.leaves(first) == [20: 0..<7])
-        let cause = "cannot go on: the disk is full"
+        let cause = "cannot continue: the disk is full"
         #expect(
             CoordinatorStage.notices(first) == [.left(members.workers[1].name, reason: cause)])
         let actions = stage.say(&members.workers[0], .failed(full))

@@ -16,7 +16,7 @@ import TrainingPlan
     }
 
     /// Of a run that had begun before the coordinator was started again some workers may be gone
-    /// for good: it goes on with those that come, from step 0 too.
+    /// for good: it continues with those that come, from step 0 too.
     @Test(arguments: [false, true])
     func whoComesBackIsEnoughForARunThatHadBegun(isResumed: Bool) {
         var stage = CoordinatorStage.gathering(workers: 3, isResumed: isResumed)
@@ -65,7 +65,7 @@ import TrainingPlan
                 workers: .joining(datasetBytes: UInt64(seconds + 1)))
         }
         #expect(stage.end == nil && stage.machine.memberCount == 1)
-        // What it says it has beyond the whole data set is no progress.
+        // What it says it has beyond the whole data set is not progress.
         _ = members.beat(
             &stage, milliseconds: 500, workers: .joining(datasetBytes: Fixture.dataset.byteCount))
         _ = members.beat(

@@ -2,7 +2,7 @@ import LockstepProtocol
 import Testing
 import TrainingPlan
 
-/// Servers that are lost in a run, and the generation that goes on without them.
+/// Servers that are lost in a run, and the generation that continues without them.
 @Suite struct CoordinatorGenerationTests {
     /// Twenty steps, evaluated after every fifth.
     private static let configuration = Fixture.configuration(epochs: 4)

@@ -123,7 +123,7 @@ import TrainingPlan
             $0 = Fixture.member(.server, nonce: 65)
         }
         #expect(stage.machine.memberCount == SettingLimits.maximumServers)
-        // The same data set is no obstacle, and a server may be replaced before the run.
+        // The same data set is not an obstacle, and a server may be replaced before the run.
         var open = CoordinatorStage.gathering(servers: 1)
         var first = Peer(.server, nonce: 1)
         _ = open.join(&first)
@@ -284,7 +284,7 @@ import TrainingPlan
 
     // MARK: The data set
 
-    /// Also for a command that is no member, and for nobody of another session.
+    /// Also for a command that is not a member, and for nobody of another session.
     @Test func partsOfTheDataSetAreForTheSession() {
         var stage = CoordinatorStage.gathering()
         var worker = Peer(.worker, nonce: 2)

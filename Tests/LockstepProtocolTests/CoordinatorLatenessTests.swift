@@ -147,7 +147,7 @@ import TrainingPlan
     /// over.
     @Test mutating func whoHasCaughtUpHelpsOutWhereNobodyElseCan() {
         _ = tellLate(4..<7)
-        // It has not been heard since: it is no help, and the one that is late goes on.
+        // It has not been heard since: it is no help, and the one that is late keeps its leaves.
         #expect(CoordinatorStage.notices(tellLate(0..<7)).isEmpty)
         _ = stage.say(&members.workers[1], Members.working(0))
         let late = tellLate(0..<7)

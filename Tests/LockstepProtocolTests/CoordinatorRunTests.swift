@@ -62,8 +62,8 @@ import TrainingPlan
         #expect(stage.dropped == .staleRun)
     }
 
-    /// Members stay until its end is recorded: a coordinator that is lost before that goes on with
-    /// them.
+    /// Members stay until its end is recorded: a coordinator that is lost before that continues
+    /// with them.
     @Test func theLastRunEndsTheSession() {
         var (stage, members) = CoordinatorStage.running()
         let ended = Self.complete(&stage)
@@ -203,7 +203,7 @@ import TrainingPlan
 
     // MARK: Ends
 
-    /// The first evaluation at the target is the end, though the steps went on.
+    /// The first evaluation at the target is the end, though the steps continued.
     @Test func theTargetEndsTheRun() {
         var (stage, _) = CoordinatorStage.running([
             Fixture.configuration(epochs: 2, evaluateEvery: 2)

@@ -58,7 +58,7 @@ extension Stage where Machine == CoordinatorMachine {
             dataEndpoint: Fixture.sessionInfo.dataEndpoint)
     }
 
-    /// A coordinator and all its members, while its first run goes on.
+    /// A coordinator and all its members, while its first run continues.
     static func running(
         _ runs: [RunConfiguration] = [Fixture.configuration], workers: Int = 2, servers: Int = 1,
         minimumWorkers: Int = 1, waitTimeoutMilliseconds: Int = waitTimeout,

@@ -2,7 +2,7 @@ import LockstepProtocol
 import Testing
 import TrainingPlan
 
-/// Workers that come and go while a run goes on. Connections 20, 30 and so on are workers,
+/// Workers that come and go while a run continues. Connections 20, 30 and so on are workers,
 /// incarnations 2, 3 and so on; a step has seven leaves.
 @Suite struct CoordinatorViewTests {
     /// Each member has a host of its own.

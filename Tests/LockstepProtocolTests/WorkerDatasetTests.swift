@@ -28,7 +28,7 @@ import TrainingPlan
         _ = worker.start()
         #expect(
             worker.assign(1, .wait(Fixture.sessionInfo)) == [.findDataset(Fixture.dataset)])
-        // A run that goes on already does not hurry it.
+        // A run that continues already does not hurry it.
         #expect(worker.assign(2, WorkerMachine.duty).isEmpty)
         let found = worker.handle(.datasetFound)
         #expect(WorkerMachine.statuses(found).map(\.status.phase) == [.ready])
@@ -36,7 +36,7 @@ import TrainingPlan
         #expect(worker.assign(3, WorkerMachine.duty) == [.beginRun(WorkerStage.duty())])
     }
 
-    /// A worker that comes while a run goes on is told to work or to wait.
+    /// A worker that comes while a run continues is told to work or to wait.
     @Test func theFirstAssignmentMayBeWork() {
         var worker = WorkerStage(WorkerMachine())
         _ = worker.start()

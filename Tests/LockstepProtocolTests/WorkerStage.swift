@@ -83,7 +83,7 @@ extension Stage where Machine == WorkerMachine {
         assign(number(), .work(Fixture.sessionInfo, Self.duty()))
     }
 
-    /// What a worker asks its servers, with the times, while the coordinator's heartbeats go on.
+    /// What a worker asks its servers, with the times, while the coordinator's heartbeats continue.
     mutating func inquiries(
         milliseconds: Int, answer: (inout Self, StepAddress) -> [WorkerAction] = { _, _ in [] }
     ) -> [(at: Int, action: WorkerAction)] {

@@ -2,7 +2,7 @@ import LockstepProtocol
 import Testing
 import TrainingPlan
 
-/// A worker that comes to a run under way, and whose leaves change while a step goes on.
+/// A worker that comes to a run under way, and whose leaves change while a step continues.
 @Suite struct WorkerViewTests {
     /// A duty of another view.
     private static func duty(
@@ -125,7 +125,7 @@ import TrainingPlan
 
     // MARK: A new view
 
-    /// The others' leaves of the step that is going on, though its own were pushed already.
+    /// The others' leaves of the step in progress, though its own were pushed already.
     @Test func leavesOfOthersAreComputedInTheSameStep() {
         var worker = WorkerStage.training()
         _ = worker.compute(0)

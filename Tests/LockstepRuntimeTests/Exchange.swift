@@ -211,7 +211,7 @@ final class Exchange {
         var message = Message(copying: bytes)
         let header = try wire.header(of: message)
         guard case .push(let address, let node) = header.content else {
-            Issue.record("\(header.type) is no push")
+            Issue.record("\(header.type) is not a push")
             return
         }
         #expect(address == StepAddress(run: 0, generation: 0, step: step, shard: shard))
@@ -300,7 +300,7 @@ final class Exchange {
         let address = StepAddress(
             run: 0, generation: 0, step: step, shard: ShardIndex(shard))
         guard case .stepReport(address, _) = try wire.header(of: message).content else {
-            Issue.record("this is no report of step \(step)")
+            Issue.record("this is not a report of step \(step)")
             return []
         }
         return try payload(of: message)

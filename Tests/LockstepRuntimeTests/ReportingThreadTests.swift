@@ -91,8 +91,8 @@ import ZeroMQ
         #expect(try planned("run").start == nil)
     }
 
-    /// A cluster that goes on from a checkpoint goes on with its log, whose lines are those of one
-    /// that was never ended.
+    /// A cluster that continues from a checkpoint continues with its log, whose lines are those of
+    /// one that was never ended.
     @Test(arguments: [40, 64, 128])
     func aClusterGoesOnFromACheckpoint(step: Int) throws {
         _ = try report(try planned("whole"), until: 150)

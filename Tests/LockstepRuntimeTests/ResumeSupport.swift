@@ -8,7 +8,7 @@ import TerminalText
 import TestSupport
 import TrainingPlan
 
-/// Runs that are interrupted and go on, and what is compared of them.
+/// Runs that are interrupted and continue, and what is compared of them.
 struct ResumedRuns {
     let folder: TemporaryFolder
     /// Moves no bit and no line: as many checkpoints as the disk takes.
@@ -29,7 +29,7 @@ struct ResumedRuns {
 
     func directory(_ name: String) -> RunDirectory { RunDirectory(path: folder.path(name)) }
 
-    /// A run in its folder as any command plans it: new, or going on.
+    /// A run in its folder as any command plans it: new, or continuing.
     func planned(
         _ configuration: RunConfiguration, _ name: String, notice: (String) -> Void = { _ in }
     ) throws -> PlannedRun {

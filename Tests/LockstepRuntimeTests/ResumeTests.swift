@@ -113,7 +113,7 @@ import TrainingPlan
         let second = try #require(try runs.train(configuration, "run"))
         #expect(second.epochs.count == 4)
         #expect(second.epochs.prefix(2) == first.epochs[...])
-        // Training time goes on where it stood.
+        // Training time continues where it stood.
         let seconds = second.epochs.map(\.seconds)
         #expect(seconds == seconds.sorted() && seconds[2] > seconds[1])
         #expect(try #require(second.end?.examplesPerSecond) > 0)

@@ -181,7 +181,7 @@ final class LoopBox<Engine: RoleEngine, Time: LockstepRuntime.Clock> {
         #expect(loop.machine.ticks == expected)
     }
 
-    /// Whoever sends without end, and however fast: time goes on, and so does the work.
+    /// Whoever sends without end, and however fast: time continues, and so does the work.
     @Test(arguments: [0, 1, 5])
     func aFloodDoesNotKeepTheTickFromComing(millisecondsPerMessage: Int) throws {
         let clock = clock
@@ -228,7 +228,7 @@ final class LoopBox<Engine: RoleEngine, Time: LockstepRuntime.Clock> {
 
 /// A server's role under a flood, with its own machine and engine.
 @Suite struct ServerRoleLoopTests {
-    /// Heartbeats go on while strangers send what they like.
+    /// Heartbeats continue while strangers send what they like.
     @Test func aFloodOfJunkDoesNotSilenceAServer() throws {
         let network = MemoryTransport()
         let clock = HandClock()

@@ -3,7 +3,7 @@ import LockstepRuntime
 import LockstepSimulator
 import TrainingPlan
 
-/// Deliberate faults of whoever keeps a checkpoint, or goes on from one.
+/// Deliberate faults of whoever keeps a checkpoint, or continues from one.
 extension PlantedFault {
     func distortServerOfAGeneration(_ server: inout Distortion<ServerMachine>) {
         switch self {

@@ -3,7 +3,7 @@ import RunRecords
 import TestSupport
 import Testing
 
-/// A log that goes on from a checkpoint, and one whose disk is full for a while.
+/// A log that continues from a checkpoint, and one whose disk is full for a while.
 @Suite struct MetricsLogResumeTests {
     private static let path = "/run/metrics.jsonl"
 
@@ -126,7 +126,7 @@ import Testing
         }
         #expect(log.mark == nil)
         #expect(told.count == 1 && told[0].contains(Self.path), "\(told)")
-        #expect(told[0].contains("No space left") && told[0].contains("training goes on"))
+        #expect(told[0].contains("No space left") && told[0].contains("training continues"))
         // What is there is whole lines.
         #expect(try disk.read(Self.path).last == UInt8(ascii: "\n"))
         let before = try records(disk)

@@ -3,7 +3,7 @@ import RunRecords
 import TestSupport
 import Testing
 
-/// From where an unfinished run goes on, for every state that its folder may be in.
+/// From where an unfinished run continues, for every state that its folder may be in.
 @Suite struct RunDirectoryResumeTests {
     let folder: TemporaryFolder
     let directory: RunDirectory

@@ -164,7 +164,7 @@ import Testing
                 == ["config.yaml", "config.yaml.1.tmp", "config.yaml.x.tmp"])
     }
 
-    /// A run that goes on while the disk is full is not to fail for a file that it has.
+    /// A run that continues while the disk is full is not to fail for a file that it has.
     @Test func theSameConfigurationIsNotWrittenAgain() throws {
         guard case .new(let directory) = try open() else {
             Issue.record("the directory is not new")

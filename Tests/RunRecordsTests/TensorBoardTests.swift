@@ -130,7 +130,7 @@ import Testing
         #expect(end.double(2) == 1_800_000_000.3)
     }
 
-    /// One that was interrupted may go on, and TensorBoard would keep its first end.
+    /// One that was interrupted may continue, and TensorBoard would keep its first end.
     @Test(arguments: [nil, EndRecord.Status.interrupted, .lost])
     func anUnfinishedRunHasNoEnd(status: EndRecord.Status?) throws {
         let end = status.map { [MetricsRecord.end(Samples.end($0))] } ?? []
@@ -179,8 +179,8 @@ import Testing
         return (Array(try Data(contentsOf: URL(filePath: file))), inode)
     }
 
-    /// A reader that has the file open goes on behind what it has read: bytes that are there stay,
-    /// and every event is there once, also where the run was interrupted, has gone back to a
+    /// A reader that has the file open continues behind what it has read: bytes that are there
+    /// stay, and every event is there once, also where the run was interrupted, has gone back to a
     /// checkpoint and made its lines again, and where older checkpoints are gone.
     @Test func aFileGrowsWithItsRun() throws {
         let tensors = [Safetensors.Tensor(name: "layers.0.bias", shape: [2], values: [0, 1])]

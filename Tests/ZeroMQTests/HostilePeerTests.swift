@@ -1,7 +1,7 @@
 import Testing
 import ZeroMQ
 
-/// Whoever connects to a ROUTER, it goes on to serve the peers that keep the rules.
+/// Whoever connects to a ROUTER, it continues to serve the peers that keep the rules.
 struct HostilePeerTests {
     @Test(arguments: [
         "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "SSH-2.0-OpenSSH_9.2\r\n", "\u{16}\u{3}\u{1}",

@@ -9,7 +9,7 @@ package enum GzipError: Error, Equatable, Sendable {
     case corrupt(offset: Int, detail: String)
     /// The checksum (CRC-32) in the trailer is not that of the data.
     case wrongChecksum(offset: Int)
-    /// The data go on beyond the bound that the caller set, in uncompressed bytes.
+    /// The data continue beyond the bound that the caller set, in uncompressed bytes.
     case largerThan(byteCount: Int)
     case trailingBytes(offset: Int, count: Int)
 }

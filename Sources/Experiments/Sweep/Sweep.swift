@@ -21,9 +21,9 @@ package struct SweepRun: Hashable, Sendable {
 
 /// Many runs, each with a folder of its own that is named by the hash of its configuration.
 ///
-/// A second start skips the runs that are complete there and goes on with the unfinished ones. The
-/// results depend on the configurations and the data alone, not on how many runs go on at a time,
-/// nor on how often the sweep was interrupted.
+/// A second start skips the runs that are complete there and continues with the unfinished ones.
+/// The results depend on the configurations and the data alone, not on how many are trained at a
+/// time, nor on how often the sweep was interrupted.
 package struct Sweep: Sendable {
     package var runs: [SweepRun]
     package var dataset: Dataset
@@ -151,7 +151,7 @@ extension RunConfiguration {
     }
 }
 
-/// What people see of a sweep while it goes on. Called from any thread, one call at a time.
+/// What people see of a sweep while it lasts. Called from any thread, one call at a time.
 package protocol SweepObserver: Sendable {
     /// A sentence for the log.
     func notice(_ text: String)
@@ -211,7 +211,7 @@ package struct SweepResult: Sendable {
     }
 }
 
-/// A list of runs that is no sweep.
+/// A list of runs that is not a sweep.
 package enum SweepError: Error, Equatable, CustomStringConvertible {
     /// Two runs of one configuration, by their places in the list.
     case duplicate(first: Int, second: Int)

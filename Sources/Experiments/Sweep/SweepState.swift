@@ -33,7 +33,7 @@ final class SweepState: Sendable {
         var workDone = 0.0
         var trainedRuns = 0
         var failedRuns = 0
-        /// Of the runs that go on: the share that is done.
+        /// Of the runs in progress: the fraction that is done.
         var shares: [Int: Double] = [:]
         var lastProgress: UInt64 = 0
     }

@@ -10,7 +10,7 @@ package struct Assignment: Hashable, Sendable {
 }
 
 package enum Duty: Hashable, Sendable {
-    /// No run is going on, or one without the member.
+    /// No run is in progress, or one without the member.
     case wait(Session)
     indirect case serve(Session, ShardDuty)
     indirect case work(Session, WorkDuty)

@@ -41,7 +41,7 @@ package struct HostOverview: Hashable, Sendable {
     package init() {}
 }
 
-/// The run that is going on.
+/// The run in progress.
 package struct RunOverview: Hashable, Sendable {
     package var index: RunIndex
     package var configuration: RunConfiguration
@@ -50,7 +50,7 @@ package struct RunOverview: Hashable, Sendable {
     /// The steps that every shard has committed, and how many there are.
     package var step: Step
     package var totalSteps: Int
-    /// The step that a lost server's run goes on from.
+    /// The step that a lost server's run continues from.
     package var checkpoint: Step
 
     package init(

@@ -18,7 +18,7 @@ package struct MemberLink: Sendable {
         case duty(Duty)
         /// The member departs, and says so in a status.
         case depart
-        /// It is no member any more: it lets go of all that it did as one, and greets anew.
+        /// It is not a member any more: it lets go of all that it did as one, and greets anew.
         case rejoin
         case stop(StopReason)
         case drop(DropReason)
@@ -78,7 +78,7 @@ package struct MemberLink: Sendable {
         if end == nil { state = .closed(reason) }
     }
 
-    /// The member cannot go on.
+    /// The member cannot continue.
     ///
     /// - Returns: false if it was departing already.
     mutating func fail(_ reason: StopReason, now: Instant) -> Bool {
@@ -185,7 +185,7 @@ package struct MemberLink: Sendable {
                 + "of Lockstep everywhere")
     }
 
-    /// The coordinator's name stands for no address. It may later, so that the member goes on to
+    /// The coordinator's name stands for no address. It may later, so that the member continues to
     /// ask.
     ///
     /// - Returns: what to tell at once; nil if an answer has come all the same.

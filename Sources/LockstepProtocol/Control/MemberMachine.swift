@@ -25,7 +25,7 @@ extension MemberMachine {
         actions.append(Self.send(number, status))
     }
 
-    /// It cannot go on.
+    /// It cannot continue.
     mutating func failed(_ reason: StopReason, now: Instant, into actions: inout [Action]) {
         if link.fail(reason, now: now) { depart(now: now, into: &actions) }
     }

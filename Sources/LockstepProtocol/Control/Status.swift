@@ -24,7 +24,7 @@ package enum MemberPhase: Hashable, Sendable {
     case preparing(RunPlace)
     case serving(RunPlace, ServerProgress)
     case working(RunPlace, WorkerProgress)
-    /// Cannot go on; waits to be told to leave.
+    /// Cannot continue; waits to be told to leave.
     case failed(StopReason)
     /// Leaves, once this has been heard.
     case leaving(StopReason)

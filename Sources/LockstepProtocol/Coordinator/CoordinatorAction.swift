@@ -15,7 +15,7 @@ package struct SessionPlan: Hashable, Sendable {
     package var maximumWorkers: Int
     package var servers: ServerPlacement
     package var waitTimeoutMilliseconds: Int
-    /// The step of the checkpoint that each run goes on from, by run; 0 to begin anew.
+    /// The step of the checkpoint that each run continues from, by run; 0 to begin anew.
     package var firstSteps: [Step]
     /// Whether the first run had begun before this coordinator was started: some of its workers may
     /// be gone for good.
@@ -64,7 +64,7 @@ package enum ServerPlacement: Hashable, Sendable {
     }
 }
 
-/// A run that begins, or goes on with other servers: what its engine needs to know.
+/// A run that begins, or continues with other servers: what its engine needs to know.
 package struct RunStart: Hashable, Sendable {
     package var run: RunIndex
     package var generation: Generation
@@ -91,7 +91,7 @@ package struct RunEnd: Hashable, Sendable {
     package var status: EndStatus
     /// The result is the weights of this step: the snapshot of it is there for `completed`,
     /// `target` and `diverged`; for the others it is the last step that every shard committed.
-    /// Records of later steps are no part of the run.
+    /// Records of later steps are not part of the run.
     package var step: Step
     package var divergence: DivergenceFinding?
 
@@ -116,11 +116,11 @@ package enum CoordinatorNotice: Hashable, Sendable {
     case late([MemberName], Step)
     /// A worker that was late, or has just come, takes its share.
     case entered(MemberName, Step)
-    /// A server is lost: the run goes on from this step, that of the newest checkpoint.
+    /// A server is lost: the run continues from this step, that of the newest checkpoint.
     case fallsBack(RunIndex, to: Step)
     /// Others are to serve it, from this checkpoint on.
     case movesShards(RunIndex, at: Step)
-    /// So many workers are there, fewer than a run needs to go on.
+    /// So many workers are there, fewer than a run needs to continue.
     case tooFewWorkers(RunIndex, count: Int)
     /// Computed wrongly, as others have shown.
     case expelled(MemberName, reason: String)
@@ -190,9 +190,9 @@ package enum CoordinatorEvent: Hashable, Sendable {
     /// A process is known to be gone, e.g. a child of this one that has exited. With a failure
     /// nobody comes in its place: where the session cannot do without, it ends with that.
     indirect case lost(processID: Int32, host: String, cause: String, failure: StopReason?)
-    /// It cannot go on, e.g. cannot write its log.
+    /// It cannot continue, e.g. cannot write its log.
     indirect case failed(StopReason)
-    /// A person or a supervisor wants a checkpoint now; training goes on.
+    /// A person or a supervisor wants a checkpoint now; training continues.
     case checkpointAsked
 }
 

@@ -24,7 +24,7 @@ extension CoordinatorMachine {
 
     mutating func settleConflicts(now: Instant, into actions: inout [CoordinatorAction]) {
         guard case .running(let run) = state else { return }
-        // A server that was told of an expulsion may not have said yet that it goes on.
+        // A server that was told of an expulsion may not have said yet that it continues.
         let found = run.servers.compactMap { conflict(of: $0, in: run) }.filter { found in
             found.conflict.votes.allSatisfy { membership[$0.worker] != nil }
         }
@@ -75,7 +75,8 @@ extension CoordinatorMachine {
         run.undecidedSince = nil
         let arbitration = Arbitration(
             worker: arbiter.name.incarnation, step: step, node: conflict.node)
-        run.changeView(to: run.view.workers, arbitration: arbitration, now: now)
+        run.changeView(
+            to: run.view.workers, spansHosts: spansHosts(run), arbitration: arbitration, now: now)
         state = .running(run)
         actions.append(
             .notice(.arbitrates(arbiter.name, disagreement: disagreement(conflict, step))))
@@ -87,7 +88,9 @@ extension CoordinatorMachine {
             run.view.arbitration != nil || run.undecidedSince != nil
         else { return }
         run.undecidedSince = nil
-        if run.view.arbitration != nil { run.changeView(to: run.view.workers, now: now) }
+        if run.view.arbitration != nil {
+            run.changeView(to: run.view.workers, spansHosts: spansHosts(run), now: now)
+        }
         state = .running(run)
         for worker in membership.workers { assign(worker, now: now, into: &actions) }
     }

@@ -55,7 +55,7 @@ extension CoordinatorMachine {
         return nil
     }
 
-    /// A process that is no member: joins, or is told why not.
+    /// A process that is not a member: joins, or is told why not.
     private mutating func greet(
         _ status: Status, _ number: StatementNumber, from peer: PeerHandle, session: SessionID,
         incarnation: Incarnation, now: Instant, into actions: inout [CoordinatorAction]
@@ -101,7 +101,7 @@ extension CoordinatorMachine {
         return nil
     }
 
-    /// Tells a process that is no member, or not the one that it takes itself for.
+    /// Tells a process that is not a member, or not the one that it takes itself for.
     private func answer(
         _ duty: Duty, to status: Status, _ incarnation: Incarnation, _ peer: PeerHandle,
         into actions: inout [CoordinatorAction]
@@ -163,7 +163,7 @@ extension CoordinatorMachine {
         case .ready:
             if case .joining = member.phase, member.name.role == .worker {
                 actions.append(.notice(.ready(member.name)))
-                // It learns of a run that goes on.
+                // It learns of a run that continues.
                 assign(incarnation, now: now, into: &actions)
             }
         case .working:
@@ -186,10 +186,10 @@ extension CoordinatorMachine {
         _ member: Member, _ reason: StopReason, now: Instant,
         into actions: inout [CoordinatorAction]
     ) {
-        remove(member, "cannot go on: \(reason.text)", now: now, into: &actions)
+        remove(member, "cannot continue: \(reason.text)", now: now, into: &actions)
         // Nobody is left, and whoever comes would fail alike.
         if member.name.role == .worker, membership.workerCount == 0, !hasEndedAllRuns {
-            let text = "\(member.name) cannot go on: \(reason.text)"
+            let text = "\(member.name) cannot continue: \(reason.text)"
             endSession(.failed, StopReason(reason.exitCode, text), now: now, into: &actions)
         }
     }

@@ -23,10 +23,15 @@ extension CoordinatorMachine {
     }
 
     /// Whether what is pushed crosses links.
-    func spansHosts(servers: [Incarnation], workers: [Member]) -> Bool {
+    func spansHosts(servers: [Incarnation], workers: [Incarnation]) -> Bool {
         let servers = servers.compactMap { membership[$0] }
+        let workers = workers.compactMap { membership[$0] }
         return Set(servers.map(\.serverHost)).count > 1
             || Set((servers + workers).map(\.name.host)).count > 1
+    }
+
+    func spansHosts(_ run: CoordinatorRun) -> Bool {
+        spansHosts(servers: run.servers, workers: run.view.workers)
     }
 
     /// Where there is no link to share, a shard a core is fastest. Where so many workers share the
@@ -53,7 +58,7 @@ extension CoordinatorMachine {
         }
     }
 
-    /// A server is lost, and with it its shard's newest weights: the run goes on from its newest
+    /// A server is lost, and with it its shard's newest weights: the run continues from its newest
     /// checkpoint.
     mutating func fallBack(
         _ run: CoordinatorRun, now: Instant, into actions: inout [CoordinatorAction]
@@ -87,10 +92,10 @@ extension CoordinatorMachine {
         // There are always rows enough for so few.
         guard let shards = try? ShardPlan(old.order.configuration, shardCount: servers.count)
         else { return }
-        let workers = old.view.workers.compactMap { membership[$0] }
+        let workers = old.view.workers.filter { membership[$0] != nil }
         let run = CoordinatorRun(
             continuing: old, shards, servers: servers,
-            workers: workers.map(\.name.incarnation),
+            workers: workers,
             spansHosts: spansHosts(servers: servers, workers: workers), now: now)
         state = .preparing(run, since: now)
         assignAll(now: now, into: &actions)
@@ -128,7 +133,7 @@ extension CoordinatorMachine {
         return false
     }
 
-    /// A worker that is stopped or cut off keeps the steps from going on by the shard that it
+    /// A worker that is stopped or cut off keeps the steps from continuing by the shard that it
     /// hosts: others take it up long before its lease is over. If it comes back, so does a shard.
     mutating func replaceSilentServer(now: Instant, into actions: inout [CoordinatorAction]) {
         guard plan.servers == .onWorkers, let run, !isBereft,

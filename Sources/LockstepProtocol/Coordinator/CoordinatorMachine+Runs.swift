@@ -81,7 +81,7 @@ extension CoordinatorMachine {
     }
 
     /// A session begins with as many workers as were asked for. Its later runs begin with those who
-    /// are left, and so does a run that goes on, after a while.
+    /// are left, and so does a run that continues, after a while.
     private func hasWorkersToStart(since: Instant, now: Instant) -> Bool {
         let ready = membership.readyWorkerCount
         if ready >= plan.startingWorkers { return true }
@@ -142,7 +142,8 @@ extension CoordinatorMachine {
                 firstStep: plan.firstSteps[runIndex.index]), shards,
             trainingExampleCount: plan.dataset.trainingExampleCount,
             servers: servers, workers: workers.map(\.name.incarnation),
-            spansHosts: spansHosts(servers: servers, workers: workers), now: now)
+            spansHosts: spansHosts(servers: servers, workers: workers.map(\.name.incarnation)),
+            now: now)
         state = .preparing(run, since: now)
         let idle = workers.count - run.schedule.leafCounts.full
         if idle > 0 { actions.append(.notice(.idleWorkers(runIndex, count: idle))) }
@@ -157,7 +158,11 @@ extension CoordinatorMachine {
         // Some may have left meanwhile.
         let able = run.view.workers.filter { membership[$0] != nil }
         let workers = able.count >= plan.minimumWorkers ? able : []
-        if workers != run.view.workers || workers.isEmpty { run.changeView(to: workers, now: now) }
+        if workers != run.view.workers || workers.isEmpty {
+            run.changeView(
+                to: workers,
+                spansHosts: spansHosts(servers: run.servers, workers: workers), now: now)
+        }
         state = .running(run)
         countWorkersByHost(of: run.view)
         noteAudits(wasOneWorker: false, in: run, now: now, into: &actions)
@@ -298,7 +303,7 @@ extension CoordinatorMachine {
 
     // MARK: The end
 
-    /// Ends the session: no run goes on, members are told, and goodbyes are waited for.
+    /// Ends the session: no run continues, members are told, and goodbyes are waited for.
     ///
     /// - Parameter reason: the coordinator's own end. Members of a failed session end the same way,
     ///   others with success.

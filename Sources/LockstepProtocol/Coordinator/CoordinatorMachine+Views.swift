@@ -10,7 +10,9 @@ extension CoordinatorMachine {
         guard workers != run.view.workers else { return }
         let before = run.view
         state = .changing
-        run.changeView(to: workers, now: now)
+        run.changeView(
+            to: workers,
+            spansHosts: spansHosts(servers: run.servers, workers: workers), now: now)
         state = .running(run)
         if workers.isEmpty {
             actions.append(.notice(.tooFewWorkers(run.order.run, count: able.count)))

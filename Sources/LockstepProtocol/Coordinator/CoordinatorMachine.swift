@@ -5,8 +5,8 @@ import TrainingPlan
 /// The steady step allocates nothing: `receive(report)` → `keepReport` from each shard, and
 /// `recordStep` after the last.
 ///
-/// Workers come and go during a run: see ``View``. Where a server is lost, a new generation goes on
-/// from the newest checkpoint with those that are left.
+/// Workers come and go during a run: see ``View``. Where a server is lost, a new generation
+/// continues from the newest checkpoint with those that are left.
 package struct CoordinatorMachine: RoleMachine {
     package let plan: SessionPlan
     package private(set) var drops = DropLog()
@@ -32,12 +32,12 @@ package struct CoordinatorMachine: RoleMachine {
         case bereft(CoordinatorRun, since: Instant)
         /// Waits for members to leave; then this is the coordinator's own end.
         case closing(Closing)
-        /// For a moment, while the run that is going on has no other owner.
+        /// For a moment, while the run in progress has no other owner.
         case changing
         case ended(StopReason)
     }
 
-    /// The wait for members: it goes on while something comes of it.
+    /// The wait for members: it continues while something comes of it.
     struct Gathering: Sendable {
         var since: Instant
         /// Members, and the bytes of the data set that they hold, at their most.
@@ -78,7 +78,7 @@ package struct CoordinatorMachine: RoleMachine {
         }
     }
 
-    /// The run that is being prepared or is going on.
+    /// The run that is being prepared or is in progress.
     var run: CoordinatorRun? {
         switch state {
         case .preparing(let run, _), .running(let run), .bereft(let run, _): run
@@ -160,7 +160,7 @@ package struct CoordinatorMachine: RoleMachine {
                 actions.append(.keepTrace(member.name))
             }
         case .datasetRequest(let part):
-            // Also of a command that measures the way here and is no member.
+            // Also of a command that measures the way here and is not a member.
             reason =
                 session == plan.session ? send(part, to: peer, into: &actions) : .staleSession
         case .overviewRequest:
@@ -251,7 +251,7 @@ package struct CoordinatorMachine: RoleMachine {
         }
     }
 
-    /// Changes the run that is going on or waits for servers, and then does what has become
+    /// Changes the run in progress or waits for servers, and then does what has become
     /// possible.
     mutating func withRun(
         _ index: RunIndex, now: Instant, into actions: inout [CoordinatorAction],
@@ -277,7 +277,7 @@ package struct CoordinatorMachine: RoleMachine {
         advance(now: now, into: &actions)
     }
 
-    /// The run that is going on, to be put back. It is moved, not copied: its arrays keep one
+    /// The run in progress, to be put back. It is moved, not copied: its arrays keep one
     /// owner and are changed in place.
     mutating func takeRun() -> CoordinatorRun? {
         guard case .running = state else { return nil }

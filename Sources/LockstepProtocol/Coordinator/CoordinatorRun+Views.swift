@@ -3,11 +3,12 @@ import TrainingPlan
 /// Who computes, and whose leaves were late.
 extension CoordinatorRun {
     mutating func changeView(
-        to workers: [Incarnation], arbitration: Arbitration? = nil, now: Instant
+        to workers: [Incarnation], spansHosts: Bool, arbitration: Arbitration? = nil,
+        now: Instant
     ) {
         view = View(
             view.number.next, workers: workers, leafCounts: schedule.leafCounts,
-            nodeCost: nodeCost, arbitration: arbitration, now: now)
+            nodeCost: schedule.nodeCost(spansHosts: spansHosts), arbitration: arbitration, now: now)
         if workers.isEmpty {
             waitingSince = waitingSince ?? now
         } else if waitingSince != nil {
@@ -49,5 +50,7 @@ extension CoordinatorRun {
 extension RunSchedule {
     /// How many leaves are computed while a node crosses a link, see ``LeafAssignment``. Both a
     /// leaf's work and a node's bytes grow with the model.
-    var nodeCost: Int { max(1, Limits.examplesPerPushedNode / microBatch) }
+    func nodeCost(spansHosts: Bool) -> Int {
+        spansHosts ? max(1, Limits.examplesPerPushedNode / microBatch) : 0
+    }
 }

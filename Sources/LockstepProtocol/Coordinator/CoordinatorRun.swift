@@ -8,11 +8,10 @@ struct CoordinatorRun: Sendable {
     let plan: ShardPlan
     /// By shard.
     let servers: [Incarnation]
-    let nodeCost: Int
     var view: View
     /// Workers that were late.
     var probations: [Incarnation: Probation] = [:]
-    /// Since when there are too few workers to go on, if so.
+    /// Since when there are too few workers to continue, if so.
     var waitingSince: Instant?
     /// Since when workers disagree and there is nobody else to ask, if so.
     var undecidedSince: Instant?
@@ -60,9 +59,9 @@ struct CoordinatorRun: Sendable {
         self.plan = plan
         schedule = RunSchedule(order.configuration, trainingExampleCount: trainingExampleCount)
         self.servers = servers
-        nodeCost = spansHosts ? schedule.nodeCost : 0
         view = View(
-            0, workers: workers, leafCounts: schedule.leafCounts, nodeCost: nodeCost, now: now)
+            0, workers: workers, leafCounts: schedule.leafCounts,
+            nodeCost: schedule.nodeCost(spansHosts: spansHosts), now: now)
         checkpoints = CheckpointPlan(held: order.firstStep, shardCount: servers.count, now: now)
         let first = order.firstStep
         reported = Array(repeating: first, count: servers.count)
@@ -74,7 +73,7 @@ struct CoordinatorRun: Sendable {
         lastProgress = now
     }
 
-    /// The run goes on with other servers from its newest checkpoint: what is recorded and
+    /// The run continues with other servers from its newest checkpoint: what is recorded and
     /// evaluated stays so, and steps that are computed again are not recorded again.
     init(
         continuing run: CoordinatorRun, _ plan: ShardPlan, servers: [Incarnation],
@@ -87,10 +86,9 @@ struct CoordinatorRun: Sendable {
         self.plan = plan
         schedule = run.schedule
         self.servers = servers
-        nodeCost = spansHosts ? schedule.nodeCost : 0
         view = View(
             run.view.number.next, workers: workers, leafCounts: schedule.leafCounts,
-            nodeCost: nodeCost, now: now)
+            nodeCost: schedule.nodeCost(spansHosts: spansHosts), now: now)
         checkpoints = CheckpointPlan(
             after: run.checkpoints, shardCount: servers.count, now: now)
         reported = Array(repeating: order.firstStep, count: servers.count)

@@ -58,7 +58,7 @@ package enum ServerEvent: Hashable, Sendable {
     indirect case unresolved(String)
     /// A connection to the data port is gone.
     case unreachable(PeerHandle)
-    /// It cannot go on.
+    /// It cannot continue.
     indirect case failed(StopReason)
 }
 

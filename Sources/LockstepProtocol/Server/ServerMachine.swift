@@ -54,7 +54,7 @@ package struct ServerMachine: MemberMachine {
         if let text = drops.due(now: now) { actions.append(.notice("dropped frames: \(text)")) }
     }
 
-    /// A run that halts, or waits for a worker that is lost, goes on only when the coordinator
+    /// A run that halts, or waits for a worker that is lost, continues only when the coordinator
     /// knows.
     private var isStuck: Bool {
         if case .serving(let run) = state { run.halt != nil || run.lateness != nil } else { false }

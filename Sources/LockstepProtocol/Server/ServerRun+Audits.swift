@@ -22,7 +22,7 @@ extension ServerRun {
         halt = .conflict(conflict)
     }
 
-    /// A conflict is over when one who took part in it is no member any more: what nobody has
+    /// A conflict is over when one who took part in it is not a member any more: what nobody has
     /// confirmed comes again.
     mutating func endConflictIfVoterIsGone(
         now: Instant, into actions: inout [ServerAction]

@@ -34,7 +34,7 @@ package enum WorkerAction: Hashable, Sendable {
     /// Make room for the run, fill in the initial weights, connect to the servers, and say
     /// `runBegun`.
     indirect case beginRun(WorkDuty)
-    /// The run goes on with other leaves, or among other workers.
+    /// The run continues with other leaves, or among other workers.
     indirect case changeView(WorkDuty)
     /// Stop computing for this run and close its data connections.
     case endRun(RunIndex)
@@ -52,7 +52,7 @@ package enum WorkerEvent: Hashable, Sendable {
     case runBegun(RunIndex)
     /// The coordinator's name stands for no address, at least not yet.
     indirect case unresolved(String)
-    /// It cannot go on.
+    /// It cannot continue.
     indirect case failed(StopReason)
 }
 

@@ -133,7 +133,7 @@ struct WorkerRun: Sendable {
         }
     }
 
-    /// A new view: other leaves, in the step that is going on already. What was pushed of it stays
+    /// A new view: other leaves, in the step in progress. What was pushed of it stays
     /// pushed.
     mutating func change(
         to duty: WorkDuty, now: Instant, into actions: inout [WorkerAction]
@@ -155,7 +155,7 @@ struct WorkerRun: Sendable {
         }
         let next = nextNode
         if next == nil { startWaiting(now: now) } else { isMeasured = false }
-        // Others may have computed what is left, and the next step goes on already.
+        // Others may have computed what is left, and the next step has begun.
         if adoptNewest(now: now, into: &actions) { return }
         if let next { compute(next, into: &actions) }
     }
@@ -308,8 +308,8 @@ struct WorkerRun: Sendable {
     /// True if the shard's server has committed the current step.
     private func isAhead(_ shard: Int) -> Bool { newest(shard) > step }
 
-    /// Whether a shard is ahead of another, which cannot go on before workers hold this step whole,
-    /// and the weights of this step were lost on the way.
+    /// Whether a shard is ahead of another, which cannot continue before workers hold this step
+    /// whole, and the weights of this step were lost on the way.
     private func misses(_ common: Step, _ shard: Int) -> Bool {
         newest(shard) > common && (common > step || !hasWeights)
             && kept[2 * shard + Int(common.rawValue & 1)] != common

@@ -14,7 +14,7 @@ package final class CoordinatorEngine: RoleEngine {
     private let datasetPart: (BytePart) -> RawBytes
     private let lostChildren: () -> CoordinatorEvent?
     private let notice: (String) -> Void
-    /// The checkpoint that a run goes on from, if it does.
+    /// The checkpoint that a run continues from, if it does.
     private let firstState: (RunIndex) -> WholeState?
     /// Starts or retires workers of this host, and says what it has done.
     private let scale: (Int) -> StopReason

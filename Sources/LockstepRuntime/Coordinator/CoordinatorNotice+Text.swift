@@ -16,10 +16,10 @@ extension CoordinatorNotice: CustomStringConvertible {
                 + (members.count == 1 ? " is" : " are")
                 + " late with step \(step): others compute instead"
         case .entered(let member, let step): "\(member) takes its share from step \(step) on"
-        case .fallsBack(_, let step): "a server is lost: going on from step \(step)"
+        case .fallsBack(_, let step): "a server is lost: continuing from step \(step)"
         case .movesShards(_, let step): "shards move to the hosts that are there: from step \(step)"
         case .tooFewWorkers(_, let count):
-            "\(count) workers are there, too few to go on: waiting for more"
+            "\(count) workers are there, too few to continue: waiting for more"
         case .expelled(_, let reason): "a worker is expelled: \(reason)"
         case .arbitrates(let member, let disagreement): "\(disagreement): asking \(member)"
         case .undecided(let disagreement):

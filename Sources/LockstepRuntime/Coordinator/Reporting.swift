@@ -56,6 +56,6 @@ package protocol Reporting: AnyObject {
     /// Events are handled in the order in which they are posted.
     func post(_ event: ReportingEvent)
 
-    /// What has been recorded or evaluated since the last time, or why it cannot go on.
+    /// What has been recorded or evaluated since the last time, or why it cannot continue.
     func takeAnswer() -> CoordinatorEvent?
 }

@@ -151,7 +151,7 @@ package final class ReportingThread: Reporting, Sendable {
                     trace: trace.map { RunTrace(store: $0, run: index) }))
         case .committed(let step, let report):
             guard let recording else { return }
-            // Steps after the one that reached the target are no part of the run.
+            // Steps after the one that reached the target are not part of the run.
             if !recording.reachedTarget, let metrics = report.metrics {
                 try recording.recorder.committed(
                     step, metrics, weightsDigest: report.digest,

@@ -66,7 +66,7 @@ package import ZeroMQ
         }
     }
 
-    /// The bytes of a part; nil if there is no such part.
+    /// The bytes of a part; nil if there is not such a part.
     package func bytes(of part: SnapshotPart, _ plan: ShardPlan) -> [UInt8]? {
         let byteCount = plan[part.address.shard].count * 4 * (1 + optimizer.count)
         guard Int(part.part.offset) + Int(part.part.byteCount) <= byteCount else { return nil }

@@ -13,7 +13,7 @@ final class HandshakeWatch {
     private var coordinator: Endpoint?
     /// Since the last frame of the coordinator, or the last inquiry.
     private var failureCount = 0
-    /// Whether one of them was no broken connection.
+    /// Whether one of them was not a broken connection.
     private var isCertain = false
     /// Whether an inquiry has found a coordinator there that insists on a key, or on none, and all
     /// failures that count came after it: before, it may not have been there.

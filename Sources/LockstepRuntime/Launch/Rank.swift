@@ -13,7 +13,7 @@ package struct Rank: Equatable, Sendable {
     package var port: UInt16
     /// What launched the job, for messages.
     package var launcher: String
-    /// Tells this job from others, so that one that is started again goes on with its run.
+    /// Tells this job from others, so that one that is started again continues with its run.
     package var job: String?
 
     package static let defaultPort: UInt16 = 29_500

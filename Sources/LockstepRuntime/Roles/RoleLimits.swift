@@ -8,7 +8,7 @@
     @usableFromInline static let suspensionMilliseconds = 1_000
     /// What a turn takes: the pushes of a step from many workers, or some milliseconds of a flood.
     @usableFromInline static let messagesPerTurn = 128
-    /// Work that is expected to take longer is done beside the loop, which goes on to answer.
+    /// Work that is expected to take longer is done beside the loop, which continues to answer.
     static let longWorkMilliseconds = 100
     /// Messages that wait for a control connection: statements, of which only the newest counts,
     /// and reports.

@@ -157,7 +157,7 @@ package final class SocketTransport: Transport {
             receiveMessages: RoleLimits.unreadMessages(frameByteCount: maximumFrameByteCount),
             lingerMilliseconds: isControl ? RoleLimits.controlLingerMilliseconds : 0)
         // Statements do not pile up for a coordinator that is not there; the newest is all that
-        // counts. Data waits for its connection, so that it goes on where it was broken.
+        // counts. Data waits for its connection, so that it continues where it was broken.
         try socket.set(.immediate, to: isControl)
         var place = try Endpoint(endpoint)
         if place.isEverywhere {

@@ -1,7 +1,8 @@
 import Synchronization
 import ZeroMQ
 
-/// Where a role does what takes long: beside its loop, which goes on to answer. One job at a time.
+/// Where a role does what takes long: beside its loop, which continues to answer. One job at a
+/// time.
 ///
 /// A job has its data to itself until its answer has been taken.
 final class Workbench<Answer: Sendable>: Sendable {

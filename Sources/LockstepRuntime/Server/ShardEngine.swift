@@ -289,7 +289,7 @@ package import ZeroMQ
     private static let bytesPerMillisecond = 1_000_000
 
     /// A part of the shard's weights of a step that is kept, or of its whole state; nil where there
-    /// is no such part.
+    /// is not such a part.
     package func part(_ request: SnapshotPart) -> Message? {
         let step = request.address.step
         if let state, state.step == step {

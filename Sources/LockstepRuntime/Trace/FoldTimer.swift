@@ -1,7 +1,7 @@
 import LockstepProtocol
 import TrainingPlan
 
-/// Tells how the time of a server's step divides into fold and update, which go on in turns, block
+/// Tells how the time of a server's step divides into fold and update, which take turns, block
 /// of rows by block of rows.
 ///
 /// A look at the clock for each block would cost more than a trace may. So one block of a step is

@@ -29,7 +29,7 @@ package enum TraceKind: UInt8, CaseIterable, Sendable {
 /// One span: what was done for which step, and when.
 package struct TraceEvent: Hashable, Sendable {
     package var kind: TraceKind
-    /// Done on the bench, while the loop's own spans go on.
+    /// Done on the bench, beside the loop's own spans.
     package var isBeside = false
     package var run: RunIndex
     /// As the log counts: from 1. Weights have the number of the step that they are the result of.

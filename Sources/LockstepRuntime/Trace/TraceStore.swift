@@ -104,7 +104,7 @@ package final class TraceStore: Sendable {
         if isFirstOmitted {
             notice(
                 "the trace holds \(maximumEventCount) spans, which is the most that it takes: what "
-                    + "comes now is missing from it; training goes on")
+                    + "comes now is missing from it; training continues")
         }
     }
 

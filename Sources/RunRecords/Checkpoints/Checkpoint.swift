@@ -30,7 +30,7 @@ package struct Checkpoint: Equatable, Sendable {
         self.log = log
     }
 
-    /// What a run that goes on from it must have in common with it.
+    /// What a run that continues from it must have in common with it.
     package var identity: CheckpointIdentity {
         CheckpointIdentity(
             provenance: provenance, arithmeticVersion: arithmeticVersion,
@@ -38,7 +38,7 @@ package struct Checkpoint: Equatable, Sendable {
     }
 }
 
-/// Which runs may go on from a checkpoint.
+/// Which runs may continue from a checkpoint.
 package struct CheckpointIdentity: Equatable, Sendable {
     package var provenance: Provenance
     package var arithmeticVersion: Int

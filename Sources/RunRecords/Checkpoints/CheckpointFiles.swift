@@ -72,7 +72,7 @@ enum CheckpointFiles {
     ///
     /// - Parameters:
     ///   - step: the one that the folder names.
-    ///   - identity: the run that wants to go on from it.
+    ///   - identity: the run that wants to continue from it.
     ///   - read: a file's bytes by its name.
     static func decode(
         step: Int, matching identity: CheckpointIdentity,

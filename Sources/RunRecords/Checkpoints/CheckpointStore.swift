@@ -86,7 +86,7 @@ package struct CheckpointStore: Sendable {
         let files = CheckpointFiles.encode(
             checkpoint, ranges: shards ?? [0..<checkpoint.weights.count])
         try checkPlace()
-        // A run that goes on and is interrupted at once has nothing new to write.
+        // A run that continues and is interrupted at once has nothing new to write.
         if holds(checkpoint, files.last?.bytes) { return }
         CrashPoint.checkpointWriting.pass()
         try prepare()
@@ -214,7 +214,7 @@ package struct CheckpointStore: Sendable {
         CrashPoint.oldCheckpointRemoved.pass()
     }
 
-    /// The manifest first: without it the rest is no checkpoint.
+    /// The manifest first: without it the rest is not a checkpoint.
     private func removeParts(_ step: Int) throws(FileError) {
         let names = try parts(step)
         if names.contains(CheckpointManifest.fileName) {

@@ -122,7 +122,7 @@ package final class CheckpointWriter: Sendable {
             if !hadFailed {
                 notice(
                     "the checkpoint of step \(checkpoint.step) could not be written, and training "
-                        + "goes on; those that are there stay as they are: \(error)")
+                        + "continues; those that are there stay as they are: \(error)")
             }
         }
     }

@@ -1,5 +1,5 @@
 /// What the recorder of a run has summed up so far; with it, and with the log up to there, a run
-/// that goes on records the same as one that was never interrupted.
+/// that continues records the same as one that was never interrupted.
 package struct RecordingState: Codable, Equatable, Sendable {
     /// The newest evaluation on the test set.
     package struct TestEvaluation: Codable, Equatable, Sendable {

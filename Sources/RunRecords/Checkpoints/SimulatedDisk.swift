@@ -36,7 +36,7 @@ package final class SimulatedDisk: Disk {
     /// Changes so far.
     package var operationCount: Int { state.withLock { $0.operationCount } }
 
-    /// From this operation on everything fails, as nothing goes on in a process that is gone; nil
+    /// From this operation on everything fails, as nothing continues in a process that is gone; nil
     /// for never.
     package func stop(at operation: Int?) { state.withLock { $0.stop = operation } }
 

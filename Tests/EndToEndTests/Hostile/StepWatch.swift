@@ -40,7 +40,7 @@ final class StepWatch {
     deinit { shared.state.withLock { $0.isOver = true } }
 
     /// How fast the file grew in a span that is over: as good as the rate of steps, while the run
-    /// goes on.
+    /// continues.
     func bytesPerSecond(from start: Double, to end: Double) -> Double {
         let samples = shared.state.withLock { $0.samples }
         guard let first = samples.last(where: { $0.time <= start }),
@@ -77,7 +77,7 @@ final class StepWatch {
     }
 
     /// The mean time of a step in milliseconds over a span, rounded outwards to the growths of the
-    /// file; nil where the run was not going on.
+    /// file; nil where the run was not continuing.
     func stepMilliseconds(from start: Double, to end: Double) -> Double? {
         guard let first = times.lastIndex(where: { $0 <= start }),
             let last = times.firstIndex(where: { $0 >= end })

@@ -84,7 +84,7 @@ enum ZMTP {
         return [0x04, UInt8(ready.count)] + ready
     }
 
-    /// - Parameter hasMore: whether the message goes on in another frame.
+    /// - Parameter hasMore: whether the message continues in another frame.
     static func frame(_ bytes: [UInt8], hasMore: Bool = false) -> [UInt8] {
         header(bytes.count, hasMore: hasMore) + bytes
     }

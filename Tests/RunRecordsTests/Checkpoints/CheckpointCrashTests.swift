@@ -17,7 +17,7 @@ import Testing
         (try? Made.store(disk).write(Made.checkpoint(30), shards: [0..<9, 9..<40])) != nil
     }
 
-    /// What is left must be whole, no older than step 20, and as good to go on with as any.
+    /// What is left must be whole, no older than step 20, and as good to continue with as any.
     private func expectWhole(_ disk: SimulatedDisk, _ what: String) throws {
         let step = try Made.found(on: disk, among: [20, 30]).step
         if step == nil { Issue.record("\(what): no checkpoint is left") }
