@@ -50,6 +50,31 @@ struct StudyPlanTests {
         }
     }
 
+    /// mse-tanh with one part exchanged, at its defaults and with seeds that it is trained with.
+    @Test func controlsDifferInOnePart() {
+        let plan = StudyPlan(.standard, trainingExampleCount: 60_000)
+        func runs(_ name: String) -> [RunConfiguration] {
+            plan.questions.first { $0.name == name }?.runs ?? []
+        }
+        let mse = runs("presets").filter { $0.name == "mse-tanh" }
+        let controls = runs("controls")
+        #expect(Set(controls.map(\.architecture)).count == 3 && controls.count == 24)
+        for control in controls {
+            #expect(
+                mse.contains { run in
+                    var exchanged = run
+                    exchanged.name = control.name
+                    let isHidden = control.architecture.hidden != .tanh
+                    if isHidden {
+                        exchanged.architecture.hidden = control.architecture.hidden
+                    } else {
+                        exchanged.architecture.output = .identity
+                    }
+                    return exchanged == control
+                })
+        }
+    }
+
     // MARK: The text
 
     /// The table “Runs” of the plan, and its rules, are those that the program follows.

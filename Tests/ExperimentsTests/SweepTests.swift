@@ -211,6 +211,8 @@ import TrainingPlan
         var sweep = sweep([configuration(seed: 1), configuration(seed: 2)], parallelism: 1)
         sweep.directory = deep
         sweep.runs[1].keepsWeights = false
+        // Those that a busy machine gives the time for would be told of as well.
+        sweep.checkpoints = CheckpointPolicy(seconds: 0)
         let witness = Witness()
         let result = try sweep.run(observer: witness, interruption: Interruption())
         #expect(result.reason.exitCode == .cannotWrite)

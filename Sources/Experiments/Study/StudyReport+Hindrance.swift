@@ -87,11 +87,13 @@ extension StudyReport {
             + "that of the identity output leaves all of it."
     }
 
+    static let saturationTitle = "Saturation and what it hinders"
+
     func hindranceSection() throws -> ReportPage.Section {
         let networks = networks
         let source = try ChartSource(networks.flatMap(\.outcomes))
         return ReportPage.Section(
-            "saturation", title: "Saturation and what it hinders",
+            "saturation", title: Self.saturationTitle,
             blocks: [
                 .paragraph(
                     "mse-tanh beside networks that differ from it in one part, at the same defaults and "

@@ -51,7 +51,8 @@ package struct StudyReport {
             ReportPage.Section(
                 "claims", title: "The claims",
                 blocks: [.paragraph(planSentence), .paragraph(Finding.legend), .claims(claims)]),
-            try timesSection(), try accuracySection(), try hindranceSection(),
+            try timesSection(), try accuracySection(),
+            try part("saturation", Self.saturationTitle) { try hindranceSection() },
         ]
         sections += presets.filter { !Self.replacedSections.contains($0.id) }
         if let reference { sections.append(try referenceSection(reference)) }
