@@ -51,7 +51,10 @@ extension SocketTransport {
     /// Says of a member that ends for want of a peer which port it does not reach, and from where.
     func explained(_ reason: StopReason) -> StopReason {
         guard reason.exitCode == .unavailable || reason.exitCode == .lostPeer else { return reason }
-        for place in places.values where place.transport == .tcp {
+        let ports = places.values.filter { $0.transport == .tcp }
+        // Others than the one that the reason names may be closed because the session has ended.
+        let named = ports.filter { reason.text.contains($0.text) }
+        for place in named.isEmpty ? ports : named {
             let found: String
             switch NameLookup(place).answer(withinMilliseconds: RoleLimits.reachMilliseconds) {
             case .success(let addresses):
