@@ -113,8 +113,15 @@ extension Comparison {
         guard let mse = group(named: Self.mse), let other = group(named: Self.crossEntropy) else {
             return missing(claim, Self.mse, Self.crossEntropy)
         }
+        // Whether a run that was cut short before the target was fast nobody knows, and its end as
+        // the horizon of all would hide what the others did.
+        func isOpen(_ run: RunOutcome) -> Bool {
+            run.isCutShort && !run.crossing(of: Self.primaryThreshold).isReached
+        }
         func times(_ group: Group) -> [UInt64: TimeToEvent] {
-            group.bySeed(group.runs) { $0.steps(to: Self.primaryThreshold, in: $0.testCurve) }
+            group.bySeed(group.runs.filter { !isOpen($0) }) {
+                $0.steps(to: Self.primaryThreshold, in: $0.testCurve)
+            }
         }
         let compared = TargetComparison(times(mse), times(other))
         return Finding(
@@ -122,7 +129,8 @@ extension Comparison {
             evidence:
                 "Steps to \(Figures.fixed(Self.primaryThreshold * 100, 0)) % test accuracy: "
                 + compared.evidence(Self.mse, Self.crossEntropy)
-                + leftOut([mse, other], as: "Did not complete"))
+                + named([mse, other], as: "Did not complete") { !$0.isResult && !isOpen($0) }
+                + named([mse, other], as: "Left out", where: isOpen))
     }
 
     private var inaccuracy: Finding {
@@ -176,7 +184,10 @@ extension Comparison {
             "\(Figures.count(changed)) of \(Figures.count(compared)) decisions differ between y and "
             + "(y + 1) / 2"
         if compared > 0, changed == 0 {
-            let seeds = Set(groups.flatMap(\.runs).map(\.run.seed)).count
+            let seeds = Set(
+                groups.flatMap(\.runs).filter { $0.end?.rescalingComparedDecisions != nil }
+                    .map(\.run.seed)
+            ).count
             return Finding(
                 claim: claim, verdict: seeds < Verdict.fewestPairs ? .notTested : .refuted,
                 evidence: "\(count): the map keeps the order of the outputs."
@@ -256,9 +267,15 @@ extension Comparison {
     }
 
     /// Names the runs that did not complete; no pair is made of them where final figures count.
-    private func leftOut(_ groups: [Group], as word: String = "Left out") -> String {
+    private func leftOut(_ groups: [Group]) -> String {
+        named(groups, as: "Left out") { !$0.isResult }
+    }
+
+    private func named(
+        _ groups: [Group], as word: String, where isNamed: (RunOutcome) -> Bool
+    ) -> String {
         let names = groups.flatMap { group in
-            group.runs.filter { !group.completed.contains($0) }.map {
+            group.runs.filter(isNamed).map {
                 "\(group.label) seed \($0.run.seed) (\($0.end?.status.rawValue ?? "unfinished"))"
             }
         }

@@ -4,6 +4,7 @@ import RunRecords
 package struct LayerPoint: Equatable, Sendable {
     /// The last step of the part.
     package var step: Int
+    /// NaN where nobody knows how long an epoch is.
     package var epoch: Double
     package var gradientNorms: [Double]
     package var saturation: [Double]
@@ -32,10 +33,11 @@ struct LayerFigures {
 
     /// The same parts for all runs of a configuration, so that they can be laid upon each other.
     ///
-    /// - Parameter stepsPerEpoch: nil where no epoch has ended.
+    /// - Parameter stepsPerEpoch: nil where no record tells.
     func points(stepsPerEpoch: Int?, epochs: Int) -> [LayerPoint] {
         guard let last = steps.last else { return [] }
         let length = max(stepsPerEpoch ?? last, 1)
+        let epochLength = stepsPerEpoch.map(Double.init) ?? .nan
         let parts = min(max(Self.partCount / max(epochs, 1), 1), length)
         func part(_ index: Int) -> Int {
             let (epoch, within) = (steps[index] - 1).quotientAndRemainder(dividingBy: length)
@@ -49,7 +51,7 @@ struct LayerFigures {
             let step = steps[end - 1]
             points.append(
                 LayerPoint(
-                    step: step, epoch: Double(step) / Double(length),
+                    step: step, epoch: Double(step) / epochLength,
                     gradientNorms: means(of: gradientNorms, start..<end),
                     saturation: means(of: saturation, start..<end)))
             start = end

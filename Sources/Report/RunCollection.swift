@@ -12,42 +12,49 @@ package struct RunCollection: Sendable {
 
     /// In order of their paths; none twice.
     package private(set) var runs: [Run] = []
-    /// What was left out, and why, a line each.
+    /// What is not whole, or was left out, and why, a line each.
     package private(set) var notes: [String] = []
 
-    /// How far below a folder runs are looked for.
-    package static let maximumDepth = 3
-
-    /// Reads all runs in `folders` and up to ``maximumDepth`` levels below them.
+    /// Reads all runs in `folders` and below them; hidden folders are not looked into.
     ///
-    /// A run that has not ended is left out with a note. Of runs with one configuration, seed and
-    /// data set the newest counts: they are one run, made several times.
+    /// A run that has not ended is there up to its last record, with a note. A log that cannot be
+    /// read, or is none, is left out with a note. Of runs with one configuration, seed and data set
+    /// the newest counts: they are one run, made several times.
     ///
-    /// - Throws: ``FileError``; ``MetricsError`` for a log that is none; ``NoRunsError``.
+    /// - Throws: ``FileError`` for a folder in `folders`; ``NoRunsError``.
     package init(folders: [String]) throws {
-        var seen: Set<String> = []
+        var search = RunSearch()
+        for folder in folders { try search.look(in: folder) }
+        notes = search.notes
         var places: [RunKey: Int] = [:]
-        for folder in folders {
-            for path in try Self.runFolders(in: folder, depth: 0)
-            where seen.insert(path).inserted {
-                try add(path, &places)
-            }
-        }
+        var undated: [String: LayerFigures] = [:]
+        for path in search.found { add(path, &places, &undated) }
         guard !runs.isEmpty else { throw NoRunsError(folders: folders, notes: notes) }
+        addLayers(of: undated)
     }
 
-    /// - Parameter places: of the runs so far.
-    private mutating func add(_ path: String, _ places: inout [RunKey: Int]) throws {
+    /// - Parameters:
+    ///   - places: of the runs so far.
+    ///   - undated: by path, the layers' figures of runs whose logs do not tell how long an epoch
+    ///     is. Those of all others would be more than a memory holds.
+    private mutating func add(
+        _ path: String, _ places: inout [RunKey: Int], _ undated: inout [String: LayerFigures]
+    ) {
         var log = LogSummary()
-        try MetricsFile.forEachRecord(of: RunDirectory(path: path).metricsPath) { log.add($0, $1) }
+        do {
+            try MetricsFile.forEachRecord(of: RunDirectory(path: path).metricsPath) {
+                log.add($0, $1)
+            }
+        } catch {
+            return notes.append("\(error); \(path) is left out")
+        }
         guard let outcome = log.outcome else {
             return notes.append("\(path): its log holds no line yet; left out")
         }
-        guard outcome.end != nil else {
-            let step = outcome.epochs.last?.step ?? 0
-            return notes.append(
-                "\(path): unfinished (last whole epoch ended at step \(Figures.count(step))); left out"
-            )
+        if outcome.end == nil {
+            notes.append(
+                "\(path): unfinished, no end in its log; shown up to its last recorded step, "
+                    + Figures.count(outcome.steps))
         }
         for gap in outcome.gaps {
             notes.append(
@@ -55,7 +62,12 @@ package struct RunCollection: Sendable {
                     + "\(Figures.count(gap.lastStep)) are missing in its log, as the disk was full; "
                     + "curves have a hole there")
         }
-        let run = Run(path: path, outcome: outcome, layers: log.layers)
+        var run = Run(path: path, outcome: outcome, layers: [])
+        if let length = outcome.stepsPerEpoch {
+            run.addLayers(log.figures, stepsPerEpoch: length)
+        } else {
+            undated[path] = log.figures
+        }
         let key = RunKey(outcome)
         guard let same = places[key] else {
             places[key] = runs.count
@@ -67,22 +79,17 @@ package struct RunCollection: Sendable {
         notes.append("\(left.path): the same run as \(kept.path); left out")
     }
 
-    private static func runFolders(in folder: String, depth: Int) throws -> [String] {
-        let manager = FileManager.default
-        if manager.fileExists(atPath: RunDirectory(path: folder).metricsPath) { return [folder] }
-        let names: [String]
-        do {
-            names = try manager.contentsOfDirectory(atPath: folder)
-        } catch {
-            // What lies below a folder need not be one; what the user named must.
-            guard depth == 0 else { return [] }
-            let isThere = manager.fileExists(atPath: folder)
-            throw FileError(operation: .read, path: folder, code: isThere ? ENOTDIR : ENOENT)
+    /// An epoch is as long in a run that ended within its first as in others on as many examples.
+    private mutating func addLayers(of undated: [String: LayerFigures]) {
+        guard !undated.isEmpty else { return }
+        var lengths: [EpochKey: Int] = [:]
+        for run in runs {
+            if let length = run.outcome.stepsPerEpoch { lengths[EpochKey(run.outcome)] = length }
         }
-        guard depth < maximumDepth else { return [] }
-        let trimmed = folder.count > 1 && folder.hasSuffix("/") ? String(folder.dropLast()) : folder
-        return try names.sorted { $0.compare($1, options: .numeric) == .orderedAscending }
-            .flatMap { try runFolders(in: "\(trimmed)/\($0)", depth: depth + 1) }
+        for index in runs.indices {
+            guard let figures = undated[runs[index].path] else { continue }
+            runs[index].addLayers(figures, stepsPerEpoch: lengths[EpochKey(runs[index].outcome)])
+        }
     }
 
     /// The data sets, in order of first appearance.
@@ -91,6 +98,14 @@ package struct RunCollection: Sendable {
     /// Only the runs on data whose hash starts with `prefix`.
     package func filtered(dataset prefix: String) -> [Run] {
         runs.filter { $0.outcome.provenance.datasetSHA256.hasPrefix(prefix.lowercased()) }
+    }
+}
+
+extension RunCollection.Run {
+    fileprivate mutating func addLayers(_ figures: LayerFigures, stepsPerEpoch: Int?) {
+        layers = figures.points(
+            stepsPerEpoch: stepsPerEpoch,
+            epochs: outcome.run.settings["epochs"].flatMap(Int.init) ?? 1)
     }
 }
 
@@ -115,16 +130,23 @@ private struct RunKey: Hashable {
     }
 }
 
+/// What an epoch's length depends on.
+private struct EpochKey: Hashable {
+    let datasetSHA256: String
+    let batchSize: Int?
+    let validationExamples: String?
+
+    init(_ outcome: RunOutcome) {
+        datasetSHA256 = outcome.provenance.datasetSHA256
+        batchSize = outcome.batchSize
+        validationExamples = outcome.run.settings["validation_examples"]
+    }
+}
+
 /// A log as a report needs it.
 private struct LogSummary {
     private(set) var outcome: RunOutcome?
-    private var figures = LayerFigures()
-
-    var layers: [LayerPoint] {
-        figures.points(
-            stepsPerEpoch: outcome?.epochs.first?.step,
-            epochs: outcome?.run.settings["epochs"].flatMap(Int.init) ?? 1)
-    }
+    private(set) var figures = LayerFigures()
 
     mutating func add(_ record: MetricsRecord, _ provenance: Provenance) {
         if case .run(let run) = record { outcome = RunOutcome(run: run, provenance: provenance) }
@@ -142,7 +164,7 @@ package struct NoRunsError: Error, Equatable, CustomStringConvertible {
         let places = folders.joined(separator: ", ")
         let found = notes.isEmpty ? "" : " (\(notes.joined(separator: "; ")))"
         return
-            "\(places): there is no finished run here or up to \(RunCollection.maximumDepth) levels "
-            + "below\(found); train one with lockstep train --run-dir DIR, or name its folder"
+            "\(places): there is no run here or below\(found); train one with lockstep train "
+            + "--run-dir DIR, or name its folder"
     }
 }

@@ -34,7 +34,7 @@ extension RunOutcome {
         return Crossing(of: threshold, in: curve)
             ?? .notReached(
                 CurvePoint(
-                    step: end?.steps ?? 0, epoch: 0, seconds: end?.seconds ?? 0, value: .nan))
+                    step: steps, epoch: 0, seconds: end?.seconds ?? 0, value: .nan))
     }
 
     /// The steps to `threshold`, for curves of runs that got there. One that diverged was watched
@@ -45,5 +45,23 @@ extension RunOutcome {
         let isForEver = end?.status == .diverged
         return TimeToEvent(
             isForEver ? .infinity : Double(crossing.point.step), isReached: crossing.isReached)
+    }
+}
+
+extension RunOutcome {
+    /// How its lines end.
+    package var ending: LineChart.Run.Ending {
+        if end?.status == .diverged { return .diverged }
+        return isCutShort ? .cutShort : .whole
+    }
+}
+
+extension RunOutcome {
+    /// Updates of a whole epoch; nil where no epoch has ended and nothing was evaluated within one.
+    var stepsPerEpoch: Int? {
+        if let epoch = epochs.first { return epoch.step / epoch.epoch }
+        return evaluations.last { $0.epoch > 0 }.map {
+            Int((Double($0.step) / $0.epoch).rounded())
+        }
     }
 }

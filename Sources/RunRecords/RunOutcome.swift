@@ -21,6 +21,20 @@ package struct RunOutcome: Equatable, Sendable {
     /// versions do not tell, and are taken for such.
     package var hadMachineAlone: Bool { end?.parallelism ?? 1 == 1 }
 
+    /// Whether it ended before its time, by nothing that it did itself: it was interrupted or
+    /// killed, lost a peer, or still goes on.
+    package var isCutShort: Bool {
+        switch end?.status {
+        case .interrupted, .lost, nil: true
+        case .completed, .target, .diverged: false
+        }
+    }
+
+    /// Updates done, as far as the records tell.
+    package var steps: Int { end?.steps ?? lastRecordedStep }
+
+    private var lastRecordedStep = 0
+
     private var saturationSums: [Double] = []
     private var saturationCount = 0
     private var saturationEpoch = 0
@@ -42,9 +56,15 @@ package struct RunOutcome: Equatable, Sendable {
     package mutating func add(_ record: MetricsRecord) {
         switch record {
         case .run(let record): run = record
-        case .step(let record): addSaturation(of: record)
-        case .evaluation(let record): evaluations.append(record)
-        case .epoch(let record): epochs.append(record)
+        case .step(let record):
+            lastRecordedStep = record.step
+            addSaturation(of: record)
+        case .evaluation(let record):
+            lastRecordedStep = record.step
+            evaluations.append(record)
+        case .epoch(let record):
+            lastRecordedStep = record.step
+            epochs.append(record)
         case .gap(let record): gaps.append(record)
         case .end(let record): end = record
         }

@@ -8,10 +8,11 @@ struct ReportCommand: ParsableCommand {
         commandName: "report",
         abstract: "Draw runs and tabulate them: one page, Markdown, CSV and drawings.",
         discussion: """
-            Takes the folders of runs, and those that hold some up to three levels below. Runs \
-            that differ in their seed only are a group: curves are medians with the band between \
-            the quartiles, final accuracies are means with their 95 % intervals. Runs that have \
-            not ended are named and left out; diverged and interrupted ones are shown.
+            Takes the folders of runs, and those that hold some below. Runs that differ in their \
+            seed only are a group: curves are medians with the band between the quartiles, final \
+            accuracies are means with their 95 % intervals. Runs that diverged, were interrupted \
+            or have not ended are shown as what they are, up to their last recorded step. A log \
+            that cannot be read is named and left out.
 
             Writes report.html (it needs nothing else, and no network), report.md, runs.csv (a row \
             a run and epoch) and drawings/NAME.svg. Runs of two data sets have no common report: \
@@ -50,7 +51,9 @@ struct ReportCommand: ParsableCommand {
         let collection = try RunCollection(folders: folders)
         for note in collection.notes { Console.shared.say(note) }
         let runs = try chosen(from: collection)
-        let page = try RunsReport(runs, title: title, targets: targets.values).page
+        let page = try RunsReport(
+            runs, title: title, targets: targets.values, notes: collection.notes
+        ).page
         for path in try page.write(toFolder: output) { print(path) }
     }
 

@@ -66,26 +66,71 @@ import Testing
         #expect(none.output.contains("b2b2b2b2"))
     }
 
-    @Test func unfinishedRunsAreLeftOutWithANote() throws {
+    /// A run that was killed, or still goes on: alone, and beside one that ended.
+    @Test func unfinishedRunsAreShownAsSuch() throws {
         let folder = try TemporaryFolder()
         try Self.write(to: folder.path("runs/whole"))
         let path = folder.path("runs/half")
         try Self.write(to: path, seed: 2, lines: 2)
-        let half = try Lockstep.run(["report", folder.path("runs"), "--output", folder.path("out")])
-        #expect(half.status == 0, "\(half.output)")
-        #expect(half.standardError.contains("\(path): unfinished"))
-        let alone = try Lockstep.run(["report", path, "--output", folder.path("out")])
-        #expect(alone.status == 65, "\(alone.output)")
-        #expect(alone.output.contains("unfinished"))
+        for (runs, rows) in [(path, 1), (folder.path("runs"), 2)] {
+            let run = try Lockstep.run(["report", runs, "--output", folder.path("out")])
+            #expect(run.status == 0, "\(run.output)")
+            #expect(run.standardError.contains("\(path): unfinished"))
+            #expect(run.standardError.contains("up to its last recorded step, 10"))
+            let markdown = try String(
+                contentsOfFile: folder.path("out/report.md"), encoding: .utf8)
+            #expect(markdown.contains("One run is unfinished: its log has no end"))
+            #expect(markdown.contains("n = \(rows), 1 censored, 0 diverged"))
+            #expect(markdown.contains("| 2 | unfinished | 1 | 10 | 90.00 % | 1.25000 | 0.50 |"))
+            // Never counted as completed.
+            #expect(markdown.contains("| \(rows) | \(rows - 1) |"))
+            let csv = try String(contentsOfFile: folder.path("out/runs.csv"), encoding: .utf8)
+            #expect(csv.components(separatedBy: "unfinished\n").count == 2)
+            let drawing = try String(
+                contentsOfFile: folder.path("out/drawings/test-accuracy.svg"), encoding: .utf8)
+            #expect(drawing.contains("class=\"hollow\""))
+        }
     }
 
-    @Test func foreignLinesAreNamed() throws {
+    /// A log that is none, and one that cannot be read: the rest of the report stands.
+    @Test func whatCannotBeReadIsNamedAndLeftOut() throws {
         let folder = try TemporaryFolder()
-        try Self.write(to: folder.path("whole"))
-        try Self.write(to: folder.path("other"), seed: 2, foreign: "{\"event\":\"party\"}")
-        let run = try Lockstep.run(["report", folder.path, "--output", folder.path("out")])
-        #expect(run.status == 65, "\(run.output)")
-        #expect(run.output.contains("\(folder.path("other"))/metrics.jsonl, line 2"))
+        try Self.write(to: folder.path("runs/whole"))
+        try Self.write(to: folder.path("runs/other"), seed: 2, foreign: "{\"event\":\"party\"}")
+        try FileManager.default.createDirectory(
+            atPath: folder.path("runs/folder/metrics.jsonl"), withIntermediateDirectories: true)
+        let names = ["runs/other/metrics.jsonl, line 2", "runs/folder/metrics.jsonl"]
+        let run = try Lockstep.run(["report", folder.path("runs"), "--output", folder.path("out")])
+        #expect(run.status == 0, "\(run.output)")
+        let page = try String(contentsOfFile: folder.path("out/report.html"), encoding: .utf8)
+        for name in names {
+            #expect(run.standardError.contains(folder.path(name)), "\(run.output)")
+            let isThere = page.contains(folder.path(name))
+            #expect(isThere, "\(name)")
+        }
+        #expect(page.contains("n = 1, 0 censored, 0 diverged"))
+        let alone = try Lockstep.run(["report", folder.path("runs/other")])
+        #expect(alone.status == 65, "\(alone.output)")
+        #expect(alone.output.contains(folder.path(names[0])))
+    }
+
+    @Test func runsAreFoundAtAnyDepthAndOnce() throws {
+        let folder = try TemporaryFolder()
+        let deep = folder.path("runs/a/b/c/d/e/f")
+        try Self.write(to: deep)
+        try Self.write(to: folder.path("runs/.hidden/run"), seed: 2)
+        // Links may lead back, and to what was there already.
+        let manager = FileManager.default
+        try manager.createSymbolicLink(
+            atPath: folder.path("runs/a/b/back"), withDestinationPath: folder.path("runs"))
+        try manager.createSymbolicLink(
+            atPath: folder.path("runs/z"), withDestinationPath: deep)
+        let run = try Lockstep.run(["report", folder.path("runs"), "--output", folder.path("out")])
+        #expect(run.status == 0, "\(run.output)")
+        #expect(run.standardError.isEmpty, "\(run.standardError)")
+        let markdown = try String(contentsOfFile: folder.path("out/report.md"), encoding: .utf8)
+        #expect(markdown.contains(deep))
+        #expect(markdown.contains("n = 1, 0 censored, 0 diverged"))
     }
 
     @Test func aRunThatIsThereTwiceCountsOnce() throws {

@@ -168,6 +168,37 @@ import Testing
         #expect(finding.evidence.contains("Did not complete: mse-tanh seed 1 (diverged)"))
     }
 
+    /// A run that was killed says nothing of what it would have come to, and does not hide what the
+    /// others did; one that was killed behind the target had reached it.
+    @Test func unfinishedRunsAreNamedAndNeverCompleted() {
+        func unfinished(_ seed: UInt64, _ accuracies: [Double]) -> RunOutcome {
+            var run = RunOutcome(
+                run: Samples.run("mse-tanh", seed: seed), provenance: Samples.provenance)
+            for (index, accuracy) in accuracies.enumerated() {
+                run.add(.epoch(Samples.epoch(index + 1, testAccuracy: accuracy)))
+            }
+            return run
+        }
+        let runs =
+            (1...8).map { Samples.outcome("mse-tanh", seed: $0, accuracies: [0.94, 0.96]) }
+            + (1...10).map { Samples.outcome("ce-softmax", seed: $0, accuracies: [0.96, 0.97]) }
+            + [unfinished(9, [0.5]), unfinished(10, [0.94, 0.96])]
+        let findings = Comparison(runs).findings
+        let slowness = findings.slowness
+        #expect(slowness.verdict == .supported)
+        #expect(slowness.evidence.contains(" 2.00 times as many"), "\(slowness.evidence)")
+        #expect(slowness.evidence.contains("(9 seeds)"), "\(slowness.evidence)")
+        #expect(
+            slowness.evidence.contains(
+                "Did not complete: mse-tanh seed 10 (unfinished). "
+                    + "Left out: mse-tanh seed 9 (unfinished)."), "\(slowness.evidence)")
+        let inaccuracy = findings.inaccuracy.evidence
+        #expect(inaccuracy.contains("95 % interval, 8 seeds"), "\(inaccuracy)")
+        #expect(
+            inaccuracy.contains(
+                "Left out: mse-tanh seed 9 (unfinished), mse-tanh seed 10 (unfinished)."))
+    }
+
     /// One that was interrupted was watched up to there, and nobody looks further.
     @Test func anInterruptedRunCutsTheHorizon() {
         let comparison = TargetComparison(

@@ -51,7 +51,7 @@ enum DrawingSamples {
                                         x: [batch, Double(index), batch * 100, value / 7],
                                         y: index == 3 && run == 1 ? .nan : value,
                                         isCensored: index == 5 && run > 0)
-                                }, isDiverged: run == 2)
+                                }, ending: run == 2 ? .diverged : .whole)
                         }, colour: series, hasMarkers: true)
                 },
                 ideals: [

@@ -101,17 +101,18 @@ import Testing
     }
 
     /// Runs that reached a target have ended: a median of those that are left would be one of the
-    /// slow ones. One that diverged is no reason to hide the others.
-    @Test(arguments: [(false, [1.0, 2, 3, 4]), (true, [1, 2])])
-    func aBandOfTrainingEndsWithItsFirstRun(isTraining: Bool, places: [Double]) {
-        func run(_ count: Int, isDiverged: Bool = false) -> LineChart.Run {
+    /// slow ones. One that diverged or was cut short is no reason to hide the others.
+    @Test(arguments: [LineChart.Run.Ending.diverged, .cutShort], [true, false])
+    func aBandOfTrainingEndsWithItsFirstRun(ending: LineChart.Run.Ending, isTraining: Bool) {
+        let places = isTraining ? [1.0, 2] : [1, 2, 3, 4]
+        func run(_ count: Int, _ ending: LineChart.Run.Ending = .whole) -> LineChart.Run {
             LineChart.Run(
                 label: "",
                 points: (1..<count + 1).map { LineChart.Point(x: [Double($0)], y: 0.9) },
-                isDiverged: isDiverged)
+                ending: ending)
         }
         let band = LineChart.Series(
-            label: "", runs: [run(4), run(2), run(1, isDiverged: true), run(3)], colour: 0,
+            label: "", runs: [run(4), run(2), run(1, ending), run(3)], colour: 0,
             isTraining: isTraining
         ).band
         #expect(band.map { $0.x[0] } == places)
@@ -120,13 +121,13 @@ import Testing
 
     /// Behind its end a run that diverged is below all others, so that those left are not all.
     @Test func aRunThatDivergedRanksBelow() {
-        func run(_ values: [Double], isDiverged: Bool = false) -> LineChart.Run {
+        func run(_ values: [Double], ending: LineChart.Run.Ending = .whole) -> LineChart.Run {
             LineChart.Run(
                 label: "",
                 points: values.enumerated().map { LineChart.Point(x: [Double($0)], y: $1) },
-                isDiverged: isDiverged)
+                ending: ending)
         }
-        let runs = [run([5, 6, 7]), run([1, 2, 3]), run([9, .nan], isDiverged: true)]
+        let runs = [run([5, 6, 7]), run([1, 2, 3]), run([9, .nan], ending: .diverged)]
         func band(_ rank: Double?) -> [[Double]] {
             LineChart.Series(
                 label: "", runs: runs, colour: 0, isTraining: true, rankOfDiverged: rank
@@ -135,6 +136,29 @@ import Testing
         #expect(band(nil) == [[3, 5, 7, 3], [3, 4, 5, 2], [4, 5, 6, 2]])
         #expect(
             band(-.infinity) == [[3, 5, 7, 3], [-.infinity, 2, 4, 3], [-.infinity, 3, 5, 3]])
+    }
+
+    /// The end of a run that was cut short lies between the places of the others: the median does
+    /// not jump to its figure there. Alone it has a line of its own, up to its end.
+    @Test func aRunThatWasCutShortEndsItsOwnLineOnly() {
+        func run(_ steps: [Double], _ y: Double, _ ending: LineChart.Run.Ending = .whole)
+            -> LineChart.Run
+        {
+            LineChart.Run(
+                label: "", points: steps.map { LineChart.Point(x: [$0, .nan], y: y) },
+                ending: ending)
+        }
+        let short = run([10, 13], 0.1, .cutShort)
+        let together = LineChart.Series(
+            label: "", runs: [run([10, 20], 0.9), short, run([10, 20], 0.9)], colour: 0,
+            isTraining: true)
+        #expect(together.band.map { $0.x[0] } == [10, 20])
+        #expect(together.band.map(\.middle) == [0.9, 0.9])
+        #expect(together.band.map(\.runCount) == [3, 2])
+        let alone = LineChart.Series(label: "", runs: [short], colour: 0, isTraining: true)
+        #expect(alone.band.map { $0.x[0] } == [10, 13])
+        // Nobody knows where it lies on the second axis.
+        #expect(alone.band.allSatisfy { $0.x[1].isNaN })
     }
 
     /// Three batches, of which the last is never reached: the line ends before it, and says so.

@@ -129,7 +129,7 @@ extension StudyReport {
                                 LineChart.Point(
                                     x: [Double(epoch.step), Double(epoch.epoch)], y: $0)
                             }
-                        }, isDiverged: run.end?.status == .diverged)
+                        }, ending: run.ending)
                 }, colour: index, isTraining: true)
         }
         return Chart(

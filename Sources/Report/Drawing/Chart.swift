@@ -64,7 +64,7 @@ package struct ChartSource: Equatable, Sendable {
         self.divergedCount = divergedCount
     }
 
-    /// Counts `runs`; those that were interrupted, lost or never ended are censored.
+    /// Counts `runs`; those that were cut short are censored.
     ///
     /// - Parameter censoredCount: where a drawing has a rule of its own, thresholds for instance.
     /// - Throws: ``MixedDatasets`` for runs of two data sets, which no drawing shows together.
@@ -80,15 +80,9 @@ package struct ChartSource: Equatable, Sendable {
         for run in runs where seen.insert(run.provenance.configurationSHA256).inserted {
             hashes.append(run.provenance.configurationSHA256)
         }
-        let endedEarly = runs.count { run in
-            switch run.end?.status {
-            case .interrupted, .lost, nil: true
-            case .completed, .target, .diverged: false
-            }
-        }
         self.init(
             dataset: first.name, datasetSHA256: first.sha256, configurationSHA256s: hashes,
-            runCount: runs.count, censoredCount: censoredCount ?? endedEarly,
+            runCount: runs.count, censoredCount: censoredCount ?? runs.count(where: \.isCutShort),
             divergedCount: runs.count { $0.end?.status == .diverged })
     }
 

@@ -6,13 +6,22 @@ package struct LineChart: Equatable, Sendable {
         package var label: String
         /// In order of x.
         package var points: [Point]
-        /// Ends with a cross: the run diverged there.
-        package var isDiverged: Bool
+        package var ending: Ending
 
-        package init(label: String, points: [Point], isDiverged: Bool = false) {
+        /// What its last point was.
+        package enum Ending: Equatable, Sendable {
+            /// The end that it was meant to come to.
+            case whole
+            /// Drawn as a cross.
+            case diverged
+            /// Drawn as a ring: it was interrupted or killed, or still goes on.
+            case cutShort
+        }
+
+        package init(label: String, points: [Point], ending: Ending = .whole) {
             self.label = label
             self.points = points
-            self.isDiverged = isDiverged
+            self.ending = ending
         }
     }
 
@@ -43,7 +52,7 @@ package struct LineChart: Equatable, Sendable {
         package var hasMarkers: Bool
         /// The first x axis is how far a run has come. Where one has ended, the others are no
         /// longer the group: those that reach a target late, for instance. So the median ends
-        /// there.
+        /// there; not so where one diverged or was cut short.
         package var isTraining: Bool
         /// How a run that diverged ranks behind its end: below all others (−∞) where much is good,
         /// as accuracy; nil where it is left out there.

@@ -21,31 +21,41 @@ extension LineChart.Series {
 
     /// The middle half of the runs, in order of the first x axis. A censored value ranks above all
     /// others: where it really lies is not known. Runs that diverged have ``rankOfDiverged`` behind
-    /// their end, or are left out there.
+    /// their end, or are left out there, as those that were cut short are.
     package var band: [BandPoint] {
         if let estimate { return estimate }
-        let ends = runs.filter { !$0.isDiverged }.map { $0.points.last?.x.first ?? 0 }
-        let end = isTraining ? ends.min() ?? .infinity : .infinity
         let points = runs.flatMap(\.points).filter {
-            ($0.y.isFinite || $0.isCensored) && $0.x.allSatisfy(\.isFinite) && $0.x[0] <= end
+            ($0.y.isFinite || $0.isCensored) && $0.x[0].isFinite
         }
-        let diverged = runs.filter(\.isDiverged).map { run in
+        let places = places
+        let diverged = runs.filter { $0.ending == .diverged }.map { run in
             run.points.last { $0.y.isFinite }?.x[0] ?? -.infinity
         }
-        return Dictionary(grouping: points) { $0.x[0] }.map { first, points in
+        return Dictionary(grouping: points) { $0.x[0] }.filter { places.contains($0.key) }.map {
+            first, points in
             let lost = rankOfDiverged.map { rank in
                 diverged.filter { $0 < first }.map { _ in rank }
             }
             let values =
                 (points.map { $0.isCensored ? .infinity : $0.y } + (lost ?? [])).sorted()
             let axes = points[0].x.indices.map { axis in
-                axis == 0 ? first : Quantiles.quantile(0.5, of: points.map { $0.x[axis] }.sorted())
+                let known = points.map { $0.x[axis] }.filter(\.isFinite).sorted()
+                return known.isEmpty ? .nan : Quantiles.quantile(0.5, of: known)
             }
             return BandPoint(
                 x: axes, lower: Quantiles.quantile(0.25, of: values),
                 middle: Quantiles.quantile(0.5, of: values),
                 upper: Quantiles.quantile(0.75, of: values), runCount: values.count)
         }.sorted { $0.x[0] < $1.x[0] }
+    }
+
+    /// Where the line has points. Over training they are those of the runs that were not cut short,
+    /// if there are any: at the end of such a run alone the line would jump to its figure.
+    private var places: Set<Double> {
+        let whole = isTraining ? runs.filter { $0.ending == .whole } : []
+        let end = whole.map { $0.points.last?.x[0] ?? 0 }.min() ?? .infinity
+        let places = (whole.isEmpty ? runs : whole).flatMap(\.points).map { $0.x[0] }
+        return Set(places.filter { $0 <= end })
     }
 
     /// The fraction that has got there, with its pointwise band at 95 %, as stairs up to `end`.

@@ -147,14 +147,24 @@ private struct LineDrawing {
                 if series.runs.count > 1, place % every == 0 {
                     canvas.path(thinned(line, to: limit), class: "run")
                 }
-                if run.isDiverged, let end = line.last {
-                    canvas.line(
-                        x1: end.x - 4, y1: end.y - 4, x2: end.x + 4, y2: end.y + 4, class: "cross")
-                    canvas.line(
-                        x1: end.x - 4, y1: end.y + 4, x2: end.x + 4, y2: end.y - 4, class: "cross")
-                }
+                if let end = line.last { draw(run.ending, at: end, on: &canvas) }
             }
             canvas.markup.close("g")
+        }
+    }
+
+    private func draw(
+        _ ending: LineChart.Run.Ending, at end: Place, on canvas: inout SVGCanvas
+    ) {
+        switch ending {
+        case .whole: break
+        case .diverged:
+            for slope in [4.0, -4] {
+                canvas.line(
+                    x1: end.x - 4, y1: end.y - slope, x2: end.x + 4, y2: end.y + slope,
+                    class: "cross")
+            }
+        case .cutShort: canvas.circle(x: end.x, y: end.y, radius: 4.5, class: "hollow")
         }
     }
 

@@ -34,8 +34,10 @@ extension ReportPage {
 
     static let footer =
         "Lines are medians over the runs, bands hold the middle half of them, and faint lines are single "
-        + "runs, of thousands a part. Over training, medians and bands end where the first of the runs has ended, unless it "
-        + "diverged. Censored: a run that ended, or did not reach the threshold, before there was a figure. "
+        + "runs, of thousands a part. A cross is where a run diverged, and a ring where one was cut "
+        + "short: interrupted, killed, or not finished yet. Over training, medians and bands end where the "
+        + "first of the other runs has ended. "
+        + "Censored: a run that ended, or did not reach the threshold, before there was a figure. "
         + "The figures of all drawings and tables are in report.html as JSON, and in runs.csv beside it "
         + "are all epochs of the runs under “Convergence”."
 

@@ -60,7 +60,7 @@ struct RunsTable {
         let status = Cell.text(run.statusName)
         guard !run.epochs.isEmpty else {
             return [
-                identity + [.integer(0), .integer(run.end?.steps ?? 0), .integer(0), .integer(0)]
+                identity + [.integer(0), .integer(run.steps), .integer(0), .integer(0)]
                     + [.number(run.end?.seconds ?? .nan), .none, .none, .none, .none]
                     + [.text(run.end?.weightsSHA256 ?? ""), status]
             ]
