@@ -3,7 +3,7 @@ import RunRecords
 /// What happened inside the networks.
 extension RunsReport {
     var layerSections: [ReportPage.Section] {
-        let depth = groups.flatMap(\.runs).flatMap(\.layers).map(\.gradientNorms.count).max() ?? 0
+        let depth = drawn.flatMap(\.runs).flatMap(\.layers).map(\.gradientNorms.count).max() ?? 0
         guard depth > 0 else { return [] }
         let blocks = (0..<depth).map { layer in
             let name = layer == depth - 1 ? "output layer" : "hidden layer \(layer + 1)"
@@ -38,7 +38,7 @@ extension RunsReport {
         _ name: String, _ title: String, _ yAxis: ChartAxis, _ layer: Int, _ depth: Int,
         _ values: (LayerPoint) -> [Double]
     ) -> Chart {
-        let series = groups.map { group in
+        let series = drawn.map { group in
             LineChart.Series(
                 label: group.label,
                 runs: group.runs.map { run in
@@ -56,7 +56,7 @@ extension RunsReport {
                 }, colour: group.colour, isTraining: true)
         }
         return Chart(
-            name: name, title: title, source: source,
+            name: name, title: title, summary: chartSummary(), source: drawnSource,
             kind: .lines(
                 LineChart(xAxes: [.steps, .epochs, .examples], yAxis: yAxis, series: series)))
     }

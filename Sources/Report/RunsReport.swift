@@ -5,6 +5,9 @@ import TerminalText
 /// The report on runs that are there, whatever started them.
 package struct RunsReport {
     let groups: [RunGroup]
+    /// What the charts show, of at most as many groups as can be told apart.
+    let drawn: ArraySlice<RunGroup>
+    let drawnSource: ChartSource
     let source: ChartSource
     private let title: String?
     let targets: [Double]
@@ -26,6 +29,8 @@ package struct RunsReport {
     ) throws(MixedDatasets) {
         source = try ChartSource(runs.map(\.outcome))
         groups = RunGroup.groups(runs)
+        drawn = groups.prefix(RunGroup.drawnCount)
+        drawnSource = try ChartSource(drawn.flatMap(\.outcomes))
         self.title = title
         self.targets = targets ?? Comparison.thresholds(for: runs.map(\.outcome))
         self.notes = notes
@@ -62,6 +67,15 @@ package struct RunsReport {
             "\(best.0.label) \(count > 1 ? "has the highest" : "reached a") final test accuracy"
                 + "\(count > 1 ? ", " : " of ")\(percent(best.1.mean))\(single)."
         ]
+    }
+
+    /// Of a chart: what it leaves out, and what there is to say of it.
+    func chartSummary(_ text: String = "") -> String {
+        guard drawn.count < groups.count else { return text }
+        let selection =
+            "The \(drawn.count) of \(Figures.count(groups.count)) configurations with the highest "
+            + "final test accuracies; --only SETTING=VALUE draws others."
+        return text.isEmpty ? selection : "\(selection) \(text)"
     }
 
     private var unfinished: [String] {
@@ -112,7 +126,7 @@ package struct RunsReport {
     }
 
     private var lossSummary: String {
-        let losses = Set(groups.compactMap { $0.outcomes.first?.run.settings["loss"] })
+        let losses = Set(drawn.compactMap { $0.outcomes.first?.run.settings["loss"] })
         return "Means over each epoch."
             + (losses.count > 1
                 ? " Losses of two kinds have no common scale: compare their slopes, not their heights."
@@ -124,7 +138,7 @@ package struct RunsReport {
         thresholds: [LineChart.Threshold] = [], summary: String = "",
         points: (RunOutcome) -> [(CurvePoint, Double)]
     ) -> Chart {
-        let series = groups.map { group in
+        let series = drawn.map { group in
             LineChart.Series(
                 label: group.label,
                 runs: group.outcomes.map { run in
@@ -143,7 +157,7 @@ package struct RunsReport {
             series.contains { $0.runs.contains { $0.points.contains { $0.y >= threshold.value } } }
         }
         return Chart(
-            name: name, title: title, summary: summary, source: source,
+            name: name, title: title, summary: chartSummary(summary), source: drawnSource,
             kind: .lines(
                 LineChart(
                     xAxes: [.steps, .epochs, .examples, .seconds], yAxis: yAxis, series: series,
