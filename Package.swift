@@ -194,7 +194,7 @@ let package = Package(
             ],
             exclude: [
                 "keras_model.py", "kubernetes_manifest.py", "network.py", "npz_file.py",
-                "onnx_file.py", "report_csv.py",
+                "onnx_file.py", "report_csv.py", "report_page.py",
                 "report_figures.py", "report_logs.py", "safetensors_file.py", "study_claims.py",
                 "study_figures.py", "study_hindrance.py", "study_outputs.py", "study_statistics.py",
                 "tensorboard_events.py", "tensorboard_growth.py",

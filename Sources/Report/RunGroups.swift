@@ -1,4 +1,5 @@
 package import RunRecords
+import Statistics
 
 /// Runs of one configuration, whatever their seeds.
 package struct RunGroup: Equatable, Sendable {
@@ -6,7 +7,7 @@ package struct RunGroup: Equatable, Sendable {
     package let label: String
     package let configuration: String
     /// In the palette of all drawings.
-    package let colour: Int
+    package fileprivate(set) var colour = 0
     /// By seed.
     package let runs: [RunCollection.Run]
 
@@ -14,7 +15,7 @@ package struct RunGroup: Equatable, Sendable {
 
     /// Those that ended as they were meant to; only their final figures count as results.
     package var completed: [RunOutcome] {
-        outcomes.filter { $0.end?.status == .completed || $0.end?.status == .target }
+        outcomes.filter(\.isResult)
     }
 
     /// What the comparison is about.
@@ -28,7 +29,11 @@ package struct RunGroup: Equatable, Sendable {
         return runs.first?.outcome.run.settings.filter { !own.contains($0.key) } ?? [:]
     }
 
-    /// In order of first appearance, the three presets first.
+    /// Those that lines of a chart can be told apart for.
+    static let drawnCount = ChartStyle.distinctCount
+
+    /// In order of first appearance, the three presets first. Where there are more than a chart can
+    /// show, in order of their final accuracies, the highest first.
     package static func groups(_ runs: [RunCollection.Run]) -> [RunGroup] {
         var keys: [[String: String]] = []
         var members: [[String: String]: [RunCollection.Run]] = [:]
@@ -44,15 +49,25 @@ package struct RunGroup: Equatable, Sendable {
         let ranked = keys.enumerated().sorted {
             (rank($0.element), $0.offset) < (rank($1.element), $1.offset)
         }.map(\.element)
-        return ranked.enumerated().map { index, key in
+        var groups = ranked.map { key in
             RunGroup(
                 label: label(of: key, varied),
                 configuration: key["configuration", default: ""],
-                colour: index,
                 runs: members[key, default: []].sorted {
                     $0.outcome.run.seed < $1.outcome.run.seed
                 })
         }
+        if groups.count > drawnCount { groups = sortedByAccuracy(groups) }
+        for index in groups.indices { groups[index].colour = index }
+        return groups
+    }
+
+    /// Those without a completed run last, and equal ones as they were.
+    private static func sortedByAccuracy(_ groups: [RunGroup]) -> [RunGroup] {
+        groups.enumerated().map { index, group in
+            let accuracies = group.completed.compactMap { $0.end?.testAccuracy }
+            return (accuracy: Summary(accuracies)?.mean ?? -.infinity, index: index, group: group)
+        }.sorted { ($1.accuracy, $0.index) < ($0.accuracy, $1.index) }.map(\.group)
     }
 
     /// All that shapes the bits but the seed.

@@ -5,7 +5,7 @@ import TerminalText
 /// How the runs ended, how long they took, and each by itself.
 extension RunsReport {
     var finals: ReportPage.Section {
-        let bars = groups.map { group in
+        let bars = drawn.map { group in
             let values = group.completed.compactMap { $0.end?.testAccuracy }
             let summary = Summary(values)
             return BarChart.Bar(
@@ -45,7 +45,9 @@ extension RunsReport {
             blocks: [
                 .chart(
                     Chart(
-                        name: "final-accuracy", title: "Final test accuracy", source: source,
+                        name: "final-accuracy", title: "Final test accuracy",
+                        summary: chartSummary(),
+                        source: drawnSource,
                         kind: .bars(
                             BarChart(
                                 axis: ChartAxis(label: "test accuracy", unit: .percent),
@@ -100,7 +102,9 @@ extension RunsReport {
             columns: [
                 .text("configuration") { $0.group.label },
                 .init("seed") { row in
-                    .number(Double(row.outcome.run.seed), shown: "\(row.outcome.run.seed)")
+                    let seed = row.outcome.run.seed
+                    return ReportPage.isExact(seed)
+                        ? .number(Double(seed), shown: "\(seed)") : .text("\(seed)")
                 },
                 .text("status") { $0.outcome.statusName },
                 .count("epochs") { $0.end?.epochs ?? $0.last?.epoch ?? 0 },

@@ -5,6 +5,9 @@ import TerminalText
 /// The report on runs that are there, whatever started them.
 package struct RunsReport {
     let groups: [RunGroup]
+    /// What the charts show, of at most as many groups as can be told apart.
+    let drawn: ArraySlice<RunGroup>
+    let drawnSource: ChartSource
     let source: ChartSource
     private let title: String?
     let targets: [Double]
@@ -26,6 +29,8 @@ package struct RunsReport {
     ) throws(MixedDatasets) {
         source = try ChartSource(runs.map(\.outcome))
         groups = RunGroup.groups(runs)
+        drawn = groups.prefix(RunGroup.drawnCount)
+        drawnSource = try ChartSource(drawn.flatMap(\.outcomes))
         self.title = title
         self.targets = targets ?? Comparison.thresholds(for: runs.map(\.outcome))
         self.notes = notes
@@ -40,6 +45,13 @@ package struct RunsReport {
             runs: groups.flatMap(\.outcomes))
     }
 
+    /// All of a few, else how many there are between which.
+    private static func short(_ batches: [Int]) -> String {
+        let texts = batches.map(Figures.count)
+        guard batches.count > 8 else { return texts.joined(separator: ", ") }
+        return "\(texts[0]) to \(texts[texts.count - 1]) (\(texts.count) sizes)"
+    }
+
     private var summary: [String] {
         let count = groups.count
         let batches = Set(groups.flatMap(\.outcomes).compactMap(\.batchSize)).sorted()
@@ -47,7 +59,7 @@ package struct RunsReport {
             "\(Figures.plural(source.runCount, "run")) of \(Figures.plural(count, "configuration")) on "
             + "\(source.dataset) (SHA-256 \(Figures.shortHash(source.datasetSHA256)))"
             + (batches.isEmpty
-                ? "" : ", batch size \(batches.map(Figures.count).joined(separator: ", "))")
+                ? "" : ", batch size \(Self.short(batches))")
             + (source.runCount == 1 ? ". One run shows no scatter: n = 1." : ".")
         let best = groups.compactMap { group in
             Summary(group.completed.compactMap { $0.end?.testAccuracy }).map { (group, $0) }
@@ -62,6 +74,15 @@ package struct RunsReport {
             "\(best.0.label) \(count > 1 ? "has the highest" : "reached a") final test accuracy"
                 + "\(count > 1 ? ", " : " of ")\(percent(best.1.mean))\(single)."
         ]
+    }
+
+    /// Of a chart: what it leaves out, and what there is to say of it.
+    func chartSummary(_ text: String = "") -> String {
+        guard drawn.count < groups.count else { return text }
+        let selection =
+            "The \(drawn.count) of \(Figures.count(groups.count)) configurations with the highest "
+            + "final test accuracies; --only SETTING=VALUE draws others."
+        return text.isEmpty ? selection : "\(selection) \(text)"
     }
 
     private var unfinished: [String] {
@@ -112,7 +133,7 @@ package struct RunsReport {
     }
 
     private var lossSummary: String {
-        let losses = Set(groups.compactMap { $0.outcomes.first?.run.settings["loss"] })
+        let losses = Set(drawn.compactMap { $0.outcomes.first?.run.settings["loss"] })
         return "Means over each epoch."
             + (losses.count > 1
                 ? " Losses of two kinds have no common scale: compare their slopes, not their heights."
@@ -126,7 +147,7 @@ package struct RunsReport {
         points: (RunOutcome) -> [(CurvePoint, Double)]
     ) -> Chart {
         let axes = TrainingAxes(groups.flatMap(\.outcomes))
-        let series = groups.map { group in
+        let series = drawn.map { group in
             LineChart.Series(
                 label: group.label,
                 runs: group.outcomes.map { run in
@@ -141,7 +162,7 @@ package struct RunsReport {
             series.contains { $0.runs.contains { $0.points.contains { $0.y >= threshold.value } } }
         }
         return Chart(
-            name: name, title: title, summary: summary, source: source,
+            name: name, title: title, summary: chartSummary(summary), source: drawnSource,
             kind: .lines(
                 LineChart(
                     xAxes: axes.axes, yAxis: yAxis, series: series, thresholds: shown)))

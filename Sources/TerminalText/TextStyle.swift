@@ -37,15 +37,20 @@ package struct TextStyle: Equatable, Sendable {
         String(repeating: usesUnicode ? "─" : "-", count: max(0, length))
     }
 
-    /// The text with the signs that the style allows; columns are counted after it.
+    /// The text with the signs that the style allows; columns are counted after it. Letters stay:
+    /// a folder may have them in its name.
     package func adapted(_ text: String) -> String {
         guard !usesUnicode else { return text }
-        return text.reduce(into: "") { $0 += Self.asciiSigns[$1] ?? String($1) }
+        return text.reduce(into: "") { result, sign in
+            result += Self.asciiSigns[sign] ?? (sign.isASCII || sign.isLetter ? String(sign) : "?")
+        }
     }
 
     private static let asciiSigns: [Character: String] = [
-        "±": "+-", "≥": ">=", "−": "-", "–": "-", "—": "-", "·": "|", "→": "->", "×": "x",
-        "“": "\"", "”": "\"", "…": "...",
+        "±": "+-", "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "−": "-", "–": "-", "—": "-",
+        "·": "|",
+        "→": "->", "×": "x", "“": "\"", "”": "\"", "‘": "'", "’": "'", "…": "...", "µ": "u",
+        "μ": "u", "χ": "chi", "²": "^2", "³": "^3", "\u{A0}": " ", "░": ".", "█": "#",
     ]
 
     /// Breaks a text between words, `indent` columns from the left; a number keeps its sign and
@@ -54,8 +59,9 @@ package struct TextStyle: Equatable, Sendable {
         let margin = String(repeating: " ", count: indent)
         var lines: [String] = []
         var line = ""
-        let bound = text.replacing(" %", with: "\u{A0}%").replacing(" ± ", with: "\u{A0}±\u{A0}")
-        for word in adapted(bound).split(separator: " ") {
+        let bound = adapted(text).replacing(" %", with: "\u{A0}%")
+            .replacing(" ± ", with: "\u{A0}±\u{A0}").replacing(" +- ", with: "\u{A0}+-\u{A0}")
+        for word in bound.split(separator: " ") {
             if !line.isEmpty, indent + line.count + 1 + word.count > width {
                 lines.append(margin + line)
                 line = ""

@@ -15,13 +15,16 @@ struct ReportCommand: ParsableCommand {
             that cannot be read is named and left out.
 
             Writes report.html (it needs nothing else, and no network), report.md, runs.csv (a row \
-            a run and epoch) and drawings/NAME.svg. Runs of two data sets have no common report: \
+            a run and epoch) and drawings/NAME.svg; tables of more than 200 rows go whole to \
+            tables/NAME.csv. Charts show 16 configurations; of more, those with the highest final \
+            accuracies, and --only draws others. Runs of two data sets have no common report: \
             choose one.
 
             Examples:
               lockstep report runs
               lockstep report runs/paper --output paper --title "MSE and cross-entropy"
               lockstep report runs --dataset 9ae91a2c
+              lockstep report runs --only batch_size=32,128 --only optimizer=adam
               lockstep report runs/fashion --targets-at 0.85,0.88
             """)
 
@@ -40,6 +43,12 @@ struct ReportCommand: ParsableCommand {
             "Only runs on the data set whose SHA-256 starts so.", valueName: "hash-prefix"))
     var dataset: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Only runs whose setting has one of these values; repeatable.",
+            valueName: "setting=values"))
+    var only: [RunFilter] = []
+
     @OptionGroup var targets: TargetOptions
 
     func run() throws {
@@ -50,7 +59,7 @@ struct ReportCommand: ParsableCommand {
         }
         let collection = try RunCollection(folders: folders)
         for note in collection.notes { Console.shared.say(note) }
-        let runs = try chosen(from: collection)
+        let runs = try only.reduce(chosen(from: collection)) { try $1.filtered($0) }
         let page = try RunsReport(
             runs, title: title, targets: targets.values, notes: collection.notes
         ).page

@@ -8,6 +8,7 @@ import Testing
     @Test(.needs()) func theFiguresAreThoseOfTheLogs() throws {
         try ReportedRuns.with { reported in
             try Python.run("report_figures.py", [reported.report] + reported.runs)
+            try Python.run("report_page.py", [reported.report])
             let page = try String(
                 contentsOfFile: reported.report + "/report.html", encoding: .utf8)
             #expect(page.utf8.count < 3_000_000)
@@ -133,6 +134,68 @@ import Testing
         #expect(markdown.contains("n = 1, 0 censored, 0 diverged"))
     }
 
+    /// Four times as many configurations make no larger page: charts show those that can be told
+    /// apart, tables their first rows, and files beside the page have all of them.
+    @Test func aPageIsBoundedWhateverTheNumberOfRuns() throws {
+        let folder = try TemporaryFolder()
+        var sizes: [Int] = []
+        for numbers in [1..<251, 251..<1_001] {
+            for number in numbers {
+                try Self.write(
+                    to: folder.path("runs/\(number)"), seed: number, rate: number,
+                    accuracy: 0.9 + Double(number) / 100_000)
+            }
+            let run = try Lockstep.run(
+                ["report", folder.path("runs"), "--output", folder.path("out")])
+            try #require(run.status == 0, "\(run.output)")
+            let page = try String(
+                contentsOfFile: folder.path("out/report.html"), encoding: .utf8)
+            sizes.append(page.utf8.count)
+        }
+        #expect(sizes[1] < sizes[0] + 40_000, "\(sizes)")
+        #expect(sizes[1] < 1_000_000)
+        func text(_ name: String) throws -> String {
+            try String(contentsOfFile: folder.path("out/" + name), encoding: .utf8)
+        }
+        let markdown = try text("report.md")
+        for sentence in [
+            "The 16 of 1,000 configurations with the highest final test accuracies; --only",
+            "The first 200 of 1,000 rows; all of them are in tables/runs.csv.",
+            // The highest come first.
+            "### Final test accuracy and loss, completed runs\n\nmnist a1a1a1a1 · configurations",
+        ] {
+            let isThere = markdown.contains(sentence)
+            #expect(isThere, "\(sentence)")
+        }
+        let table = try #require(markdown.firstRange(of: "| configuration | runs | completed |"))
+        let rows = markdown[table.lowerBound...].split(separator: "\n").dropFirst(2)
+        #expect(rows.first?.contains("learning\\_rate 0.01000 ") == true)
+        #expect(try text("tables/runs.csv").split(separator: "\n").count == 1_001)
+        #expect(try text("tables/thresholds.csv").split(separator: "\n").count == 3_001)
+        #expect(try text("runs.csv").split(separator: "\n").count == 1_001)
+        let drawing = try text("drawings/test-accuracy.svg")
+        let classes = drawing.matches(of: /<g class="(s\d(?: dashed)?)"><path class="median"/)
+        #expect(Set(classes.map(\.1)).count == 16 && classes.count == 32)
+
+        func report(only filters: String...) throws -> ToolRun {
+            try Lockstep.run(
+                ["report", folder.path("runs"), "--output", folder.path("out")]
+                    + filters.flatMap { ["--only", $0] })
+        }
+        let two = try report(only: "learning-rate=0.00003,0.00004", "seed=3,5")
+        #expect(two.status == 0, "\(two.output)")
+        #expect(try text("runs.csv").split(separator: "\n").count == 2)
+        #expect(!FileManager.default.fileExists(atPath: folder.path("out/tables/runs.csv")))
+        for (filter, words) in [
+            ("learning_rate=7", "0.00001, 0.00002"), ("rate=1", "learning_rate"),
+            ("rate", "setting=values"), ("rate=,", "setting=values"),
+        ] {
+            let none = try report(only: filter)
+            #expect(none.status == 64, "\(none.output)")
+            #expect(none.output.contains(words), "\(none.output)")
+        }
+    }
+
     @Test func aRunThatIsThereTwiceCountsOnce() throws {
         let folder = try TemporaryFolder()
         try Self.write(to: folder.path("one"))
@@ -147,21 +210,23 @@ import Testing
     /// The log of a run of one epoch.
     private static func write(
         to path: String, seed: Int = 1, dataset: String = "mnist", hash: String = "a1",
-        lines count: Int = 3, foreign: String? = nil
+        lines count: Int = 3, foreign: String? = nil, rate: Int = 1, accuracy: Double = 0.9
     ) throws {
         let stamp =
             "\"dataset\":\"\(dataset)\",\"dataset_sha256\":\"\(String(repeating: hash, count: 32))\","
             + "\"configuration_sha256\":\"\(String(repeating: "c\(seed)", count: 32))\"}"
         var lines = [
             "{\"event\":\"run\",\"configuration\":\"ce-softmax\",\"seed\":\(seed),\"placement\":"
-                + "{\"workers\":0,\"threads\":1,\"servers\":1},\"settings\":{\"epochs\":\"1\"},"
+                + "{\"workers\":0,\"threads\":1,\"servers\":1},\"settings\":{\"epochs\":\"1\","
+                + "\"learning_rate\":\"\(String(format: "%.5f", Double(rate) / 100_000))\","
+                + "\"seed\":\"\(seed)\"},"
                 + "\"versions\":{},\"started\":\"2026-01-01T00:00:00Z\"," + stamp,
             "{\"event\":\"epoch\",\"epoch\":1,\"step\":10,\"examples\":320,\"seconds\":0.5,"
                 + "\"train_loss\":1.5,\"train_accuracy\":0.5,\"test_loss\":1.25,"
-                + "\"test_accuracy\":0.9,\"weights_sha256\":\"ab\"," + stamp,
+                + "\"test_accuracy\":\(accuracy),\"weights_sha256\":\"ab\"," + stamp,
             "{\"event\":\"end\",\"status\":\"completed\",\"configuration\":\"ce-softmax\","
                 + "\"seed\":\(seed),\"workers\":0,\"threads\":1,\"servers\":1,\"batch_size\":32,"
-                + "\"steps\":10,\"epochs\":1,\"test_accuracy\":0.9,\"test_loss\":1.25,"
+                + "\"steps\":10,\"epochs\":1,\"test_accuracy\":\(accuracy),\"test_loss\":1.25,"
                 + "\"seconds\":0.5,\"examples_per_second\":640,\"weights_sha256\":\"ab\"," + stamp,
         ]
         lines = Array(lines.prefix(count))

@@ -1,3 +1,4 @@
+import Foundation
 import Report
 import RunRecords
 import Statistics
@@ -49,6 +50,41 @@ import Testing
         #expect(table.contains(machine))
         #expect(table.contains("training time, s") == isAlone)
         #expect(table.contains("seconds to 95 %") == isAlone)
+    }
+
+    /// The layers of a run that ended within its first epoch lie where its accuracy does. An epoch's
+    /// length is that of its own evaluations, else that of other runs on as many examples, and
+    /// else nobody knows it.
+    @Test(arguments: [
+        (true, false, 0.4), (false, true, 750 / 1_875.0), (true, true, 0.4), (false, false, .nan),
+    ])
+    func layersOfAnUnfinishedEpochLieWhereItsAccuracyDoes(
+        isEvaluated: Bool, hasNeighbour: Bool, epoch: Double
+    ) throws {
+        let folder = try TemporaryFolder()
+        func write(_ name: String, _ records: [MetricsRecord], hash: String) throws {
+            let path = folder.path + "/" + name
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true)
+            var provenance = Samples.provenance
+            provenance.configurationSHA256 = String(repeating: hash, count: 32)
+            let log = try MetricsLog(creating: path + "/metrics.jsonl", provenance: provenance)
+            for record in records { try log.append(record) }
+            log.flush()
+        }
+        let evaluation = EvaluationRecord(
+            step: 500, epoch: 500 / 1_875.0, split: .test, loss: 1, accuracy: 0.9, seconds: 1)
+        try write(
+            "short",
+            [.run(Samples.run())] + (1...750).map { .step(Samples.step($0)) }
+                + (isEvaluated ? [.evaluation(evaluation)] : []), hash: "c1")
+        if hasNeighbour {
+            try write("whole", [.run(Samples.run(seed: 2)), .epoch(Samples.epoch(1))], hash: "c2")
+        }
+        let runs = try RunCollection(folders: [folder.path]).runs
+        let last = try #require(runs.first { $0.path.hasSuffix("short") }?.layers.last)
+        #expect(last.step == 750)
+        #expect(epoch.isNaN ? last.epoch.isNaN : abs(last.epoch - epoch) < 1e-12)
     }
 
     /// From the norms of a log, in the steps that are asked for and have both.

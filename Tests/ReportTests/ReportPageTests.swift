@@ -106,6 +106,19 @@ import Testing
         #expect(row(3)["test_accuracy"] == "")
     }
 
+    /// A double holds whole numbers up to 2⁵³ only, and so does a script that reads the page.
+    @Test func everySeedStaysItself() throws {
+        let seeds: [UInt64] = [1 << 53, (1 << 53) + 1, .max - 1, .max]
+        let page = ReportPage(
+            title: "", summary: [], sections: [],
+            runs: seeds.map { Samples.outcome("mse-tanh", seed: $0, accuracies: [0.9]) })
+        let rows = page.csv.split(separator: "\n").dropFirst().map { $0.split(separator: ",") }
+        #expect(rows.map { String($0[4]) } == seeds.map(String.init))
+        let html = page.html
+        #expect(html.contains(",9007199254740992,32,"))
+        for seed in seeds.dropFirst() { #expect(html.contains(",\"\(seed)\",32,")) }
+    }
+
     @Test func cellsWithCommasQuotesAndLinesAreQuoted() {
         let run = Samples.outcome("a,\"b\"\nc", accuracies: [0.9])
         let page = ReportPage(title: "", summary: [], sections: [], runs: [run])

@@ -79,7 +79,8 @@ extension BarChart {
             let (start, end) = (place(min(baseline, bar.value)), place(max(baseline, bar.value)))
             canvas.rectangle(x: start, y: y - 7, width: end - start, height: 14, class: "bar")
         }
-        for run in bar.runs where axis.holds(run) {
+        // More would lie upon each other.
+        for run in bar.runs.sorted().thinned(to: 200) where axis.holds(run) {
             canvas.circle(x: place(run), y: y, radius: 2.6, class: "speck")
         }
         if let interval = bar.interval, axis.holds(interval.lowerBound) {

@@ -89,7 +89,7 @@ extension Chart {
         switch kind {
         case .lines(let chart):
             chart.series.compactMap { series in
-                series.band.last.map { last in
+                series.band(atMost: 2).last.map { last in
                     last.isCensored
                         ? "\(series.label) ends without a figure: \(chart.never ?? "never")."
                         : "\(series.label) ends at "

@@ -3,6 +3,8 @@
 /// apart.
 enum ChartStyle {
     static let colourCount = 8
+    /// Lines that can be told apart: each colour, solid and dashed.
+    static let distinctCount = 2 * colourCount
 
     /// The classes of a series: its colour, and beyond the eighth a dashed line.
     static func series(_ colour: Int) -> String {

@@ -22,12 +22,15 @@ extension LineChart.Series {
     /// The middle half of the runs, in order of the first x axis. A censored value ranks above all
     /// others: where it really lies is not known. Runs that diverged have ``rankOfDiverged`` behind
     /// their end, or are left out there, as those that were cut short are.
-    package var band: [BandPoint] {
-        if let estimate { return estimate }
+    package var band: [BandPoint] { band(atMost: .max) }
+
+    /// - Parameter count: points that it has at most, evenly chosen.
+    func band(atMost count: Int) -> [BandPoint] {
+        if let estimate { return estimate.thinned(to: count) }
         let points = runs.flatMap(\.points).filter {
             ($0.y.isFinite || $0.isCensored) && $0.x[0].isFinite
         }
-        let places = places
+        let places = Set(places.thinned(to: count))
         let diverged = runs.filter { $0.ending == .diverged }.map { run in
             run.points.last { $0.y.isFinite }?.x[0] ?? -.infinity
         }
@@ -51,11 +54,11 @@ extension LineChart.Series {
 
     /// Where the line has points. Over training they are those of the runs that were not cut short,
     /// if there are any: at the end of such a run alone the line would jump to its figure.
-    private var places: Set<Double> {
+    private var places: [Double] {
         let whole = isTraining ? runs.filter { $0.ending == .whole } : []
         let end = whole.map { $0.points.last?.x[0] ?? 0 }.min() ?? .infinity
         let places = (whole.isEmpty ? runs : whole).flatMap(\.points).map { $0.x[0] }
-        return Set(places.filter { $0 <= end })
+        return Set(places.filter { $0 <= end }).sorted()
     }
 
     /// The fraction that has got there, with its pointwise band at 95 %, as stairs up to `end`.
@@ -77,4 +80,16 @@ extension LineChart.Series {
         points.append(point(end, survival, band))
         return Self(label: label, runs: [], colour: colour, estimate: points)
     }
+}
+
+extension LineChart {
+    /// The bands of all series, which have at most `pointCount` points together: more than a screen
+    /// can show make a file large, and nothing clearer.
+    func bands(pointCount: Int) -> [[Series.BandPoint]] {
+        let count = max(pointCount / max(series.count, 1), Self.fewestPoints)
+        return series.map { $0.band(atMost: count) }
+    }
+
+    /// With fewer a curve has corners.
+    private static let fewestPoints = 40
 }

@@ -23,14 +23,17 @@ private struct LineDrawing {
     private let bottom: Double
 
     /// Points that all faint lines of a view may have together: hundreds of runs in a small file.
-    private static let faintPointCount = 2_400
+    private let faintPointCount: Int
+    /// Crosses and rings that all runs of a view may have together.
+    private static let endCount = 100
     /// With fewer a line is none.
     private static let fewestFaintPoints = 12
 
     init(_ chart: LineChart, _ size: ChartSize) {
         self.chart = chart
         self.size = size
-        bands = chart.series.map(\.band)
+        bands = chart.bands(pointCount: size == .wide ? 1_200 : 600)
+        faintPointCount = size == .wide ? 2_400 : 1_200
         let values =
             chart.series.flatMap(\.runs).flatMap(\.points).filter { !$0.isCensored }.map(\.y)
             + chart.series.compactMap(\.estimate).joined().flatMap { [$0.lower, $0.upper] }
@@ -134,46 +137,29 @@ private struct LineDrawing {
 
     private func drawRuns(_ axis: Int, _ x: ScaledAxis, on canvas: inout SVGCanvas) {
         let runCount = max(chart.series.map(\.runs.count).reduce(0, +), 1)
-        let limit = max(Self.faintPointCount / runCount, Self.fewestFaintPoints)
+        let limit = max(faintPointCount / runCount, Self.fewestFaintPoints)
         // Of thousands of runs a part is drawn, evenly chosen.
         let every =
-            (runCount * Self.fewestFaintPoints + Self.faintPointCount - 1) / Self.faintPointCount
-        var place = 0
+            (runCount * Self.fewestFaintPoints + faintPointCount - 1) / faintPointCount
+        let endCount = chart.series.flatMap(\.runs).count { $0.ending != .whole }
+        let everyEnd = (endCount + Self.endCount - 1) / Self.endCount
+        var (place, endPlace) = (0, 0)
         for series in chart.series {
             canvas.markup.open("g", ["class": ChartStyle.series(series.colour)])
             for run in series.runs {
                 let line = places(run.points, axis, x)
                 defer { place += 1 }
                 if series.runs.count > 1, place % every == 0 {
-                    canvas.path(thinned(line, to: limit), class: "run")
+                    canvas.path(line.thinned(to: limit), class: "run")
                 }
-                if let end = line.last { draw(run.ending, at: end, on: &canvas) }
+                guard run.ending != .whole else { continue }
+                if let end = line.last, endPlace % everyEnd == 0 {
+                    canvas.mark(run.ending, x: end.x, y: end.y)
+                }
+                endPlace += 1
             }
             canvas.markup.close("g")
         }
-    }
-
-    private func draw(
-        _ ending: LineChart.Run.Ending, at end: Place, on canvas: inout SVGCanvas
-    ) {
-        switch ending {
-        case .whole: break
-        case .diverged:
-            for slope in [4.0, -4] {
-                canvas.line(
-                    x1: end.x - 4, y1: end.y - slope, x2: end.x + 4, y2: end.y + slope,
-                    class: "cross")
-            }
-        case .cutShort: canvas.circle(x: end.x, y: end.y, radius: 4.5, class: "hollow")
-        }
-    }
-
-    /// Every so many points, and the last.
-    private func thinned(_ line: [Place], to limit: Int) -> [Place] {
-        guard line.count > limit, let last = line.last else { return line }
-        let stride = Int((Double(line.count) / Double(limit)).rounded(.up))
-        let kept = Swift.stride(from: 0, to: line.count - 1, by: stride).map { line[$0] }
-        return kept + [last]
     }
 
     private func drawMedian(_ index: Int, _ axis: Int, _ x: ScaledAxis, on canvas: inout SVGCanvas)

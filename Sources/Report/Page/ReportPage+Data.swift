@@ -1,16 +1,15 @@
 import Foundation
 
 extension ReportPage {
-    /// All figures behind the page as JSON: `runs` as columns and rows (those of the CSV), `tables`
-    /// with unrounded figures, `charts` with the medians and quartiles that are drawn.
+    /// The figures behind the page as JSON: `runs` as columns and rows (those of the CSV), `tables`
+    /// with unrounded figures, `charts` with the medians and quartiles that are drawn. Of long lists
+    /// it has the first rows, how many there are, and the file beside the page that has them all.
     ///
     /// Signs with a meaning in HTML are escaped, so that no text can end the script that holds it.
     var json: String {
         let data: [String: Any] = [
             "title": title,
-            "runs": [
-                "columns": RunsTable.columns, "rows": RunsTable(runs).rows.map { $0.map(\.json) },
-            ],
+            "runs": RunsTable(runs).data,
             "tables": tables.map(\.data),
             "charts": charts.map(\.data),
         ]
@@ -43,21 +42,42 @@ extension ReportPage {
 
     /// What is not finite becomes null, as in the log.
     static func json(_ figure: Double) -> Any { figure.isFinite ? figure : NSNull() }
+
+    /// A script's numbers are exact up to 2⁵³; a larger seed is a text, so that it stays itself.
+    static func json(_ seed: UInt64) -> Any {
+        isExact(seed) ? seed as Any : String(seed)
+    }
+
+    static func isExact(_ seed: UInt64) -> Bool { seed <= 1 << 53 }
 }
 
 extension ChartSource {
+    private static let dataHashCount = 100
+
     fileprivate var data: [String: Any] {
         [
             "dataset": dataset, "dataset_sha256": datasetSHA256,
-            "configuration_sha256": configurationSHA256s, "n": runCount,
+            "configuration_sha256": Array(configurationSHA256s.prefix(Self.dataHashCount)),
+            "configurations": configurationSHA256s.count, "n": runCount,
             "censored": censoredCount, "diverged": divergedCount,
+        ]
+    }
+}
+
+extension RunsTable {
+    private static let dataRowCount = 1_000
+
+    fileprivate var data: [String: Any] {
+        [
+            "columns": Self.columns, "row_count": rows.count, "file": ReportPage.runsFile,
+            "rows": rows.prefix(Self.dataRowCount).map { $0.map(\.json) },
         ]
     }
 }
 
 extension ReportTable {
     fileprivate var data: [String: Any] {
-        let rows = rows.map { row in
+        let rows = shownRows.map { row in
             row.map { cell -> Any in
                 switch cell {
                 case .text(let text): text
@@ -67,7 +87,7 @@ extension ReportTable {
         }
         return [
             "name": name, "title": title, "source": source.data, "columns": headings.map(\.key),
-            "rows": rows,
+            "rows": rows, "row_count": self.rows.count, "file": isCut ? file : NSNull(),
         ]
     }
 }
@@ -102,7 +122,7 @@ extension Chart {
 
 extension LineChart {
     fileprivate var data: [String: Any] {
-        let series = zip(series, series.map(\.band)).map { series, band -> [String: Any] in
+        let series = zip(series, bands(pointCount: 1_200)).map { series, band -> [String: Any] in
             let isEstimate = series.estimate != nil
             return [
                 "label": series.label,

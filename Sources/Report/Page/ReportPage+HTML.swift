@@ -38,6 +38,7 @@ extension ReportPage {
         + "short: interrupted, killed, or not finished yet. Over training, medians and bands end where the "
         + "first of the other runs has ended. "
         + "Censored: a run that ended, or did not reach the threshold, before there was a figure. "
+        + "Long lines are drawn with fewer points than were measured. "
         + "The figures of all drawings and tables are in report.html as JSON, and in runs.csv beside it "
         + "are all epochs of the runs under “Convergence”."
 
@@ -106,7 +107,8 @@ extension Chart {
 extension ReportTable {
     fileprivate func add(to page: inout Markup) {
         // A long one may go on on the next page of paper.
-        page.open("figure", ["id": "table-\(name)", "class": rows.count > 20 ? "long" : "short"])
+        page.open(
+            "figure", ["id": "table-\(name)", "class": shownRows.count > 20 ? "long" : "short"])
         page.open("figcaption")
         page.element("h3", title)
         page.element("p", ["class": "source"], source.text)
@@ -119,21 +121,27 @@ extension ReportTable {
                 "th", ["scope": "col", "class": isWords ? "words" : "figures"], heading.title)
         }
         page.add("</tr></thead>\n<tbody>\n")
-        for row in rows {
+        for row in shownRows {
             page.open("tr")
-            for (cell, isWords) in zip(row, hasWords) {
-                page.element("td", ["class": isWords ? "words" : "figures"], cell.shown)
+            for (column, cell) in row.enumerated() {
+                let style = hasWords[column] ? "words" : "figures"
+                // The first column says what the row is of.
+                if column == 0 {
+                    page.element("th", ["scope": "row", "class": style], cell.shown)
+                } else {
+                    page.element("td", ["class": style], cell.shown)
+                }
             }
             page.close("tr")
         }
         page.add("</tbody>\n</table>\n</div>\n")
-        if !note.isEmpty { page.element("p", ["class": "note"], note) }
+        for note in notes { page.element("p", ["class": "note"], note) }
         page.close("figure")
     }
 
     /// Whether a column holds words, which stand to the left.
     func holdsWords(_ column: Int) -> Bool {
-        rows.contains { row in
+        shownRows.contains { row in
             switch row[column] {
             case .text: true
             case .number: false

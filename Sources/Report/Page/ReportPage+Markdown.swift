@@ -19,10 +19,10 @@ extension ReportPage {
             return "### \(escaped(chart.title))\n\n\(escaped(chart.source.text))\(said)\n\n"
                 + "![\(escaped(chart.title))](drawings/\(chart.name).svg)"
         case .table(let table):
-            let note = table.note.isEmpty ? "" : "\n\n\(escaped(table.note))"
+            let note = table.notes.map { "\n\n\(escaped($0))" }.joined()
             return "### \(escaped(table.title))\n\n\(escaped(table.source.text))\n\n"
                 + text(
-                    table.headings.map(\.title), table.rows.map { $0.map(\.shown) },
+                    table.headings.map(\.title), table.shownRows.map { $0.map(\.shown) },
                     isWords: table.headings.indices.map(table.holdsWords)) + note
         case .document(let title, let text):
             return "### \(escaped(title))\n\n~~~~\n\(text)\n~~~~"

@@ -147,6 +147,39 @@ package struct ReportTable: Equatable, Sendable {
     }
 }
 
+extension ReportTable {
+    /// Of a longer one the page has the first rows, and a file beside it has them all.
+    private static let shownRowCount = 200
+
+    var shownRows: ArraySlice<[Cell]> { rows.prefix(Self.shownRowCount) }
+    var isCut: Bool { rows.count > Self.shownRowCount }
+
+    /// Beside the page, where not all rows are shown.
+    var file: String { "tables/\(name).csv" }
+
+    /// Below the table.
+    var notes: [String] {
+        let cut =
+            "The first \(Figures.count(shownRows.count)) of \(Figures.count(rows.count)) rows; all of "
+            + "them are in \(file)."
+        return (isCut ? [cut] : []) + (note.isEmpty ? [] : [note])
+    }
+
+    /// All rows, with figures as they were computed.
+    var csv: String {
+        CSV.text(
+            headings.map(\.key),
+            rows.lazy.map { row in
+                row.map { cell in
+                    switch cell {
+                    case .text(let text): CSV.quoted(text)
+                    case .number(let value, _): CSV.number(value)
+                    }
+                }
+            })
+    }
+}
+
 extension ReportTable.Cell {
     package var shown: String {
         switch self {

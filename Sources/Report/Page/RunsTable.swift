@@ -14,6 +14,7 @@ struct RunsTable {
     enum Cell {
         case text(String)
         case integer(Int)
+        case seed(UInt64)
         case number(Double)
         case none
 
@@ -21,20 +22,19 @@ struct RunsTable {
             switch self {
             case .text(let text): text
             case .integer(let value): value
+            case .seed(let seed): ReportPage.json(seed)
             case .number(let value): ReportPage.json(value)
             case .none: NSNull()
             }
         }
 
-        /// A figure that is none is an empty cell; others are the shortest that read back the same.
         var csv: String {
             switch self {
-            case .text(let text): RunsTable.quoted(text)
+            case .text(let text): CSV.quoted(text)
             case .integer(let value): String(value)
-            case .number(let value) where value.isFinite:
-                value.description.hasSuffix(".0")
-                    ? String(value.description.dropLast(2)) : value.description
-            case .number, .none: ""
+            case .seed(let seed): String(seed)
+            case .number(let value): CSV.number(value)
+            case .none: ""
             }
         }
     }
@@ -49,8 +49,7 @@ struct RunsTable {
         let identity: [Cell] = [
             .text(run.run.configuration), .text(run.provenance.configurationSHA256),
             .text(run.provenance.dataset), .text(run.provenance.datasetSHA256),
-            // As text it would not sort; a seed beyond 2⁶³ is none that a person chose.
-            .number(Double(run.run.seed)), run.batchSize.map(Cell.integer) ?? Cell.none,
+            .seed(run.run.seed), run.batchSize.map(Cell.integer) ?? Cell.none,
             .integer(run.run.placement.workers), .integer(run.run.placement.threads),
             .integer(run.run.placement.servers), .text(run.run.machine?.host ?? ""),
             run.run.machine.map { .integer($0.cores) } ?? .none,
@@ -77,16 +76,7 @@ struct RunsTable {
         }
     }
 
-    /// RFC 4180 with line feeds; a figure that is none is an empty cell.
-    var csv: String {
-        let lines = rows.map { $0.map(\.csv).joined(separator: ",") }
-        return ([Self.columns.joined(separator: ",")] + lines).map { $0 + "\n" }.joined()
-    }
-
-    static func quoted(_ text: String) -> String {
-        guard text.contains(where: { ",\"\n\r\r\n".contains($0) }) else { return text }
-        return "\"" + text.replacing("\"", with: "\"\"") + "\""
-    }
+    var csv: String { CSV.text(Self.columns, rows.lazy.map { $0.map(\.csv) }) }
 }
 
 extension RunOutcome {
