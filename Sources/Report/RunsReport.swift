@@ -51,7 +51,8 @@ package struct RunsReport {
         let opening =
             "\(Figures.plural(source.runCount, "run")) of \(Figures.plural(count, "configuration")) on "
             + "\(source.dataset) (SHA-256 \(Figures.shortHash(source.datasetSHA256)))"
-            + Self.words(batches)
+            + (batches.isEmpty
+                ? "" : ", batch size \(batches.map(Figures.count).joined(separator: ", "))")
             + (source.runCount == 1 ? ". One run shows no scatter: n = 1." : ".")
         let best = groups.compactMap { group in
             Summary(group.completed.compactMap { $0.end?.testAccuracy }).map { (group, $0) }
@@ -66,15 +67,6 @@ package struct RunsReport {
             "\(best.0.label) \(count > 1 ? "has the highest" : "reached a") final test accuracy"
                 + "\(count > 1 ? ", " : " of ")\(percent(best.1.mean))\(single)."
         ]
-    }
-
-    /// Each of a few, and the ends of many.
-    private static func words(_ batches: [Int]) -> String {
-        guard let least = batches.first, let most = batches.last else { return "" }
-        return batches.count > 12
-            ? ", \(Figures.count(batches.count)) batch sizes from \(Figures.count(least)) to "
-                + Figures.count(most)
-            : ", batch size \(batches.map(Figures.count).joined(separator: ", "))"
     }
 
     /// Of a chart: what it leaves out, and what there is to say of it.
