@@ -35,9 +35,10 @@ struct RunFilter: ExpressibleByArgument {
         let values = known.contains(text) ? [text] : text.split(separator: ",").map(String.init)
         for value in values where !known.contains(value) {
             let shown = known.sorted { $0.compare($1, options: .numeric) == .orderedAscending }
+            let more = shown.count > 20 ? " and \(shown.count - 20) more" : ""
             throw UsageError(
                 "--only \(setting)=\(value)", "no run has this value",
-                "give one of \(shown.prefix(20).joined(separator: ", "))")
+                "give one of \(shown.prefix(20).joined(separator: ", "))\(more)")
         }
         return runs.filter { value($0).map(values.contains) == true }
     }

@@ -21,8 +21,8 @@ import Testing
     @Test func linesBreakBetweenWords() {
         let text = "it is 96.8 ± 0.1 % of them"
         #expect(
-            TextStyle(width: 18).wrapped(text) == "it is\n96.8 ± 0.1 % of\nthem")
-        let narrow = TextStyle(width: 19, usesUnicode: false)
+            TextStyle(width: 17).wrapped(text) == "it is\n96.8 ± 0.1 % of\nthem")
+        let narrow = TextStyle(width: 18, usesUnicode: false)
         #expect(narrow.wrapped(text) == "it is\n96.8 +- 0.1 % of\nthem")
     }
 }
