@@ -130,8 +130,9 @@ extension RunsReport {
             ],
             note:
                 "Seconds are training time, evaluations left out; examples/s are those of the fastest "
-                + "epoch. Runs that were trained beside others have neither. Of an unfinished run, steps are those of its last record, and the other "
-                + "figures those of its last whole epoch.")
+                + "epoch. Runs that were trained beside others have neither, nor have unfinished ones. "
+                + "Of an unfinished run, steps are those of its last record, and the other figures "
+                + "those of its last whole epoch.")
         return ReportPage.Section(
             Self.runsID, title: "The runs", blocks: [.table(table)] + document(of: notes))
     }

@@ -82,7 +82,7 @@ import Testing
                 contentsOfFile: folder.path("out/report.md"), encoding: .utf8)
             #expect(markdown.contains("One run is unfinished: its log has no end"))
             #expect(markdown.contains("n = \(rows), 1 censored, 0 diverged"))
-            #expect(markdown.contains("| 2 | unfinished | 1 | 10 | 90.00 % | 1.25000 | 0.50 |"))
+            #expect(markdown.contains("| 2 | unfinished | 1 | 10 | 90.00 % | 1.25000 | — | — |"))
             // Never counted as completed.
             #expect(markdown.contains("| \(rows) | \(rows - 1) |"))
             let csv = try String(contentsOfFile: folder.path("out/runs.csv"), encoding: .utf8)

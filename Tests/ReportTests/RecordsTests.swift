@@ -52,9 +52,9 @@ import Testing
         #expect(table.contains("seconds to 95 %") == isAlone)
     }
 
-    /// The layers of a run that ended within its first epoch lie where its accuracy does. An epoch's
-    /// length is that of its own evaluations, else that of other runs on as many examples, and
-    /// else nobody knows it.
+    /// The layers of a run that ended within its first epoch lie where its accuracy does. An
+    /// epoch's length is that of its own evaluations, else that of other runs on as many examples,
+    /// and else nobody knows it.
     @Test(arguments: [
         (true, false, 0.4), (false, true, 750 / 1_875.0), (true, true, 0.4), (false, false, .nan),
     ])

@@ -127,7 +127,10 @@ extension StudyReport {
                         points: run.epochs.compactMap { epoch in
                             epoch[keyPath: value].map {
                                 LineChart.Point(
-                                    x: [Double(epoch.step), Double(epoch.epoch)], y: $0)
+                                    x: [
+                                        Double(epoch.step), Double(epoch.epoch),
+                                        Double(epoch.examples),
+                                    ], y: $0)
                             }
                         }, ending: run.ending)
                 }, colour: index, isTraining: true)
@@ -138,7 +141,7 @@ extension StudyReport {
             source: source,
             kind: .lines(
                 LineChart(
-                    xAxes: [.steps, .epochs],
+                    xAxes: [.steps, .epochs, .examples],
                     yAxis: ChartAxis(label: "passed", unit: .percent), series: series)))
     }
 

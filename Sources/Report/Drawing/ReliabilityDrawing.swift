@@ -57,7 +57,7 @@ extension ReliabilityDiagram {
         for series in series {
             let most = series.bins.map(\.count).max() ?? 0
             canvas.text(
-                "\(series.label): decisions, at most \(Figures.count(most)) a bin", x: 0, y: y)
+                "\(series.label): at most \(Figures.count(most)) a bin", x: 0, y: y)
             y += 6 + height
             canvas.markup.open("g", ["class": ChartStyle.series(series.colour)])
             for bin in series.bins where bin.count > 0 {

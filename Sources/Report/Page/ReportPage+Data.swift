@@ -2,8 +2,8 @@ import Foundation
 
 extension ReportPage {
     /// The figures behind the page as JSON: `runs` as columns and rows (those of the CSV), `tables`
-    /// with unrounded figures, `charts` with the medians and quartiles that are drawn. Of long lists
-    /// it has the first rows, how many there are, and the file beside the page that has them all.
+    /// with unrounded figures, `charts` with the medians and quartiles that are drawn. Of long
+    /// lists it has the first rows, how many there are, and the file beside the page that has all.
     ///
     /// Signs with a meaning in HTML are escaped, so that no text can end the script that holds it.
     var json: String {
