@@ -10,7 +10,7 @@ import Statistics
 /// better than those that are trained already: only the rate that leads is trained with more of
 /// them, and the winner is the same as if every rate had been trained with all.
 ///
-/// While the winner is the smallest or the largest rate, the grid goes on there: beyond the edge
+/// While the winner is the smallest or the largest rate, the grid is widened there: beyond the edge
 /// there may be a better one.
 package struct RateRace: Sendable {
     /// What a rate is chosen for: what is reported of the runs that have it.
@@ -52,7 +52,7 @@ package struct RateRace: Sendable {
     private let goal: Goal
     private var wideningsLeft: Int
 
-    /// How often the grid goes on beyond an edge, at most.
+    /// How often the grid is widened beyond an edge, at most.
     package static let mostWidenings = 6
 
     /// - Parameters:

@@ -110,7 +110,7 @@ extension StudyReport {
             + "every \(StudyPlan.mostStepsUnread) steps or "
             + "\(Figures.count(StudyPlan.mostExamplesUnread)) examples, whichever comes first. Its "
             + "learning rate is the fastest to that target with the worst of "
-            + "\(Figures.plural(study.plan.scale.tuningSeeds, "other seed")); the grid goes on while the "
+            + "\(Figures.plural(study.plan.scale.tuningSeeds, "other seed")); the grid is widened while the "
             + "best rate lies at its edge."
     }
 

@@ -212,7 +212,7 @@ package struct StudyReport {
                 },
             ],
             note:
-                "0 is one process without sockets. For each: the rate divided by the workers, as a share "
+                "0 is one process without sockets. For each: the rate divided by the workers, as a fraction "
                 + "of the rate of one. Weights are compared with those of the one process. Seconds: "
                 + "the median examples to 95 % on held-out digits at this batch and its own learning "
                 + "rate, at this rate; a dash where the median run did not reach it. Measured on: "

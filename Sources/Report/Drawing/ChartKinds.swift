@@ -14,7 +14,7 @@ package struct LineChart: Equatable, Sendable {
             case whole
             /// Drawn as a cross.
             case diverged
-            /// Drawn as a ring: it was interrupted or killed, or still goes on.
+            /// Drawn as a ring: it was interrupted or killed, or is still in progress.
             case cutShort
         }
 

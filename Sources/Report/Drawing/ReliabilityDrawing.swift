@@ -14,7 +14,7 @@ extension ReliabilityDiagram {
 
         var canvas = SVGCanvas()
         legend.draw(on: &canvas)
-        canvas.text("share classified correctly", x: 0, y: legend.height + 12)
+        canvas.text("fraction classified correctly", x: 0, y: legend.height + 12)
         for tick in scaled.ticks {
             canvas.line(
                 x1: left, y1: y(tick.value), x2: left + side, y2: y(tick.value), class: "grid")
