@@ -135,7 +135,7 @@ extension EndToEndTests {
 
         @Test(arguments: [
             ("--resume none", "none"), ("--checkpoint-seconds -1", "--checkpoint-seconds -1"),
-            ("--checkpoint-seconds x", "not a number"), ("--keep-checkpoints 0", "from 1 to"),
+            ("--checkpoint-seconds x", "'x' is invalid"), ("--keep-checkpoints 0", "from 1 to"),
             ("--resume a --run-dir b", "leave out --run-dir"),
         ])
         func mistakesAreNamed(arguments: String, words: String) throws {
