@@ -47,14 +47,17 @@ extension CoordinatorMachine {
         switch plan.servers {
         case .count(let count): return membership.serverCount >= count
         case .onWorkers:
-            let processes = Set(
-                membership.members.filter { $0.name.role == .server }.map(\.name.process))
+            let servers = membership.members.filter { $0.name.role == .server }
+            // Those that are not heard are not chosen.
+            guard servers.contains(where: { !isSilent($0.name.incarnation, now: now) }) else {
+                return false
+            }
+            let processes = Set(servers.map(\.name.process))
             let isComplete = membership.members.allSatisfy {
                 $0.name.role != .worker || processes.contains($0.name.process)
             }
-            return !processes.isEmpty
-                && (isComplete
-                    || now.milliseconds(since: lastNewsAt) >= Limits.hostedServerMilliseconds)
+            return isComplete
+                || now.milliseconds(since: lastNewsAt) >= Limits.hostedServerMilliseconds
         }
     }
 
