@@ -48,11 +48,13 @@ extension RunOutcome {
     }
 }
 
-extension RunOutcome {
-    /// How its lines end.
-    package var ending: LineChart.Run.Ending {
-        if end?.status == .diverged { return .diverged }
-        return isCutShort ? .cutShort : .whole
+extension LineChart.Run {
+    /// A run's line over training, which ends as the run did.
+    package init(of run: RunOutcome, points: [LineChart.Point]) {
+        let hasDiverged = run.end?.status == .diverged
+        self.init(
+            label: "seed \(run.run.seed)", points: points,
+            ending: hasDiverged ? .diverged : run.isCutShort ? .cutShort : .whole)
     }
 }
 

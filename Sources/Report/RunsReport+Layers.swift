@@ -51,7 +51,7 @@ extension RunsReport {
                 label: group.label,
                 runs: group.runs.map { run in
                     LineChart.Run(
-                        label: "seed \(run.outcome.run.seed)",
+                        of: run.outcome,
                         points: run.layers.compactMap { point in
                             let index = layer - depth + values(point).count
                             guard index >= 0 else { return nil }
@@ -60,7 +60,7 @@ extension RunsReport {
                                     Double(point.step), point.epoch,
                                     Double(run.outcome.examples(atStep: point.step)),
                                 ], y: values(point)[index])
-                        }, ending: run.outcome.ending)
+                        })
                 }, colour: group.colour, isTraining: true)
         }
         return Chart(

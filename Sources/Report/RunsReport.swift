@@ -152,10 +152,10 @@ package struct RunsReport {
                 label: group.label,
                 runs: group.outcomes.map { run in
                     LineChart.Run(
-                        label: "seed \(run.run.seed)",
+                        of: run,
                         points: points(run).map { point, value in
                             LineChart.Point(x: axes.places(of: point, in: run), y: value)
-                        }, ending: run.ending)
+                        })
                 }, colour: group.colour, isTraining: true, rankOfDiverged: rankOfDiverged)
         }
         let shown = thresholds.filter { threshold in

@@ -3,7 +3,8 @@ import Foundation
 /// Temperature scaling after Guo et al., “On Calibration of Modern Neural Networks” (2017): the
 /// probabilities are the softmax of the scores divided by one temperature.
 package enum Temperature {
-    /// Where every fitted temperature lies: examples that are all decided rightly have no least.
+    /// Where every fitted temperature lies. Without a bound it would fall to 0 where all examples
+    /// are classified correctly.
     package static let range = 1e-3...1e3
 
     /// The temperature with the least negative log-likelihood.

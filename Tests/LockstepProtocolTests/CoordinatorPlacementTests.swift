@@ -160,6 +160,17 @@ import TrainingPlan
         #expect(cluster.shards == [0])
     }
 
+    /// As after a sleep of the whole cluster: the run waits, and begins once it is heard again.
+    @Test func aRunWaitsForAServerThatIsNotHeard() {
+        var cluster = Cluster(2)
+        cluster.join(host: "a")
+        cluster.join(host: "b", hostsServer: false)
+        cluster.pass(milliseconds: 3_000, silent: 0)
+        #expect(cluster.shards.isEmpty && cluster.stage.end == nil)
+        cluster.pass(milliseconds: 100)
+        #expect(cluster.shards == [0] && cluster.stage.end == nil)
+    }
+
     @Test func withoutAnyServerNothingBegins() {
         var cluster = Cluster(1)
         cluster.join(host: "a", hostsServer: false)

@@ -123,7 +123,7 @@ extension StudyReport {
                 label: network.label,
                 runs: network.outcomes.map { run in
                     LineChart.Run(
-                        label: "seed \(run.run.seed)",
+                        of: run,
                         points: run.epochs.compactMap { epoch in
                             epoch[keyPath: value].map {
                                 LineChart.Point(
@@ -132,7 +132,7 @@ extension StudyReport {
                                         Double(epoch.examples),
                                     ], y: $0)
                             }
-                        }, ending: run.ending)
+                        })
                 }, colour: index, isTraining: true)
         }
         return Chart(

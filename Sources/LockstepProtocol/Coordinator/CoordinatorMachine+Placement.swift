@@ -10,7 +10,7 @@ extension CoordinatorMachine {
         switch plan.servers {
         case .count(let count): return all.prefix(count).map(\.name.incarnation)
         case .onWorkers:
-            let servers = all.filter { !isSilent($0.name.incarnation, now: now) }
+            let servers = heard(all, now: now)
             var hosts: Set<String> = []
             let firsts = servers.filter { hosts.insert($0.serverHost).inserted }
             let chosen =
@@ -48,17 +48,19 @@ extension CoordinatorMachine {
         case .count(let count): return membership.serverCount >= count
         case .onWorkers:
             let servers = membership.members.filter { $0.name.role == .server }
-            // Those that are not heard are not chosen.
-            guard servers.contains(where: { !isSilent($0.name.incarnation, now: now) }) else {
-                return false
-            }
-            let processes = Set(servers.map(\.name.process))
+            let processes = Set(heard(servers, now: now).map(\.name.process))
             let isComplete = membership.members.allSatisfy {
                 $0.name.role != .worker || processes.contains($0.name.process)
             }
-            return isComplete
-                || now.milliseconds(since: lastNewsAt) >= Limits.hostedServerMilliseconds
+            return !processes.isEmpty
+                && (isComplete
+                    || now.milliseconds(since: lastNewsAt) >= Limits.hostedServerMilliseconds)
         }
+    }
+
+    /// Those that a run may be placed on.
+    private func heard(_ servers: [Member], now: Instant) -> [Member] {
+        servers.filter { !isSilent($0.name.incarnation, now: now) }
     }
 
     /// A server is lost, and with it its shard's newest weights: the run continues from its newest
