@@ -114,7 +114,8 @@ extension StudyReport {
         return Finding(
             claim: claim, effect: effect,
             evidence:
-                "The identity output is better by \(signedPoints(effect.estimate)) percentage points"
+                "Final test accuracy, identity output less tanh output: "
+                + "\(signedPoints(effect.estimate)) percentage points"
                 + "\(interval), n = \(effect.unitCount)." + hindranceText(runs(.tanh)))
     }
 
