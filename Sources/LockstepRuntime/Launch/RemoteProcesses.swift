@@ -37,10 +37,13 @@ package final class RemoteProcesses: Sendable {
             state.inputs.append(standardInput)
             return state.inputs.count - 1
         }
+        let everythingIsSaid = DispatchSemaphore(value: 0)
         let process = try SpawnedProcess(
             command, input: standardInput.fileHandleForReading, output: output,
             error: standardError.fileHandleForWriting
         ) { [self] _, end in
+            // Whoever hears of the end points to what was said before it.
+            _ = everythingIsSaid.wait(timeout: .now() + Self.lastWordsPatience)
             state.withLock { $0.ended.append(Ended(index: index, status: end.status)) }
             changed.signal()
         }
@@ -50,10 +53,14 @@ package final class RemoteProcesses: Sendable {
         try? standardError.fileHandleForWriting.close()
         Thread.detachNewThread { [say] in
             LineReader.read(standardError.fileHandleForReading) { say(index, $0) }
+            everythingIsSaid.signal()
         }
         // One that has ended already says so by its end.
         try? standardInput.fileHandleForWriting.write(contentsOf: input)
     }
+
+    /// Longer only where something that the process started holds its standard error open.
+    private static let lastWordsPatience = DispatchTimeInterval.milliseconds(500)
 
     /// Passes a signal on.
     package func send(_ signal: Int32) {
