@@ -121,8 +121,8 @@ extension EndToEndTests {
                 URL(fileURLWithPath: "/usr/bin/env"),
                 [
                     "python3", root.appendingPathComponent("Scripts/chaos-kills").path,
-                    Lockstep.program.path, lockstep.folder.path("chaos"), "--kills", "6", "--stops",
-                    "2", "--epochs", "1500", "--port", "\(likelyFreePort())",
+                    Lockstep.program.path, lockstep.folder.path("chaos"), "--kills", "4", "--stops",
+                    "1", "--epochs", "900", "--port", "\(likelyFreePort())",
                 ], environment: lockstep.environment)
             let run = script.end(within: 4 * patienceSeconds)
             #expect(run.status == 0, "\(run.standardOutput)\(run.standardError)")

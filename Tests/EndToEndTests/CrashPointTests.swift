@@ -18,7 +18,7 @@ extension EndToEndTests {
         /// By default those of `isLong`; or those that hold one of the words, with commas between.
         private static func isChosen(_ point: CrashPoint, _ index: Int) -> Bool {
             guard let only = ProcessInfo.processInfo.environment["LOCKSTEP_CHAOS_ONLY"] else {
-                return isLong || index % 5 == 1
+                return isLong || index % 8 == 1
             }
             return only.split(separator: ",").contains { point.rawValue.contains($0) }
         }
