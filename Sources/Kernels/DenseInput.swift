@@ -43,23 +43,28 @@ package func countNonzero(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Int {
 /// `lower ..< upper`, in order. It begins with bias[j] where `lower` is 0, and ends with + (+0).
 ///
 /// - Parameters:
-///   - pixels: `[input, pixelStride]`, of all inputs: the examples' bytes side by side.
+///   - pixels: the bytes of each example, readable for 15 bytes beyond `upper`.
 ///   - weights: `[inputs, outputs]`, row-major, finite, readable for 64 floats beyond its end.
 ///   - z: `[examples, outputs]`, rows `stride` floats apart, at least the outputs in whole blocks
 ///     of 64.
-///   - scratch: 16 floats for each input visited.
+///   - scratch: for each example as many floats as inputs are visited, in whole vectors of 16.
 @inline(never)
 package func denseInputForward(
-    _ pixels: UnsafePointer<UInt8>, _ pixelStride: Int, _ examples: Int, _ lower: Int, _ upper: Int,
+    _ pixels: UnsafePointer<UnsafePointer<UInt8>>, _ examples: Int, _ lower: Int, _ upper: Int,
     _ weights: UnsafePointer<Float>, _ bias: UnsafePointer<Float>, _ outputs: Int,
     _ z: UnsafeMutablePointer<Float>, _ stride: Int, _ scratch: UnsafeMutablePointer<Float>
 ) {
-    for p in lower..<upper {
-        let x = unsafe vector_intensities(pixels + p &* pixelStride)
-        unsafe vector_store(scratch + (p &- lower) &* 16, x)
+    let width = (upper &- lower &+ 15) & ~15
+    for b in 0..<examples {
+        let (bytes, x) = unsafe (pixels[b] + lower, scratch + b &* width)
+        var p = 0
+        while p < width {
+            unsafe vector_store(x + p, vector_intensities(bytes + p))
+            p &+= 16
+        }
     }
     unsafe forwardColumns(
-        scratch, 1, 16, examples, weights + lower &* outputs, outputs, upper &- lower,
+        scratch, width, 1, examples, weights + lower &* outputs, outputs, upper &- lower,
         lower == 0 ? bias : UnsafePointer(z), lower == 0 ? 0 : stride, end: 0, outputs, z, stride)
 }
 

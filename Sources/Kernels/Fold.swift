@@ -89,7 +89,7 @@ package func squaredNorms(
 }
 
 @inline(__always)
-private func addSquare(_ x: SIMD16<Float>, _ sum: inout SIMD16<Float>) {
+func addSquare(_ x: SIMD16<Float>, _ sum: inout SIMD16<Float>) {
     sum = vector_fma(x, x, sum)
 }
 
@@ -122,41 +122,50 @@ package func checksum(_ bytes: UnsafeRawPointer, _ count: Int) -> UInt64 {
 /// and so do two floats that change places.
 @inline(never)
 package func digest(_ values: UnsafeRawPointer, _ count: Int, _ first: Int) -> UInt64 {
-    var (even, odd) = (SIMD8<UInt64>(repeating: 0), SIMD8<UInt64>(repeating: 0))
-    var (evenSums, oddSums) = (even, odd)
+    var sums = DigestSums()
     var i = 0
     while i &+ 16 <= count {
-        unsafe addLine(vector_load(values + i &* 4), &even, &odd, &evenSums, &oddSums)
+        unsafe sums.add(vector_load(values + i &* 4))
         i &+= 16
     }
     if i < count {
-        let rest = unsafe vector_load_first(values + i &* 4, count &- i)
-        addLine(rest, &even, &odd, &evenSums, &oddSums)
+        unsafe sums.add(vector_load_first(values + i &* 4, count &- i))
         i &+= 16
     }
-    // Line k of n is in the sums of sums n − k times.
-    let lines = UInt64(truncatingIfNeeded: i / 16)
-    var (sum, weighted) = (0 as UInt64, 0 as UInt64)
-    for lane in 0..<8 {
-        let place = UInt64(truncatingIfNeeded: 2 &* lane)
-        sum = sum &+ even[lane] &+ odd[lane]
-        weighted =
-            weighted
-            &+ 16 &* (lines &* (even[lane] &+ odd[lane]) &- evenSums[lane] &- oddSums[lane])
-            &+ place &* even[lane] &+ (place &+ 1) &* odd[lane]
-    }
-    let start = UInt64(truncatingIfNeeded: first)
-    return sum &+ 0x9e37_79b9_7f4a_7c15 &* (weighted &+ start &* sum)
+    return sums.value(lines: i / 16, first)
 }
 
-/// Adds 16 floats, as numbers, to the sums of `digest`, and those to the sums of sums.
-@inline(__always)
-private func addLine(
-    _ x: SIMD16<Float>, _ even: inout SIMD8<UInt64>, _ odd: inout SIMD8<UInt64>,
-    _ evenSums: inout SIMD8<UInt64>, _ oddSums: inout SIMD8<UInt64>
-) {
-    even = even &+ vector_even_bits(x)
-    odd = odd &+ vector_odd_bits(x)
-    evenSums = evenSums &+ even
-    oddSums = oddSums &+ odd
+/// A digest as it is made, a line of 16 floats at a time.
+struct DigestSums {
+    private var even = SIMD8<UInt64>(repeating: 0)
+    private var odd = SIMD8<UInt64>(repeating: 0)
+    private var evenSums = SIMD8<UInt64>(repeating: 0)
+    private var oddSums = SIMD8<UInt64>(repeating: 0)
+
+    /// Adds 16 floats, as numbers, to the sums, and those to the sums of sums.
+    @inline(__always)
+    mutating func add(_ x: SIMD16<Float>) {
+        even = even &+ vector_even_bits(x)
+        odd = odd &+ vector_odd_bits(x)
+        evenSums = evenSums &+ even
+        oddSums = oddSums &+ odd
+    }
+
+    /// Of the lines that were added, the first of which stands at place `first`.
+    @inline(__always)
+    func value(lines: Int, _ first: Int) -> UInt64 {
+        // Line k of n is in the sums of sums n − k times.
+        let lines = UInt64(truncatingIfNeeded: lines)
+        var (sum, weighted) = (0 as UInt64, 0 as UInt64)
+        for lane in 0..<8 {
+            let place = UInt64(truncatingIfNeeded: 2 &* lane)
+            sum = sum &+ even[lane] &+ odd[lane]
+            weighted =
+                weighted
+                &+ 16 &* (lines &* (even[lane] &+ odd[lane]) &- evenSums[lane] &- oddSums[lane])
+                &+ place &* even[lane] &+ (place &+ 1) &* odd[lane]
+        }
+        let start = UInt64(truncatingIfNeeded: first)
+        return sum &+ 0x9e37_79b9_7f4a_7c15 &* (weighted &+ start &* sum)
+    }
 }

@@ -12,9 +12,7 @@ extension GradientRows {
         _ part: Range<Int>, _ sums: UnsafeRawPointer, _ kernels: KernelSet,
         into squares: UnsafeMutableRawPointer
     ) {
-        guard let layer = layers.first(where: { part.lowerBound < $0.range.upperBound }) else {
-            return
-        }
+        guard let layer = layer(of: part) else { return }
         if layer.rowsPerWidth == 1 {
             // Whole rows, so that several are measured together; a part within one row is measured
             // as one.
@@ -35,6 +33,11 @@ extension GradientRows {
             }
             offset += width
         }
+    }
+
+    /// The layer in which a part lies.
+    func layer(of part: Range<Int>) -> Layer? {
+        layers.first { part.lowerBound < $0.range.upperBound }
     }
 
     /// The squared norm of each layer, from those of all rows.

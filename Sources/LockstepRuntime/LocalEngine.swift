@@ -98,27 +98,40 @@ package final class LocalEngine {
 
     private func apply(_ step: Step, isMeasured: Bool) {
         let batch = schedule.examples(of: step)
-        engine.load(weights)
+        engine.load(weights, areFinite: true)
         digest.store(0, ordering: .relaxed)
         unsafe indices.withUnsafeBufferPointer { indices in
-            unsafe engine.compute(UnsafeBufferPointer(rebasing: indices[batch]), into: gradient) {
+            unsafe engine.compute(
+                UnsafeBufferPointer(rebasing: indices[batch]), into: gradient,
+                next: UnsafeBufferPointer(
+                    rebasing: indices[batch.upperBound...].prefix(batch.count))
+            ) {
                 part, sums in
                 let target = unsafe weights.pointer + part.lowerBound
-                let isFinite = unsafe optimizer.update(
-                    part, step: step.index, sums: sums, examples: batch.count, weights: target,
-                    newWeights: target)
+                let isFinite =
+                    if isMeasured {
+                        unsafe updateAndMeasure(part, step, sums, batch.count, target)
+                    } else {
+                        unsafe optimizer.update(
+                            part, step: step.index, sums: sums, examples: batch.count,
+                            weights: target, newWeights: target)
+                    }
                 if !isFinite { hasDiverged.store(true, ordering: .relaxed) }
-                // A part lies within one layer, and its sums are in the first cache.
-                if isMeasured {
-                    let first = rows.rows(of: part).lowerBound
-                    unsafe rows.measure(part, sums, kernels, into: squaredNorms.pointer + first)
-                    digest.wrappingAdd(
-                        unsafe kernels.digest(
-                            of: target, count: part.count, from: part.lowerBound),
-                        ordering: .relaxed)
-                }
             }
         }
+    }
+
+    private func updateAndMeasure(
+        _ part: Range<Int>, _ step: Step, _ sums: UnsafePointer<Float>, _ exampleCount: Int,
+        _ weights: UnsafeMutablePointer<Float>
+    ) -> Bool {
+        let firstRow = rows.rows(of: part).lowerBound
+        let update = unsafe rows.update(
+            part, with: optimizer, from: 0, step: step, sums: sums, examples: exampleCount,
+            weights: weights, newWeights: weights, squares: squaredNorms.pointer + firstRow,
+            kernels)
+        digest.wrappingAdd(update.digest, ordering: .relaxed)
+        return update.isFinite
     }
 
     /// The weights of `step` again, and what was not finite after it.

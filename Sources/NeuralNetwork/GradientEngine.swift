@@ -92,10 +92,13 @@ package import TrainingPlan
     }
 
     /// Takes the weights of the step; they must stay as they are until the next call.
-    package func load(_ weights: FloatBuffer) {
+    ///
+    /// - Parameter areFinite: whether it is known that all weights are, as those of a step that was
+    ///   committed.
+    package func load(_ weights: FloatBuffer, areFinite: Bool = false) {
         precondition(weights.count == network.layout.parameterCount, "weights of this network")
         unsafe self.weights = UnsafePointer(weights.pointer)
-        workspace.weightCheck.reset()
+        workspace.weightCheck.reset(areFinite: areFinite)
         unsafe network.transposeKernels(weights.pointer, into: transposed, workspace)
     }
 
@@ -108,20 +111,23 @@ package import TrainingPlan
     /// - Parameters:
     ///   - indices: the node's examples in batch order: `leafSize` for each leaf, the last maybe
     ///     fewer.
+    ///   - next: the examples of the node after this one, as far as they are known. They are asked
+    ///     for meanwhile.
     ///   - completed: called for every part once that has a place in the buffer, on any thread of
     ///     the team. It may already change the weights that were loaded, because no sum depends on
     ///     them any more.
     package func compute(
         _ indices: UnsafeBufferPointer<UInt32>, into buffer: GradientBuffer,
+        next: UnsafeBufferPointer<UInt32> = unsafe UnsafeBufferPointer(start: nil, count: 0),
         completed: Completion = { _, _ in }
     ) {
         precondition(buffer.slices == slices, "a buffer of this engine's layout")
-        unsafe compute(indices, into: buffer, depth: 0, completed)
+        unsafe compute(indices, into: buffer, depth: 0, next: next, completed)
     }
 
     private func compute(
         _ indices: UnsafeBufferPointer<UInt32>, into buffer: GradientBuffer, depth: Int,
-        _ completed: Completion
+        next: UnsafeBufferPointer<UInt32>, _ completed: Completion
     ) {
         guard let base = indices.baseAddress else { return }
         let leafCount = leafCount(of: indices.count)
@@ -130,7 +136,7 @@ package import TrainingPlan
         else {
             unsafe computeInOnePass(
                 base, indices.count, into: buffer, leavesRowsOut: depth == 0 && slices.isPacked,
-                completed)
+                next: next, completed)
             return
         }
         // The halves are added where they lie, so both have all rows.
@@ -139,10 +145,12 @@ package import TrainingPlan
         let right = spare[depth]
         let cut = left.leafCount * leafSize
         unsafe compute(
-            UnsafeBufferPointer(rebasing: indices[..<cut]), into: buffer, depth: depth + 1
+            UnsafeBufferPointer(rebasing: indices[..<cut]), into: buffer, depth: depth + 1,
+            next: UnsafeBufferPointer(rebasing: indices[cut...])
         ) { _, _ in }
         unsafe compute(
-            UnsafeBufferPointer(rebasing: indices[cut...]), into: right, depth: depth + 1
+            UnsafeBufferPointer(rebasing: indices[cut...]), into: right, depth: depth + 1,
+            next: next
         ) { _, _ in }
         unsafe fold(buffer, right, completed)
         unsafe slices.metrics.fold(
@@ -156,7 +164,7 @@ package import TrainingPlan
     private func fold(_ left: GradientBuffer, _ right: GradientBuffer, _ completed: Completion) {
         nextTask.store(0, ordering: .relaxed)
         team.run { _ in
-            eachTask { index in
+            eachTask { _, index in
                 unsafe left.eachPart(of: range(of: tasks[index])) { part, sum in
                     unsafe network.kernels.foldPair(
                         sum, right.place(of: part.lowerBound), sum, part.count)
@@ -168,14 +176,14 @@ package import TrainingPlan
 
     private func computeInOnePass(
         _ indices: UnsafePointer<UInt32>, _ count: Int, into buffer: GradientBuffer,
-        leavesRowsOut: Bool, _ completed: Completion
+        leavesRowsOut: Bool, next: UnsafeBufferPointer<UInt32>,
+        _ completed: Completion
     ) {
         let leafCount = leafCount(of: count)
         let pixels = workspace.pixels
-        let unitCount = pixels.unitCount(count)
         nextTask.store(0, ordering: .relaxed)
         team.run { thread in
-            let units = unitCount * thread / team.count..<unitCount * (thread + 1) / team.count
+            let units = pixels.units(ofThread: thread, of: team.count, count: count)
             let range = pixels.places(ofUnits: units, count: count)
             unsafe workspace.batch.fill(range, from: examples, indices)
             unsafe network.forward(
@@ -190,17 +198,28 @@ package import TrainingPlan
                 }
                 team.barrier()
             }
-            eachTask { unsafe run($0, count, scratch[thread], into: buffer, completed) }
+            // A few examples of the next pass a task, which has the time to bring them.
+            let nextCount = min(next.count, workspace.capacity)
+            let ahead = pixels.places(
+                ofUnits: pixels.units(ofThread: thread, of: team.count, count: nextCount)
+                    .prefix(Network.unitsAtATime), count: nextCount)
+            let share = (ahead.count * team.count + tasks.count - 1) / tasks.count
+            eachTask { done, index in
+                for place in ahead.dropFirst(done * share).prefix(share) {
+                    unsafe network.kernels.prefetch(examples.memory(of: Int(next[place])))
+                }
+                unsafe run(index, count, scratch[thread], into: buffer, completed)
+            }
         }
         foldMetrics(count, into: buffer)
     }
 
     /// Takes one task after the other until all are taken, by whichever thread.
-    private func eachTask(_ body: (Int) -> Void) {
-        while true {
+    private func eachTask(_ body: (_ done: Int, _ task: Int) -> Void) {
+        for done in 0... {
             let task = nextTask.add(1, ordering: .relaxed).oldValue
             guard task < tasks.count else { return }
-            body(task)
+            body(done, task)
         }
     }
 
@@ -262,7 +281,7 @@ package import TrainingPlan
         let (layer, stride) = (network.layout.layers[0], workspace.strides[0])
         let deltas = unsafe workspace.deltas[0].pointer
         let leafCount = leafCount(of: count)
-        let used = pixels.nonzeroCount(leaves: leafCount, rows, kernels)
+        let used = pixels.nonzeroEstimate(leaves: leafCount, rows, kernels)
         if used * 100 > Self.denseShare * rows.count * count {
             unsafe kernels.denseInputGradient(
                 rows.lowerBound, rows.upperBound, pixels.bytes, layer.inputs, pixels.leafStride,

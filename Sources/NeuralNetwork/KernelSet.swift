@@ -95,7 +95,8 @@ package struct KernelVariantError: Error, CustomStringConvertible {
     package let countNonzero: @Sendable (Bytes, Int) -> Int
     package let denseInputForward:
         @Sendable (
-            Bytes, Int, Int, Int, Int, Floats, Floats, Int, MutableFloats, Int, MutableFloats
+            UnsafePointer<Bytes>, Int, Int, Int, Floats, Floats, Int, MutableFloats, Int,
+            MutableFloats
         ) -> Void
     package let denseInputGradient:
         @Sendable (
@@ -134,6 +135,11 @@ package struct KernelVariantError: Error, CustomStringConvertible {
             Int, UnsafeRawPointer, Float, Float, Float, Floats, UnsafeMutableRawPointer,
             MutableFloats, MutableFloats
         ) -> Bool
+    package let measuredAdam:
+        @Sendable (
+            Int, Int, UnsafeRawPointer, Float, Float, Float, Floats, UnsafeMutableRawPointer,
+            MutableFloats, MutableFloats, UnsafeMutableRawPointer, Int
+        ) -> (isFinite: Bool, digest: UInt64)
     package let gradientDescent:
         @Sendable (
             Int, UnsafeRawPointer, Float, Float, Float, Floats, UnsafeMutableRawPointer
@@ -187,6 +193,7 @@ extension KernelSet {
                 checksum: Kernels.checksum,
                 digest: Kernels.digest,
                 adam: Kernels.adam,
+                measuredAdam: Kernels.measuredAdam,
                 gradientDescent: Kernels.gradientDescent,
                 momentum: Kernels.momentum)
         #if arch(x86_64)
@@ -227,6 +234,7 @@ extension KernelSet {
                     checksum: KernelsAVX2.checksum,
                     digest: KernelsAVX2.digest,
                     adam: KernelsAVX2.adam,
+                    measuredAdam: KernelsAVX2.measuredAdam,
                     gradientDescent: KernelsAVX2.gradientDescent,
                     momentum: KernelsAVX2.momentum)
             case .avx512:
@@ -266,6 +274,7 @@ extension KernelSet {
                     checksum: KernelsAVX512.checksum,
                     digest: KernelsAVX512.digest,
                     adam: KernelsAVX512.adam,
+                    measuredAdam: KernelsAVX512.measuredAdam,
                     gradientDescent: KernelsAVX512.gradientDescent,
                     momentum: KernelsAVX512.momentum)
         #else

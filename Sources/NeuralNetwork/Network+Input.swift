@@ -10,15 +10,15 @@ extension Network {
     /// The same for examples that are stored with all pixels, because few are black in all.
     private static let denseWeightsAtATime = 7168
     /// Units of a group: their pixels and activations stay in the second cache.
-    private static let unitsAtATime = 4
-    /// Inputs for which a form is chosen.
-    static let inputsAtATime = 392
+    static let unitsAtATime = 4
+    /// Inputs for which a form is chosen, in whole vectors of 16.
+    static let inputsAtATime = 400
     /// Of a hundred pixels, how many make the dense form faster.
     private static let denseShare = 50
 
     /// - Parameters:
     ///   - units: of the batch of `count` examples; see `PixelBlocks`.
-    ///   - intensities: scratch of 16 floats for each of `inputsAtATime`.
+    ///   - intensities: scratch of `inputsAtATime` floats for each example of a unit.
     func forwardInput(
         units: Range<Int>, count: Int, weights: UnsafePointer<Float>, _ workspace: Workspace,
         _ intensities: FloatBuffer
@@ -96,9 +96,8 @@ extension Network {
                 })
             {
                 unsafe kernels.denseInputForward(
-                    pixels.start(ofUnit: unit), pixels.leafStride, places.count, lower,
-                    inputs.upperBound, kernel, bias, layer.outputs, z, rowStride,
-                    intensities.pointer)
+                    batch.bytes + places.lowerBound, places.count, lower, inputs.upperBound, kernel,
+                    bias, layer.outputs, z, rowStride, intensities.pointer)
                 continue
             }
             let step = max(Self.denseWeightsAtATime / layer.outputs, 16)

@@ -78,16 +78,13 @@ package final class Optimizer {
         weights: UnsafePointer<Float>, newWeights: UnsafeMutableRawPointer
     ) -> Bool {
         let scheduled = learningRate(step: step)
-        let decay = Float(scheduled * settings.weightDecay)
         let count = Float(examples)
         var isFinite = true
-        for (piece, decays) in pieces where piece.overlaps(part) {
-            let range = piece.clamped(to: part)
+        eachPiece(of: part, scheduled) { range, shrink in
             let start = range.lowerBound
             let offset = start - part.lowerBound
             let (pieceSums, old) = unsafe (sums + offset * 4, weights + offset)
             let new = unsafe newWeights + offset * 4
-            let shrink = decays ? decay : 0
             let pieceIsFinite: Bool
             switch settings.kind {
             case .sgd:
@@ -100,12 +97,54 @@ package final class Optimizer {
             case .adam:
                 pieceIsFinite = unsafe kernels.adam(
                     range.count, pieceSums, count, Self.adamRate(scheduled, step: step), shrink,
-                    old,
-                    new, state[0].pointer + start, state[1].pointer + start)
+                    old, new, state[0].pointer + start, state[1].pointer + start)
             }
             isFinite = isFinite && pieceIsFinite
         }
         return isFinite
+    }
+
+    /// Whether ``measuredUpdate`` can be had for rows of `width` floats.
+    package func measures(width: Int) -> Bool {
+        settings.kind == .adam && width % 16 == 0
+    }
+
+    /// ``update`` of whole rows that also measures them, where that costs nothing.
+    ///
+    /// - Parameters:
+    ///   - width: of a row, in floats; see ``measures(width:)``.
+    ///   - squares: where the squared norm of each row's sums goes, at any alignment.
+    ///   - first: where the part begins in the flat vector.
+    /// - Returns: what ``update`` returns, and the new weights' digest.
+    package func measuredUpdate(
+        _ part: Range<Int>, width: Int, step: Int, sums: UnsafeRawPointer, examples: Int,
+        weights: UnsafePointer<Float>, newWeights: UnsafeMutableRawPointer,
+        squares: UnsafeMutableRawPointer, from first: Int
+    ) -> (isFinite: Bool, digest: UInt64) {
+        let scheduled = learningRate(step: step)
+        let rate = Self.adamRate(scheduled, step: step)
+        var result = (isFinite: true, digest: 0 as UInt64)
+        eachPiece(of: part, scheduled) { range, shrink in
+            let start = range.lowerBound
+            let offset = start - part.lowerBound
+            let piece = unsafe kernels.measuredAdam(
+                range.count / width, width, sums + offset * 4, Float(examples), rate, shrink,
+                weights + offset, newWeights + offset * 4, state[0].pointer + start,
+                state[1].pointer + start, squares + offset / width * 4, first + offset)
+            result.isFinite = result.isFinite && piece.isFinite
+            result.digest &+= piece.digest
+        }
+        return result
+    }
+
+    /// Where weight decay applies and where not, each with the share of a weight that it takes.
+    private func eachPiece(
+        of part: Range<Int>, _ rate: Double, _ body: (_ range: Range<Int>, _ decay: Float) -> Void
+    ) {
+        let decay = Float(rate * settings.weightDecay)
+        for (piece, decays) in pieces where piece.overlaps(part) {
+            body(piece.clamped(to: part), decays ? decay : 0)
+        }
     }
 
     /// What is not finite after an update of the part that begins at `start` said so, and where in

@@ -40,6 +40,12 @@
         return leaves * (leafStride / Self.unitSize) + (rest + Self.unitSize - 1) / Self.unitSize
     }
 
+    /// The units of a batch of `count` examples that one of several threads fills.
+    func units(ofThread thread: Int, of threadCount: Int, count: Int) -> Range<Int> {
+        let unitCount = unitCount(count)
+        return unitCount * thread / threadCount..<unitCount * (thread + 1) / threadCount
+    }
+
     /// The examples of a unit of a batch of `count`, by their places in the batch.
     func places(ofUnit unit: Int, count: Int) -> Range<Int> {
         let (leaf, part) = unit.quotientAndRemainder(dividingBy: leafStride / Self.unitSize)
@@ -106,15 +112,19 @@
         return sum
     }
 
-    /// How many pixels of the first leaves are not zero, of some inputs.
-    func nonzeroCount(leaves leafCount: Int, _ inputs: Range<Int>, _ kernels: KernelSet) -> Int {
+    /// How many pixels of the first leaves are not zero, of some inputs: an estimate, from every
+    /// so-manieth leaf.
+    func nonzeroEstimate(leaves leafCount: Int, _ inputs: Range<Int>, _ kernels: KernelSet) -> Int {
         var sum = 0
-        for leaf in 0..<leafCount {
+        let step = (leafCount + Self.sampledLeaves - 1) / Self.sampledLeaves
+        for leaf in stride(from: 0, to: leafCount, by: step) {
             let start = unsafe bytes + (leaf * width + inputs.lowerBound) * leafStride
             sum += unsafe kernels.countNonzero(start, inputs.count * leafStride)
         }
-        return sum
+        return sum * step
     }
+
+    private static let sampledLeaves = 4
 
     /// Whether an input is not zero in an example of the first leaves.
     func isUsed(_ input: Int, leafCount: Int) -> Bool {

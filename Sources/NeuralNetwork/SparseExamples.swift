@@ -116,6 +116,12 @@ import Glibc
         return unsafe memory.bindMemory(to: UInt16.self, capacity: unitCount)
     }
 
+    /// What is read of an example.
+    func memory(of example: Int) -> UnsafeRawBufferPointer {
+        let (start, end) = unsafe (Int(starts[example]), Int(starts[example + 1]))
+        return unsafe UnsafeRawBufferPointer(start: memory + start, count: 2 * (end - start))
+    }
+
     func row(_ example: Int) -> Row {
         let start = unsafe memory + Int(starts[example])
         if isDense {

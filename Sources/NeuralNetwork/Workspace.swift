@@ -51,7 +51,10 @@ final class WeightCheck: Sendable {
 
     private let answer = Atomic<Answer>(.unknown)
 
-    func reset() { answer.store(.unknown, ordering: .relaxed) }
+    /// - Parameter areFinite: whether it is known that all are.
+    func reset(areFinite: Bool = false) {
+        answer.store(areFinite ? .finite : .unknown, ordering: .relaxed)
+    }
 
     /// - Parameter find: called where nobody knows yet; by several threads, maybe.
     func areFinite(_ find: () -> Bool) -> Bool {

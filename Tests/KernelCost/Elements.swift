@@ -79,6 +79,10 @@ struct Elements {
             count, sums, examples, 0.1, 0, false, weights, weights, first.pointer)
         _ = unsafe kernels.adam(
             count, sums, examples, 0.001, 0, weights, weights, first.pointer, second.pointer)
+        var squares = [Float](repeating: 0, count: Self.rows)
+        _ = unsafe kernels.measuredAdam(
+            Self.rows, Self.columns, sums, examples, 0.001, 0, weights, weights, first.pointer,
+            second.pointer, &squares, 0)
     }
 
     private func output() {

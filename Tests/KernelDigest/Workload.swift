@@ -57,6 +57,31 @@ struct Workload {
         add(unsafe kernels.digest(left.pointer, left.count, 7))
     }
 
+    /// A layer at a time, as rows that are measured where they can be.
+    private func update(
+        _ weights: FloatBuffer, by optimizer: Optimizer, _ layout: ParameterLayout,
+        _ sums: UnsafeMutableRawPointer, step: Int, _ examples: Int
+    ) {
+        for layer in layout.layers {
+            let part = layer.kernelOffset..<layer.endOffset
+            let target = unsafe weights.pointer + part.lowerBound
+            guard optimizer.measures(width: layer.outputs) else {
+                _ = unsafe optimizer.update(
+                    part, step: step, sums: sums + part.lowerBound * 4, examples: examples,
+                    weights: target, newWeights: target)
+                continue
+            }
+            var squares = [Float](repeating: 0, count: layer.inputs + 1)
+            let measured = unsafe optimizer.measuredUpdate(
+                part, width: layer.outputs, step: step, sums: sums + part.lowerBound * 4,
+                examples: examples, weights: target, newWeights: target, squares: &squares,
+                from: part.lowerBound)
+            let digest = unsafe kernels.digest(
+                of: target, count: part.count, from: part.lowerBound)
+            precondition(measured.digest == digest, "a digest made on the way is the same")
+        }
+    }
+
     /// Two steps of training, each on 75 examples in leaves of 16, then an evaluation.
     mutating func train(_ model: NetworkArchitecture, optimizer kind: OptimizerSettings.Kind) {
         let layout = ParameterLayout(widths: model.layers)
@@ -79,10 +104,7 @@ struct Workload {
             let payload = unsafe gradient.payload(0)
             for index in payload.indices { add(UInt64(unsafe payload[index])) }
             if let sums = unsafe gradient.payload(0).baseAddress {
-                _ = unsafe optimizer.update(
-                    0..<weights.count, step: step, sums: sums, examples: indices.count,
-                    weights: weights.pointer,
-                    newWeights: weights.pointer)
+                unsafe update(weights, by: optimizer, layout, sums, step: step, indices.count)
             }
             add(weights)
         }

@@ -11,13 +11,28 @@ struct DenseInputTests {
     func everyByteIsDividedExactly(variant: KernelVariant) {
         let kernels = KernelSet(variant)
         let (one, zero) = (FloatBuffer([1]), FloatBuffer([0]))
-        let (z, scratch) = (FloatBuffer(count: 16 * 64), FloatBuffer(count: 16))
+        let (z, scratch) = (FloatBuffer(count: 16 * 64), FloatBuffer(count: 16 * 16))
         for first in stride(from: 0, to: 256, by: 16) {
             let bytes = (first..<first + 16).map { UInt8($0) }
-            unsafe kernels.denseInputForward(
-                bytes, 16, 16, 0, 1, one.pointer, zero.pointer, 1, z.pointer, 64, scratch.pointer)
+            unsafe withRows(bytes.map { [$0] }) { rows in
+                unsafe kernels.denseInputForward(
+                    rows, 16, 0, 1, one.pointer, zero.pointer, 1, z.pointer, 64, scratch.pointer)
+            }
             let found = (0..<16).map { z.array[$0 * 64] }
             #expect(firstDifference(found, bytes.map { Float($0) / 255 }) == nil)
+        }
+    }
+
+    /// Calls `body` with where each row's bytes lie, with others behind them.
+    private func withRows(
+        _ rows: [[UInt8]], _ body: (UnsafePointer<UnsafePointer<UInt8>>) -> Void
+    ) {
+        let stride = 64
+        let bytes = rows.flatMap { $0 + [UInt8](repeating: 255, count: stride - $0.count) }
+        unsafe bytes.withUnsafeBufferPointer { bytes in
+            guard let start = bytes.baseAddress else { return }
+            let places = unsafe rows.indices.map { unsafe start + $0 * stride }
+            unsafe places.withUnsafeBufferPointer { unsafe $0.baseAddress.map(body) }
         }
     }
 
@@ -29,7 +44,6 @@ struct DenseInputTests {
         let inputs = 29
         for outputs in Array(1...200) + [300] {
             let examples = outputs % 16 + 1
-            let pixelStride = outputs % 3 == 0 ? 32 : 16
             let pixels = (0..<examples).map { _ in
                 random.pixels(inputs, density: Self.densities[outputs % 5])
             }
@@ -42,15 +56,14 @@ struct DenseInputTests {
             let (weightBuffer, biasBuffer) = (FloatBuffer(weights), FloatBuffer(bias))
             let stride = roundUp(outputs, to: 64)
             let z = FloatBuffer([Float](repeating: 5, count: examples * stride))
-            let scratch = FloatBuffer(count: inputs * 16)
-            var blocks = [UInt8](repeating: 0, count: inputs * pixelStride)
-            for (b, row) in pixels.enumerated() {
-                for (p, pixel) in row.enumerated() { blocks[p * pixelStride + b] = pixel }
-            }
-            for (lower, upper) in [(0, 1), (1, 14), (14, inputs)] {
-                unsafe kernels.denseInputForward(
-                    blocks, pixelStride, examples, lower, upper, weightBuffer.pointer,
-                    biasBuffer.pointer, outputs, z.pointer, stride, scratch.pointer)
+            let scratch = FloatBuffer(
+                [Float](repeating: .nan, count: examples * roundUp(inputs, to: 16)))
+            unsafe withRows(pixels) { rows in
+                for (lower, upper) in [(0, 1), (1, 14), (14, inputs)] {
+                    unsafe kernels.denseInputForward(
+                        rows, examples, lower, upper, weightBuffer.pointer, biasBuffer.pointer,
+                        outputs, z.pointer, stride, scratch.pointer)
+                }
             }
             for b in 0..<examples {
                 let expected = Twin.forward(

@@ -121,4 +121,60 @@ struct OptimizerKernelTests {
             }
         }
     }
+
+    /// Rows measured on the way: the bits of `adam`, of `squaredNorms` and of `digest`, in place
+    /// and not, and what is not finite in any place.
+    @Test(arguments: supportedVariants)
+    func measuredAdamIsAdamAndItsMeasures(variant: KernelVariant) {
+        let kernels = KernelSet(variant)
+        var random = SeededRandom(seed: 2)
+        for (index, shape) in [(0, 16), (1, 16), (2, 48), (3, 128), (7, 32)].enumerated() {
+            let (rows, width) = shape
+            let count = rows * width
+            var sums = random.floats(count, limit: index % 2 == 0 ? 30 : 1e-30)
+            let (weights, moments) = (random.floats(count), random.floats(count, limit: 1e-3))
+            let setting = Self.settings[index % 3]
+            for place in 0...count {
+                if place < count { sums[place] = .infinity }
+                let gradient = UnalignedFloats(sums, offset: index)
+                let old = FloatBuffer(weights)
+                let (first, second) = (FloatBuffer(moments), FloatBuffer(moments.map(\.magnitude)))
+                let expectedIsFinite = unsafe kernels.adam(
+                    count, gradient.pointer, setting.examples, setting.rate, setting.decay,
+                    old.pointer, old.pointer, first.pointer, second.pointer)
+                let norms = FloatBuffer(count: rows)
+                unsafe kernels.squaredNorms(gradient.pointer, rows, width, norms.pointer)
+
+                let (measured, squares) = (
+                    UnalignedFloats(weights, offset: 3),
+                    UnalignedFloats([Float](repeating: 7, count: rows + 1), offset: 1)
+                )
+                let source = FloatBuffer(weights)
+                let (m, v) = (FloatBuffer(moments), FloatBuffer(moments.map(\.magnitude)))
+                let (isFinite, digest) = unsafe kernels.measuredAdam(
+                    rows, width, gradient.pointer, setting.examples, setting.rate, setting.decay,
+                    source.pointer, measured.pointer, m.pointer, v.pointer, squares.pointer, 1_000)
+                #expect(isFinite == expectedIsFinite && isFinite == (place == count))
+                #expect(firstDifference(measured.array, old.array) == nil)
+                #expect(firstDifference(m.array, first.array) == nil)
+                #expect(firstDifference(v.array, second.array) == nil)
+                #expect(firstDifference(squares.array, norms.array + [7]) == nil)
+                #expect(
+                    unsafe digest == kernels.digest(of: old.pointer, count: count, from: 1_000))
+
+                let again = unsafe kernels.measuredAdam(
+                    rows, width, gradient.pointer, setting.examples, setting.rate, setting.decay,
+                    source.pointer, source.pointer, restored(m, moments).pointer,
+                    restored(v, moments.map(\.magnitude)).pointer, squares.pointer, 1_000)
+                #expect(again.digest == digest && again.isFinite == isFinite)
+                #expect(firstDifference(source.array, old.array) == nil)
+                if place < count { sums[place] = 0.5 }
+            }
+        }
+    }
+
+    private func restored(_ buffer: FloatBuffer, _ values: [Float]) -> FloatBuffer {
+        buffer.copy(from: values)
+        return buffer
+    }
 }

@@ -142,10 +142,9 @@ package import ZeroMQ
             let sum = unsafe nodeFold.sum(of: block.part, fold)
             timer.blockIsFolded(index)
             CrashPoint.blockFolded.pass()
-            unsafe measure(block, sum, update.report)
-            finding = unsafe applyBlock(
-                block.floats, step, examples, sum, update.next.memory.payload)
-            digest &+= self.digest(of: block, update.next.memory)
+            let applied = unsafe apply(block, of: update, examples, sum)
+            finding = applied.finding
+            digest &+= applied.digest
             CrashPoint.blockUpdated.pass()
         }
         if finding != nil { return finding }
@@ -174,20 +173,30 @@ package import ZeroMQ
         CrashPoint.stepApplied.pass()
     }
 
-    private func applyBlock(
-        _ part: Range<Int>, _ step: Step, _ examples: Int, _ sum: UnsafeRawPointer,
-        _ payload: UnsafeMutableRawBufferPointer
-    ) -> DivergenceFinding? {
-        guard let new = payload.baseAddress,
-            let old = unsafe weights.frame.memory.payload.baseAddress
-        else { return nil }
-        let target = unsafe new + part.lowerBound * 4
-        let oldWeights = unsafe (old + part.lowerBound * 4).assumingMemoryBound(to: Float.self)
-        let isFinite = unsafe optimizer.update(
-            part, step: step.index, sums: sum, examples: examples, weights: oldWeights,
-            newWeights: target)
-        if isFinite { return nil }
-        let found = unsafe optimizer.divergence(part, sums: sum, newWeights: target)
+    private func apply(
+        _ block: ShardBlock, of update: Update, _ examples: Int, _ sums: UnsafeRawPointer
+    ) -> (finding: DivergenceFinding?, digest: UInt64) {
+        guard let new = unsafe update.next.memory.payload.baseAddress,
+            let old = unsafe weights.frame.memory.payload.baseAddress,
+            let report = unsafe update.report.payload.baseAddress
+        else { return (nil, 0) }
+        let offset = block.floats.lowerBound * 4
+        let newWeights = unsafe new + offset
+        let applied = unsafe plan.gradientRows.update(
+            block.part, with: optimizer, from: range.lowerBound, step: update.step, sums: sums,
+            examples: examples, weights: (old + offset).assumingMemoryBound(to: Float.self),
+            newWeights: newWeights,
+            squares: report + plan.metricsByteCount(of: duty.shard) + block.firstRow * 4,
+            wire.kernels)
+        if applied.isFinite { return (nil, applied.digest) }
+        return unsafe (finding(block.floats, sums, newWeights), applied.digest)
+    }
+
+    /// What was not finite after the update of a part of the range.
+    private func finding(
+        _ part: Range<Int>, _ sums: UnsafeRawPointer, _ newWeights: UnsafeRawPointer
+    ) -> DivergenceFinding {
+        let found = unsafe optimizer.divergence(part, sums: sums, newWeights: newWeights)
         let layout = duty.order.configuration.layout
         let quantity: DivergenceFinding.Quantity =
             switch found?.what {
@@ -198,20 +207,6 @@ package import ZeroMQ
         return DivergenceFinding(
             quantity: quantity,
             tensor: layout.tensorName(at: range.lowerBound + (found?.offset ?? part.lowerBound)))
-    }
-
-    private func measure(_ block: ShardBlock, _ sum: UnsafeRawPointer, _ report: FrameMemory) {
-        guard let squares = unsafe report.payload.baseAddress else { return }
-        let first = unsafe squares + plan.metricsByteCount(of: duty.shard)
-        unsafe plan.gradientRows.measure(
-            block.part, sum, wire.kernels, into: first + block.firstRow * 4)
-    }
-
-    private func digest(of block: ShardBlock, _ weights: FrameMemory) -> UInt64 {
-        guard let start = unsafe weights.payload.baseAddress else { return 0 }
-        return unsafe wire.kernels.digest(
-            of: start + block.floats.lowerBound * 4, count: block.floats.count,
-            from: block.part.lowerBound)
     }
 
     // MARK: Frames

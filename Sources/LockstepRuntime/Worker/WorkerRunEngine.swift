@@ -45,7 +45,7 @@ final class WorkerRunEngine {
             leafSize: schedule.microBatch, slices: plan.pushedSlices, team: team,
             batchSize: schedule.batchSize)
         weights = configuration.layout.initialWeights(seed: configuration.seed)
-        engine.load(weights)
+        engine.load(weights, areFinite: true)
         sampleOrder = SampleOrder(configuration, examples)
         indices = [UInt32](repeating: 0, count: schedule.exampleCount)
         kept = plan.slices.indices.flatMap { _ in [MessageSlot(), MessageSlot()] }
@@ -87,8 +87,11 @@ final class WorkerRunEngine {
         let first = batch.lowerBound + node.firstLeaf * schedule.microBatch
         let end = min(batch.lowerBound + node.endLeaf * schedule.microBatch, batch.upperBound)
         unsafe indices.withUnsafeBufferPointer { indices in
+            // In the next step it has the same leaves, most likely.
+            let next = unsafe indices.dropFirst(first + batch.count).prefix(end - first)
             unsafe engine.compute(
-                UnsafeBufferPointer(rebasing: indices[first..<end]), into: gradient.memory)
+                UnsafeBufferPointer(rebasing: indices[first..<end]), into: gradient.memory,
+                next: UnsafeBufferPointer(rebasing: next))
         }
         CrashPoint.gradientComputed.pass()
         for shard in plan.slices.indices {
@@ -125,7 +128,7 @@ final class WorkerRunEngine {
             }
             slot.message.clear()
         }
-        engine.load(weights)
+        engine.load(weights, areFinite: true)
     }
 
     private func slot(_ shard: ShardIndex, _ step: Step) -> Int {

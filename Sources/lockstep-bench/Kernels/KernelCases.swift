@@ -228,6 +228,12 @@ struct KernelCases {
                         count, left.pointer, examples, 0.001, 0, weights.pointer, weights.pointer,
                         first.pointer, second.pointer))
             },
+            Self.bytes("measuredAdam", 28 * Self.inputs * Self.hidden) {
+                keep(
+                    unsafe kernels.measuredAdam(
+                        Self.inputs, Self.hidden, left.pointer, examples, 0.001, 0, weights.pointer,
+                        weights.pointer, first.pointer, second.pointer, sum.pointer, 0))
+            },
             Self.bytes("gradientDescent", 12 * count) {
                 keep(
                     unsafe kernels.gradientDescent(
