@@ -114,8 +114,8 @@ let package = Package(
         .executableTarget(
             name: "lockstep-bench",
             dependencies: [
-                "CPeak", "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets", "ZeroMQ",
-                "Report", "TerminalText", "RandomNumbers",
+                "CPeak", "CSodium", "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets",
+                "ZeroMQ", "Report", "TerminalText", "RandomNumbers",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], exclude: ["Kernels/CPeak"], swiftSettings: strict),
         .target(

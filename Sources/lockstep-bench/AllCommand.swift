@@ -38,7 +38,7 @@ struct AllCommand: ParsableCommand {
         try reporter.show(try plan.transport.sections(bare, folder))
         try reporter.show(try plan.step.sections(data, peers, bare, folder))
         try reporter.show([try plan.keras.section(data, peers, folder)])
-        let failure = try hosts(plan, data, peers, folder, reporter)
+        let failure = try hosts(plan, data, peers, bare, folder, reporter)
         let promised = Set(plan.entries.map(\.entry))
         try reporter.showSummary(of: Goals.table.filter(promised.contains))
         if let failure { throw failure }
@@ -48,11 +48,11 @@ struct AllCommand: ParsableCommand {
     ///
     /// - Returns: what went wrong, but for a machine that has no namespaces for us.
     private func hosts(
-        _ plan: AllPlan, _ data: BenchData, _ peers: Peers, _ folder: TemporaryFolder,
-        _ reporter: Reporter
+        _ plan: AllPlan, _ data: BenchData, _ peers: Peers, _ bare: BareExchange,
+        _ folder: TemporaryFolder, _ reporter: Reporter
     ) throws -> BenchError? {
         do {
-            try reporter.show(try plan.hosts.sections(data, peers, folder))
+            try reporter.show(try plan.hosts.sections(data, peers, bare, folder))
             return nil
         } catch let error as BenchError {
             Notes.endProgress()

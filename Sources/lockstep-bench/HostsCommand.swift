@@ -59,6 +59,8 @@ struct HostsCommand: ParsableCommand {
         if let rounds { measurement.rounds = rounds }
         measurement.rate = rate
         measurement.examplesPerHost = examples
-        try reporter.show(try measurement.sections(data, peers, folder))
+        try reporter.show(
+            try measurement.sections(
+                data, peers, BareExchange(peers, folder), folder))
     }
 }

@@ -62,7 +62,7 @@ struct ImportTests {
             "lockstep-bench",
             [
                 "Report", "LockstepProtocol", "ZeroMQ", "RunRecords", "NeuralNetwork",
-                "TrainingPlan", "Datasets", "RandomNumbers", "TerminalText",
+                "TrainingPlan", "Datasets", "RandomNumbers", "TerminalText", "CSodium",
             ]
         ),
     ]
@@ -72,7 +72,8 @@ struct ImportTests {
         "CVector": [
             "Kernels/", "KernelsAVX2/", "KernelsAVX512/", "NeuralNetwork/KernelSet.swift",
         ],
-        "CSodium": ["Hashing/"],
+        // The second times the library itself.
+        "CSodium": ["Hashing/", "lockstep-bench/Hosts/Sealing.swift"],
         "CZlib": ["Datasets/Gzip/", "Hashing/CRC32.swift"],
         "CZeroMQ": ["ZeroMQ/"],
         "CLinux": [

@@ -38,8 +38,9 @@ struct HostsMeasurement {
     }
 
     /// - Throws: ``BenchError`` where there can be no namespaces.
-    func sections(_ data: BenchData, _ peers: Peers, _ folder: TemporaryFolder) throws -> [Section]
-    {
+    func sections(
+        _ data: BenchData, _ peers: Peers, _ bare: BareExchange, _ folder: TemporaryFolder
+    ) throws -> [Section] {
         if let obstacle = NetworkHosts.obstacle() { throw BenchError(.unavailable, obstacle) }
         var notes = [
             "Network namespaces on one machine, which share its "
@@ -57,7 +58,10 @@ struct HostsMeasurement {
         case .missing(let reason): notes.append(reason)
         }
         let key = try HostLockstep.makeKey(folder)
-        let alone = try aloneRate(data, folder)
+        let floors = HostFloors(
+            rate: rate, examplesPerSecond: try aloneRate(data, folder),
+            pushedShare: data.pushedShare(examplesPerHost: examplesPerHost),
+            exchange: { try Self.exchangeSeconds(hosts: $0, bare, folder) })
         var contest = Contest()
         for count in hostCounts {
             let hosts = try NetworkHosts(count: count, rate: rate, folder)
@@ -75,7 +79,7 @@ struct HostsMeasurement {
             }
             try contest.run(entries, rounds: rounds, own: Self.own, sides: sides)
         }
-        return sections(contest, alone, notes + contest.failures)
+        return try sections(contest, floors, notes + contest.failures)
     }
 
     /// Examples a second of one core, for what the hosts' arithmetic takes on shared cores.
@@ -86,7 +90,23 @@ struct HostsMeasurement {
         return try LockstepTrainer(data, folder).run(shape).examplesPerSecond
     }
 
-    private func sections(_ contest: Contest, _ alone: Double, _ notes: [String]) -> [Section] {
+    /// The better of the bare program and of Lockstep's frames alone, between processes of this
+    /// host.
+    private static func exchangeSeconds(
+        hosts: Int, _ bare: BareExchange, _ folder: TemporaryFolder
+    ) throws -> Double {
+        let shape = ExchangeShape(
+            workers: hosts, servers: .colocated, floats: BareExchange.modelFloats, steps: 200,
+            transport: .tcp)
+        let times = try (0..<3).flatMap { _ in
+            [try bare.measure(shape), try Exchange(folder: folder).measure(shape)]
+        }
+        return (times.compactMap(\.self).min() ?? 0) * 1e-6
+    }
+
+    private func sections(
+        _ contest: Contest, _ floors: HostFloors, _ notes: [String]
+    ) throws -> [Section] {
         var steps = Section(
             title: "Steps over \(rate.text) links; PyTorch DDP on gloo", command: "hosts",
             subject: "hosts")
@@ -111,11 +131,12 @@ struct HostsMeasurement {
                 Goals.place(hosts: count), own, "examples/s", against: peer.map { (Self.peer, $0) },
                 entry: entry(.hostsDDP, count))
             figure.seconds = milliseconds.best.map { $0 * 1e-3 }
-            let (least, text) = leastSeconds(floor, shape, alone)
+            let least = try floors.floor(shape, isSealed: true)
             if let best = peer?.best {
                 let theirs = Figures.fixed(Double(shape.batchSize) / best * 1e3, 1)
                 steps.notes.append("\(count) hosts: a step of \(Self.peer) takes \(theirs) ms.")
-                figure.floor = Floor(ratio: Double(shape.batchSize) / least / best, text: text)
+                figure.floor = Floor(
+                    ratio: Double(shape.batchSize) / least.seconds / best, text: least.text)
             }
             steps.figures.append(figure)
             var bound = Figure(
@@ -124,13 +145,16 @@ struct HostsMeasurement {
                     "bytes at \(rate.text)",
                     Rounds(milliseconds.values.map { _ in floor.seconds * 1e3 }, .lower)
                 ), entry: entry(.hostsLink, count))
-            bound.floor = Floor(ratio: least / floor.seconds, text: text)
+            bound.floor = Floor(ratio: least.seconds / floor.seconds, text: least.text)
             link.figures.append(bound)
             let clear = contest.rounds(Self.clear, shape, .lower, step)
-            encryption.figures.append(
-                Figure(
-                    Goals.place(hosts: count), milliseconds, "ms",
-                    against: clear.map { ("in the clear", $0) }, entry: entry(.encryption, count)))
+            var sealed = Figure(
+                Goals.place(hosts: count), milliseconds, "ms",
+                against: clear.map { ("in the clear", $0) }, entry: entry(.encryption, count))
+            sealed.floor = clear?.best.map {
+                Floor(ratio: least.seconds * 1e3 / $0, text: least.text)
+            }
+            encryption.figures.append(sealed)
         }
         link.notes = [
             "Of N hosts each sends and gets 2 (N − 1) / N of the model in a step, one shard a host; "
@@ -138,19 +162,5 @@ struct HostsMeasurement {
         ]
         encryption.notes = notes
         return [steps, link, encryption]
-    }
-
-    /// Seconds that a step needs on these links and cores, whoever programmed it.
-    private func leastSeconds(
-        _ floor: LinkFloor, _ shape: TrainingShape, _ alone: Double
-    ) -> (Double, String) {
-        let cores = min(shape.workers, ProcessInfo.processInfo.activeProcessorCount)
-        let arithmetic = Double(shape.batchSize) / (Double(cores) * alone)
-        let wire = floor.seconds * LinkFloor.headerFactor
-        return (
-            max(arithmetic, wire),
-            "bytes with their headers take \(Figures.fixed(wire * 1e3, 2)) ms, and the arithmetic "
-                + "of all hosts on this machine's cores \(Figures.fixed(arithmetic * 1e3, 2)) ms"
-        )
     }
 }

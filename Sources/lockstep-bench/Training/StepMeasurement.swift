@@ -70,20 +70,28 @@ struct StepMeasurement {
         guard tables.contains(where: { !$0.batchSizes.isEmpty }) else {
             throw BenchError(.usage, "--batch-sizes: none is within the \(data.dataset.name) data")
         }
+        let distance = CoreDistance.nanoseconds()
         var contest = Contest()
         let (wide, others) = (
             tables.filter { $0.input == .wide }, tables.filter { $0.input != .wide }
         )
         try contest.run(entrants(others), rounds: rounds, own: StepTable.own, sides: sides)
         try contest.run(entrants(wide), rounds: wideRounds, own: StepTable.own, sides: sides)
-        let floors = try floors(tables, bare, folder)
+        let floors = try floors(tables, contest, bare, folder)
         var sections = try tables.map { try section($0, contest, floors, data) }
         notes.insert(
             "Examples a second of the fastest epoch of the best round; ratios of all rounds, the "
                 + "sides one after the other. Adam.", at: 0)
         let last = sections.lastIndex { !$0.figures.isEmpty }
         if let last { sections[last].notes = notes + contest.failures }
-        sections.append(secondCore(tables, contest, floors))
+        var secondCore = secondCore(tables, contest, floors)
+        if let before = distance, let after = CoreDistance.nanoseconds() {
+            secondCore.notes.append(
+                "A word goes from one core to the other and back in "
+                    + "\(Figures.fixed(before, 0)) ns at first and \(Figures.fixed(after, 0)) ns "
+                    + "in the end; where they differ, so do steps on two cores.")
+        }
+        sections.append(secondCore)
         sections.append(stepAgainstFloor(tables, contest, floors))
         return sections.filter { !$0.figures.isEmpty }
     }
@@ -133,13 +141,33 @@ struct StepMeasurement {
     }
 
     private func floors(
-        _ tables: [StepTable], _ bare: BareExchange, _ folder: TemporaryFolder
+        _ tables: [StepTable], _ contest: Contest, _ bare: BareExchange, _ folder: TemporaryFolder
     ) throws -> StepFloors {
-        StepFloors(
-            peak: PeakOfOneCore.operationsPerSecond(
-                try KernelSet.selected().variant, seconds: isQuick ? 0.02 : 0.5),
-            exchange: tables.contains { $0.workers == 2 }
-                ? try ExchangeFloor(bare, folder, steps: isQuick ? 200 : 2_000) : nil)
+        let peak = PeakOfOneCore.operationsPerSecond(
+            try KernelSet.selected().variant, seconds: isQuick ? 0.02 : 0.5)
+        guard tables.contains(where: { $0.workers == 2 }) else {
+            return StepFloors(peak: peak, exchange: nil)
+        }
+        let known = try ExchangeFloor(bare, folder, steps: isQuick ? 200 : 2_000)
+        let shown = tables.compactMap { shownExchange($0, contest) }
+        let least = ([known] + shown).min { $0.microseconds < $1.microseconds }
+        return StepFloors(peak: peak, exchange: least)
+    }
+
+    /// What the exchange took at most in the fastest of our own steps of two workers: what they
+    /// took beyond half of a step of one thread. Through memory, it may be less than any program
+    /// needs that goes through sockets.
+    private func shownExchange(_ table: StepTable, _ contest: Contest) -> ExchangeFloor? {
+        guard table.workers == 2, table.layers == nil, table.input == .mnist else { return nil }
+        return table.batchSizes.compactMap { batch in
+            guard let own = contest.rates(StepTable.own, table.shape(batch))?.best,
+                let alone = alone(table, batch, contest)?.best
+            else { return nil }
+            let rest = Double(batch) * (1 / own - 1 / (2 * alone)) * 1e6
+            return ExchangeFloor(
+                name: "what our own step of two workers takes beyond that at batch \(batch)",
+                microseconds: rest)
+        }.min { $0.microseconds < $1.microseconds }
     }
 
     private func section(
@@ -235,7 +263,7 @@ struct StepMeasurement {
         }
         if let exchange = floors.exchange {
             section.notes = [
-                "Floor: half of the one-thread step, and \(exchange.name) of the model between two "
+                "Floor: half of the one-thread step, and \(exchange.name) for the model between two "
                     + "workers, \(Figures.fixed(exchange.microseconds, 0)) µs."
             ]
         }

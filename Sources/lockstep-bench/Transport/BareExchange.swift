@@ -96,6 +96,10 @@ struct ExchangeFloor {
     let name: String
     let microseconds: Double
 
+    init(name: String, microseconds: Double) {
+        (self.name, self.microseconds) = (name, microseconds)
+    }
+
     init(_ bare: BareExchange, _ folder: TemporaryFolder, steps: Int) throws {
         var best: (name: String, microseconds: Double)?
         for servers in [ExchangePlacement.apart(1), .colocated] {
