@@ -92,13 +92,7 @@ private struct LineDrawing {
             return
         }
         drawRuns(axis, x, on: &canvas)
-        for threshold in chart.thresholds where y.axis.holds(threshold.value) {
-            let height = place(y: threshold.value)
-            canvas.line(x1: left, y1: height, x2: right, y2: height, class: "threshold")
-            // The axis may say it already.
-            guard !y.ticks.contains(where: { $0.label == threshold.label }) else { continue }
-            canvas.text(threshold.label, x: right - 3, y: height - 4, class: "halo", anchor: .end)
-        }
+        drawThresholds(on: &canvas)
         for (index, ideal) in chart.ideals.enumerated() {
             // One name is enough for lines of a kind.
             let isNamed = !chart.ideals[..<index].contains { $0.label == ideal.label }
@@ -107,6 +101,21 @@ private struct LineDrawing {
         for index in chart.series.indices { drawMedian(index, axis, x, on: &canvas) }
         for marker in chart.markers { draw(marker, axis, x, on: &canvas) }
         if labelsLines { drawLabels(axis, x, on: &canvas) }
+    }
+
+    /// Labels of lines that are close to each other stand side by side.
+    private func drawThresholds(on canvas: inout SVGCanvas) {
+        var last = (height: -Double.infinity, start: right)
+        for threshold in chart.thresholds.sorted(by: { $0.value > $1.value })
+        where y.axis.holds(threshold.value) {
+            let height = place(y: threshold.value)
+            canvas.line(x1: left, y1: height, x2: right, y2: height, class: "threshold")
+            // The axis may say it already.
+            guard !y.ticks.contains(where: { $0.label == threshold.label }) else { continue }
+            let end = height - last.height < 14 ? last.start - 8 : right - 3
+            canvas.text(threshold.label, x: end, y: height - 4, class: "halo", anchor: .end)
+            last = (height, end - TextWidth.of(threshold.label))
+        }
     }
 
     private func drawAxis(_ x: ScaledAxis, on canvas: inout SVGCanvas) {
