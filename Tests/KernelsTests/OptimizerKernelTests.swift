@@ -168,8 +168,23 @@ struct OptimizerKernelTests {
                     restored(v, moments.map(\.magnitude)).pointer, squares.pointer, 1_000)
                 #expect(again.digest == digest && again.isFinite == isFinite)
                 #expect(firstDifference(source.array, old.array) == nil)
+                withExtendedLifetime((gradient, m, v, squares)) {}
                 if place < count { sums[place] = 0.5 }
             }
+            // A weight that is not finite shows nowhere else.
+            let gradient = UnalignedFloats(sums, offset: 0)
+            let squares = FloatBuffer(count: rows)
+            for place in 0..<count {
+                let bad = FloatBuffer(weights)
+                unsafe bad.pointer[place] = .nan
+                let (m, v) = (FloatBuffer(moments), FloatBuffer(moments.map(\.magnitude)))
+                let (isFinite, _) = unsafe kernels.measuredAdam(
+                    rows, width, gradient.pointer, setting.examples, setting.rate, setting.decay,
+                    bad.pointer, bad.pointer, m.pointer, v.pointer, squares.pointer, 0)
+                withExtendedLifetime((bad, m, v)) {}
+                #expect(!isFinite, "a weight at \(place) of \(count)")
+            }
+            withExtendedLifetime((gradient, squares)) {}
         }
     }
 
