@@ -114,7 +114,7 @@ let package = Package(
         .executableTarget(
             name: "lockstep-bench",
             dependencies: [
-                "CPeak", "CSodium", "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets",
+                "CPeak", "Hashing", "LockstepProtocol", "NeuralNetwork", "TrainingPlan", "Datasets",
                 "ZeroMQ", "Report", "TerminalText", "RandomNumbers",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], exclude: ["Kernels/CPeak"], swiftSettings: strict),

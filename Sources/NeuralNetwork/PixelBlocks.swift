@@ -112,8 +112,8 @@
         return sum
     }
 
-    /// How many pixels of the first leaves are not zero, of some inputs: an estimate, from every
-    /// so-manieth leaf.
+    /// How many pixels of the first leaves are not zero, of some inputs: an estimate from a few of
+    /// the leaves.
     func nonzeroEstimate(leaves leafCount: Int, _ inputs: Range<Int>, _ kernels: KernelSet) -> Int {
         var sum = 0
         let step = (leafCount + Self.sampledLeaves - 1) / Self.sampledLeaves

@@ -9,9 +9,9 @@ struct HostFloor {
     let wire: Double
     let arithmetic: Double
     /// Through the sockets of this machine, without links; 0 where every host has a core.
-    let exchange: Double
-    /// Of all messages on all hosts; 0 in the clear and where every host has a core.
-    let sealing: Double
+    var exchange = 0.0
+    /// Of all messages on all hosts; 0 where every host has a core.
+    var sealing = 0.0
 
     var seconds: Double { max(wire, arithmetic + exchange + sealing) }
 
@@ -36,26 +36,31 @@ struct HostFloors {
 
     private static let cores = ProcessInfo.processInfo.activeProcessorCount
 
-    func floor(_ shape: TrainingShape, isSealed: Bool) throws -> HostFloor {
+    /// With a key, as hosts have one by default.
+    func floor(_ shape: TrainingShape) throws -> HostFloor {
         let hosts = shape.workers
-        let cores = min(hosts, Self.cores)
+        let cores = Double(min(hosts, Self.cores))
         let model = BareExchange.modelFloats * 4
-        let bytes = Double(hosts - 1) / Double(hosts) * (1 + pushedShare) * Double(model)
-        let perByte = Sealing.secondsPerByte(messageByteCount: model / hosts)
-        let sharesCores = hosts > Self.cores
-        return HostFloor(
-            wire: rate.seconds(bytes) * LinkFloor.headerFactor,
-            arithmetic: Double(shape.batchSize) / (Double(cores) * examplesPerSecond),
-            exchange: sharesCores ? try exchange(hosts) : 0,
-            sealing: sharesCores && isSealed
-                ? Double(hosts) * bytes * perByte / Double(cores) : 0)
+        let link = LinkFloor(hosts: hosts, rate: rate, byteCount: model)
+        // Pushes and weights are half of the bytes each.
+        let carried = (pushedShare + 1) / 2
+        var floor = HostFloor(
+            wire: link.seconds * carried * LinkFloor.headerFactor,
+            arithmetic: Double(shape.batchSize) / (cores * examplesPerSecond))
+        if hosts > Self.cores {
+            floor.exchange = try exchange(hosts)
+            floor.sealing =
+                Double(hosts) * link.bytesEachWay * carried / cores
+                * Sealing.secondsPerByte(messageByteCount: model / hosts)
+        }
+        return floor
     }
 }
 
 extension BenchData {
     /// Of the input layer's rows and the rest of the model, how much the examples of a host touch.
     func pushedShare(examplesPerHost: Int) -> Double {
-        let (pixels, width) = (dataset.train.pixels, Self.pixelCount)
+        let (pixels, width) = (dataset.train.pixels, LabelledImages.pixelCount)
         var (used, groups) = (0, 0)
         for first in stride(from: 0, to: dataset.train.count - examplesPerHost, by: examplesPerHost)
         where groups < 50 {
@@ -66,12 +71,9 @@ extension BenchData {
             }
         }
         guard groups > 0 else { return 1 }
-        let first = Double(width * Self.firstLayerOutputs)
+        let first = Double(width * StepInput.seedLayers[1])
         let rest = Double(BareExchange.modelFloats) - first
         let share = Double(used) / Double(groups * width)
         return (share * first + rest) / (first + rest)
     }
-
-    private static let pixelCount = StepInput.seedLayers[0]
-    private static let firstLayerOutputs = StepInput.seedLayers[1]
 }

@@ -61,7 +61,12 @@ struct HostsMeasurement {
         let floors = HostFloors(
             rate: rate, examplesPerSecond: try aloneRate(data, folder),
             pushedShare: data.pushedShare(examplesPerHost: examplesPerHost),
-            exchange: { try Self.exchangeSeconds(hosts: $0, bare, folder) })
+            exchange: { hosts in
+                try ExchangeFloor(
+                    bare, folder, workers: hosts, servers: [.colocated], over: .tcp, steps: 200
+                )
+                .microseconds * 1e-6
+            })
         var contest = Contest()
         for count in hostCounts {
             let hosts = try NetworkHosts(count: count, rate: rate, folder)
@@ -88,20 +93,6 @@ struct HostsMeasurement {
             configuration: "ce-softmax", workers: 0, threads: 1, batchSize: examplesPerHost,
             epochs: 1)
         return try LockstepTrainer(data, folder).run(shape).examplesPerSecond
-    }
-
-    /// The better of the bare program and of Lockstep's frames alone, between processes of this
-    /// host.
-    private static func exchangeSeconds(
-        hosts: Int, _ bare: BareExchange, _ folder: TemporaryFolder
-    ) throws -> Double {
-        let shape = ExchangeShape(
-            workers: hosts, servers: .colocated, floats: BareExchange.modelFloats, steps: 200,
-            transport: .tcp)
-        let times = try (0..<3).flatMap { _ in
-            [try bare.measure(shape), try Exchange(folder: folder).measure(shape)]
-        }
-        return (times.compactMap(\.self).min() ?? 0) * 1e-6
     }
 
     private func sections(
@@ -131,7 +122,7 @@ struct HostsMeasurement {
                 Goals.place(hosts: count), own, "examples/s", against: peer.map { (Self.peer, $0) },
                 entry: entry(.hostsDDP, count))
             figure.seconds = milliseconds.best.map { $0 * 1e-3 }
-            let least = try floors.floor(shape, isSealed: true)
+            let least = try floors.floor(shape)
             if let best = peer?.best {
                 let theirs = Figures.fixed(Double(shape.batchSize) / best * 1e3, 1)
                 steps.notes.append("\(count) hosts: a step of \(Self.peer) takes \(theirs) ms.")
