@@ -81,7 +81,6 @@ package struct Evaluation: Sendable, Equatable {
             unsafe network.forward(
                 units: 0..<unitCount, count: count, weights: weights.pointer, workspace,
                 intensities)
-            workspace.pixels.clear(0..<examples.width, leafCount: unitCount)
             network.output(0..<count, workspace)
             unsafe network.kernels.decide(
                 workspace.activations[last].pointer, workspace.strides[last], outputs, count,

@@ -262,10 +262,6 @@ package import TrainingPlan
             }
             unsafe completed(part, target)
         }
-        // Examples with all their pixels overwrite what lies there.
-        if task.layer == 0, let rows = task.rows, !examples.isDense {
-            workspace.pixels.clear(rows, leafCount: leafCount)
-        }
         for leaf in 0..<leafCount {
             unsafe squaredNorms.pointer[index * leafCapacity + leaf] = kernels.sumOfSquares(
                 scratch.squares + leaf * stride, layer.outputs)

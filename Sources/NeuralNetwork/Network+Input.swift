@@ -4,9 +4,9 @@ import TrainingPlan
 /// that suits the pixels: over those that are not zero, or over all, several examples together.
 /// Both give the same bits.
 extension Network {
-    /// Weights of the input layer that a group of examples visits together: 64 KB. More than a
+    /// Weights of the input layer that a group of examples visits together: 56 KB. More than a
     /// first cache holds, because many pixels are black in all.
-    private static let weightsAtATime = 16384
+    private static let weightsAtATime = 14336
     /// The same for examples that are stored with all pixels, because few are black in all.
     private static let denseWeightsAtATime = 7168
     /// Units of a group: their pixels and activations stay in the second cache.
@@ -35,7 +35,7 @@ extension Network {
                     let next = pixels.places(ofUnit: unit, count: count).upperBound
                     prefetch(next..<min(next + PixelBlocks.unitSize, end), of: batch)
                 }
-                pixels.add(unit: unit, batch, count: count, kernels)
+                pixels.fill(unit: unit, batch, count: count, kernels)
             }
             if batch.isDense {
                 for unit in group {

@@ -10,8 +10,8 @@
     private let leafCapacity: Int
     /// Bytes between two inputs of a leaf: its examples, in whole units.
     let leafStride: Int
-    /// `[leaf, width, leafStride]`, zero where there is no example. Where examples are lists of
-    /// pixels, zero also until `add`, and again after `clear`.
+    /// `[leaf, width, leafStride]`. Once all units of a batch are there, zero in its leaves where
+    /// there is no example.
     let bytes: UnsafeMutablePointer<UInt8>
     /// A row without a pixel, for examples that are not there.
     private let blank: UnsafeMutablePointer<UInt8>
@@ -67,11 +67,19 @@
         return unsafe bytes + leaf * width * leafStride + part * Self.unitSize
     }
 
-    /// Adds the examples of a unit. Units may be filled by several threads.
-    func add(unit: Int, _ batch: ExampleBatch, count: Int, _ kernels: KernelSet) {
+    /// Puts the examples of a unit in place of those that an earlier batch had there. Units may be
+    /// filled by several threads.
+    func fill(unit: Int, _ batch: ExampleBatch, count: Int, _ kernels: KernelSet) {
         let places = places(ofUnit: unit, count: count)
+        if places.upperBound == count {
+            let unitsOfLeaf = leafStride / Self.unitSize
+            let end = (unit / unitsOfLeaf + 1) * unitsOfLeaf
+            for absent in unit + 1..<end { clear(unit: absent) }
+        }
         let start = unsafe start(ofUnit: unit)
         guard batch.isDense else {
+            // Its lines are in the first cache then, where single bytes are written fast.
+            clear(unit: unit)
             for place in places {
                 let row = batch.row(place)
                 unsafe kernels.sparseScatter(
@@ -139,11 +147,15 @@
         return false
     }
 
-    /// Makes some inputs of the first leaves zero again.
-    func clear(_ inputs: Range<Int>, leafCount: Int) {
-        for leaf in 0..<leafCount {
-            let start = unsafe bytes + (leaf * width + inputs.lowerBound) * leafStride
-            unsafe start.update(repeating: 0, count: inputs.count * leafStride)
+    private func clear(unit: Int) {
+        let start = unsafe start(ofUnit: unit)
+        if leafStride == Self.unitSize {
+            unsafe start.update(repeating: 0, count: width * Self.unitSize)
+            return
+        }
+        for input in 0..<width {
+            unsafe UnsafeMutableRawPointer(start + input * leafStride)
+                .storeBytes(of: .zero, as: SIMD16<UInt8>.self)
         }
     }
 }

@@ -44,4 +44,26 @@ struct FormTests {
         let lists = Problem(problem, blankExamples: 200).compute([0..<70], leafSize: 16)
         #expect(problem.compute([0..<70], leafSize: 16)[0].difference(from: lists[0]) == nil)
     }
+
+    /// A last leaf with less in it than the same leaf had before: nothing of that remains, in either
+    /// storage.
+    @Test(arguments: [1, 0.2], [1, 2])
+    func noNodeShowsInTheNext(density: Double, threads: Int) {
+        let architecture = NetworkArchitecture(
+            layers: [200, 64, 10], hidden: .relu, output: .softmax, loss: .crossEntropy)
+        let drawn = Problem(
+            architecture, examples: 96, seed: 3, weightLimit: 0.1, density: density)
+        // In the last inputs, pixels are few enough for the sparse form.
+        let problem = Problem(
+            drawn,
+            pixels: drawn.pixels.map { row in
+                row.enumerated().map { $0.offset >= 128 && $0.offset % 5 > 0 ? 0 : $0.element }
+            })
+        for (leafSize, count) in [(24, 58), (48, 50), (48, 10), (16, 40)] {
+            let after = problem.compute(
+                [0..<96, 5..<5 + count], leafSize: leafSize, threads: threads)
+            let alone = problem.compute([5..<5 + count], leafSize: leafSize, threads: threads)
+            #expect(after[1].difference(from: alone[0]) == nil, "\(count) in leaves of \(leafSize)")
+        }
+    }
 }
