@@ -56,9 +56,13 @@ VECTOR_INLINE float16 vector_square_root(float16 x) { return __builtin_elementwi
 // Loads the first `count` lanes, 0 to 16, and zeroes the others; reads nothing beyond them.
 VECTOR_INLINE float16 vector_load_first(const void *from, long count) {
     if (count >= 16) return vector_load(from);
+#if defined(__AVX512F__)
+    return __builtin_ia32_loadups512_mask((const float *)from, (float16)0, (uint16_t)((1 << count) - 1));
+#else
     float16 x = 0;
     memcpy(&x, from, (unsigned long)count * sizeof(float));
     return x;
+#endif
 }
 
 // Loads `count` bytes, 0 to 63, and zeroes the others.
@@ -78,22 +82,6 @@ VECTOR_INLINE uint32_t vector_nonzero_bytes(const void *from) {
     uint16_t mask;
     memcpy(&mask, &set, sizeof mask);
     return mask;
-}
-
-// x / 255 of 16 bytes. The reciprocal is taken in two parts, the second of which is what the first lacks, and
-// the result is rounded as a division rounds it: for all 256 bytes, a test finds. Without hardware, fma takes
-// longer than division.
-VECTOR_INLINE float16 vector_intensities(const void *from) {
-    typedef uint8_t uint8x16 __attribute__((ext_vector_type(16)));
-    uint8x16 bytes;
-    memcpy(&bytes, from, sizeof bytes);
-    float16 x = __builtin_convertvector(bytes, float16);
-#if defined(__FMA__)
-    const float16 reciprocal = 1.0f / 255, rest = (float)(1.0 / 255 - 1.0f / 255);
-    return vector_fma(x, reciprocal, x * rest);
-#else
-    return x / 255.0f;
-#endif
 }
 
 // Transposes 16 rows of 16 bytes, from `column` on, to rows `stride` bytes apart. Four perfect shuffles of the
@@ -135,6 +123,9 @@ VECTOR_INLINE void vector_store_first(void *to, float16 x, long count) {
         vector_store(to, x);
         return;
     }
+#if defined(__AVX512F__)
+    __builtin_ia32_storeups512_mask((float *)to, x, (uint16_t)((1 << count) - 1));
+#else
     char *target = (char *)to;
     if (count & 8) {
         memcpy(target, &x, 32);
@@ -152,6 +143,7 @@ VECTOR_INLINE void vector_store_first(void *to, float16 x, long count) {
         target += 8;
     }
     if (count & 1) memcpy(target, &x, 4);
+#endif
 }
 
 // The sum of the lanes in one fixed order: halves onto halves, 16 → 8 → 4 → 2 → 1.

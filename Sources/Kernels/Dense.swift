@@ -27,17 +27,19 @@ package func denseForward(
         var p = 0
         while p < inputs {
             let count = min(inputsAtATime, inputs &- p)
-            let (x, w) = unsafe (activations + p, weights + (p &* weightStride &+ j))
+            let x = unsafe MatrixInput(
+                floats: activations + p, rowStep: activationStride, stepStep: 1, leafStep: 0)
+            let w = unsafe weights + (p &* weightStride &+ j)
             var (start, startStep) = unsafe (bias.map { unsafe $0 + j }, 0)
             if p > 0 { unsafe (start, startStep) = (UnsafePointer(z + j), stride) }
             if isBlock {
                 unsafe forwardRows(
-                    x, activationStride, 1, examples, w, weightStride, count, start, startStep,
+                    x, examples, w, weightStride, count, start, startStep,
                     end: -0.0, z + j, stride)
             } else {
                 #if AVX512
                     unsafe forwardNarrowRows(
-                        x, activationStride, 1, examples, w, weightStride, count, start, startStep,
+                        x, examples, w, weightStride, count, start, startStep,
                         end: -0.0, z + j, stride)
                 #endif
             }
@@ -76,22 +78,24 @@ package func transpose(
 ///   - leafSize: examples of each leaf but the last, which may have fewer.
 ///   - gradient: `[upper − lower, outputs]`; every element is written.
 ///   - squares: adds the squares of each leaf's elements, `[leaf, stride]`, a chain over rows.
-///   - stack: scratch of `foldStackByteCount` bytes.
+///   - scratch: `foldScratchByteCount` bytes.
 @inline(never)
 package func denseWeightGradient(
     _ lower: Int, _ upper: Int, _ activations: UnsafePointer<Float>, _ activationStride: Int,
     _ deltas: UnsafePointer<Float>, _ stride: Int, _ examples: Int, _ leafSize: Int, _ outputs: Int,
     _ gradient: UnsafeMutablePointer<Float>, _ squares: UnsafeMutablePointer<Float>,
-    _ stack: UnsafeMutablePointer<Float>
+    _ scratch: UnsafeMutablePointer<Float>
 ) {
+    let x = unsafe MatrixInput(
+        floats: activations + lower, rowStep: 1, stepStep: activationStride,
+        leafStep: leafSize &* activationStride)
     unsafe gradientColumns(
-        upper &- lower, activations + lower, 1, activationStride, leafSize &* activationStride,
-        deltas, stride, examples, leafSize, outputs, gradient, squares, stack)
+        upper &- lower, x, deltas, stride, examples, leafSize, outputs, gradient, squares, scratch)
 }
 
 /// The bias gradient: each leaf's sum of its deltas in order from +0, folded in tree order.
 ///
-/// Parameters as in `denseWeightGradient`; `gradient` is `[outputs]`.
+/// Parameters as in `denseWeightGradient`; `gradient` is `[outputs]`, `stack` the scratch.
 @inline(never)
 package func biasGradient(
     _ deltas: UnsafePointer<Float>, _ stride: Int, _ examples: Int, _ leafSize: Int, _ outputs: Int,

@@ -39,32 +39,61 @@ package func countNonzero(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Int {
     return sum
 }
 
-/// Continues the chains of up to 16 examples, z[b, j] ← fma(x[b, p], w[p, j]), over the inputs
+/// Pixels of examples that lie in one piece each. A row of a tile is an example, a step an input.
+@safe private struct ExampleRows: TileInput {
+    let pixels: UnsafePointer<UnsafePointer<UInt8>>
+    let input: Int
+    let intensities: UnsafePointer<Float>
+
+    @inline(__always)
+    subscript(row: Int, step: Int) -> Float {
+        unsafe intensities[Int(pixels[row][input &+ step])]
+    }
+
+    @inline(__always)
+    func advanced(row: Int, leaf: Int) -> Self {
+        unsafe Self(pixels: pixels + row, input: input, intensities: intensities)
+    }
+}
+
+/// Pixels by leaf, input and example. A row of a tile is an input, a step an example.
+@safe private struct LeafColumns: TileInput {
+    let pixels: UnsafePointer<UInt8>
+    let leafStride: Int
+    let leafStep: Int
+    let intensities: UnsafePointer<Float>
+
+    @inline(__always)
+    subscript(row: Int, step: Int) -> Float {
+        unsafe intensities[Int(pixels[row &* leafStride &+ step])]
+    }
+
+    @inline(__always)
+    func advanced(row: Int, leaf: Int) -> Self {
+        unsafe Self(
+            pixels: pixels + (row &* leafStride &+ leaf &* leafStep),
+            leafStride: leafStride, leafStep: leafStep, intensities: intensities)
+    }
+}
+
+/// Continues the chains of some examples, z[b, j] ← fma(x[b, p], w[p, j]), over the inputs
 /// `lower ..< upper`, in order. It begins with bias[j] where `lower` is 0, and ends with + (+0).
 ///
 /// - Parameters:
-///   - pixels: the bytes of each example, readable for 15 bytes beyond `upper`.
+///   - pixels: where the bytes of each example lie.
+///   - intensities: x of each byte.
 ///   - weights: `[inputs, outputs]`, row-major, finite, readable for 64 floats beyond its end.
 ///   - z: `[examples, outputs]`, rows `stride` floats apart, at least the outputs in whole blocks
 ///     of 64.
-///   - scratch: for each example as many floats as inputs are visited, in whole vectors of 16.
 @inline(never)
 package func denseInputForward(
     _ pixels: UnsafePointer<UnsafePointer<UInt8>>, _ examples: Int, _ lower: Int, _ upper: Int,
-    _ weights: UnsafePointer<Float>, _ bias: UnsafePointer<Float>, _ outputs: Int,
-    _ z: UnsafeMutablePointer<Float>, _ stride: Int, _ scratch: UnsafeMutablePointer<Float>
+    _ intensities: UnsafePointer<Float>, _ weights: UnsafePointer<Float>,
+    _ bias: UnsafePointer<Float>, _ outputs: Int, _ z: UnsafeMutablePointer<Float>, _ stride: Int
 ) {
-    let width = (upper &- lower &+ 15) & ~15
-    for b in 0..<examples {
-        let (bytes, x) = unsafe (pixels[b] + lower, scratch + b &* width)
-        var p = 0
-        while p < width {
-            unsafe vector_store(x + p, vector_intensities(bytes + p))
-            p &+= 16
-        }
-    }
+    let x = unsafe ExampleRows(pixels: pixels, input: lower, intensities: intensities)
     unsafe forwardColumns(
-        scratch, width, 1, examples, weights + lower &* outputs, outputs, upper &- lower,
+        x, examples, weights + lower &* outputs, outputs, upper &- lower,
         lower == 0 ? bias : UnsafePointer(z), lower == 0 ? 0 : stride, end: 0, outputs, z, stride)
 }
 
@@ -73,50 +102,40 @@ package func denseInputForward(
 ///
 /// Parameters as there, and:
 ///   - examples: of all leaves.
-///   - x: scratch of as many floats as all leaves have bytes of these rows.
-///   - stack: scratch of `foldStackByteCount` bytes.
+///   - scratch: `foldScratchByteCount` bytes.
 @inline(never)
 package func denseInputGradient(
     _ lower: Int, _ upper: Int, _ pixels: UnsafePointer<UInt8>, _ inputs: Int, _ leafStride: Int,
-    _ examples: Int, _ leafSize: Int, _ deltas: UnsafePointer<Float>, _ stride: Int,
-    _ outputs: Int, _ gradient: UnsafeMutablePointer<Float>,
-    _ squares: UnsafeMutablePointer<Float>, _ x: UnsafeMutablePointer<Float>,
-    _ stack: UnsafeMutablePointer<Float>
+    _ examples: Int, _ leafSize: Int, _ intensities: UnsafePointer<Float>,
+    _ deltas: UnsafePointer<Float>, _ stride: Int, _ outputs: Int,
+    _ gradient: UnsafeMutablePointer<Float>, _ squares: UnsafeMutablePointer<Float>,
+    _ scratch: UnsafeMutablePointer<Float>
 ) {
-    let leafStep = (upper &- lower) &* leafStride
-    let leafCount = (examples &+ leafSize &- 1) / leafSize
-    for leaf in 0..<leafCount {
-        let bytes = unsafe pixels + (leaf &* inputs &+ lower) &* leafStride
-        let target = unsafe x + leaf &* leafStep
-        var i = 0
-        while i < leafStep {
-            unsafe vector_store(target + i, vector_intensities(bytes + i))
-            i &+= 16
-        }
-    }
+    let x = unsafe LeafColumns(
+        pixels: pixels + lower &* leafStride, leafStride: leafStride,
+        leafStep: inputs &* leafStride, intensities: intensities)
     unsafe gradientColumns(
-        upper &- lower, x, leafStride, 1, leafStep, deltas, stride, examples, leafSize, outputs,
-        gradient, squares, stack)
+        upper &- lower, x, deltas, stride, examples, leafSize, outputs, gradient, squares, scratch)
 }
 
-/// Writes 16 examples' bytes side by side, for every input: pixels[p, b] ← rows[b][p].
+/// Writes 16 examples' bytes side by side, for every input from `lower` on:
+/// pixels[p, b] ← rows[b][lower + p].
 ///
 /// - Parameters:
-///   - rows: of 16 examples, each readable to a whole number of 16 bytes.
+///   - rows: of 16 examples.
 ///   - pixels: `[width, pixelStride]`.
 @inline(never)
 package func transposePixels(
-    _ rows: UnsafePointer<UnsafePointer<UInt8>>, _ width: Int,
-    _ pixels: UnsafeMutablePointer<UInt8>,
-    _ pixelStride: Int
+    _ rows: UnsafePointer<UnsafePointer<UInt8>>, _ lower: Int, _ width: Int,
+    _ pixels: UnsafeMutablePointer<UInt8>, _ pixelStride: Int
 ) {
     var p = 0
     while p &+ 16 <= width {
-        unsafe vector_transpose_bytes(rows, p, pixels + p &* pixelStride, pixelStride)
+        unsafe vector_transpose_bytes(rows, lower &+ p, pixels + p &* pixelStride, pixelStride)
         p &+= 16
     }
     while p < width {
-        for b in 0..<16 { unsafe pixels[p &* pixelStride &+ b] = rows[b][p] }
+        for b in 0..<16 { unsafe pixels[p &* pixelStride &+ b] = rows[b][lower &+ p] }
         p &+= 1
     }
 }

@@ -7,8 +7,18 @@ import CVector
 /// Floats of a level of the stack: the largest tile.
 let foldLevelSize = 6 * 64
 
-/// Bytes of the stack of a fold: 32 levels, for any number of leaves.
-package func foldStackByteCount() -> Int { 32 * foldLevelSize * 4 }
+/// Floats of the stack of a fold: 32 levels, for any number of leaves.
+private let foldStackSize = 32 * foldLevelSize
+
+/// Deltas that lie this many floats apart are copied side by side, a block of columns at a time:
+/// almost each would be on another page, and a processor fetches ahead on one page only.
+private let wideStep = 512
+/// Rows that must visit such a panel, or the copy takes longer than it saves.
+private let rowsOfPanel = 32
+
+/// Bytes of scratch of a gradient of so many examples, in any set of kernels: a stack, and a panel
+/// of deltas.
+package func foldScratchByteCount(examples: Int) -> Int { 4 * (foldStackSize + examples * 64) }
 
 /// The siblings that wait for a leaf, as bits of their levels, and the level of what it completes.
 /// The last leaf is merged with all.
@@ -17,16 +27,14 @@ func siblings(_ leaf: Int, isLast: Bool) -> Int { isLast ? leaf : leaf & ~(leaf 
 
 /// One leaf's sums of a tile, and their squares; parameters as in `gradientRows`.
 @inline(__always)
-private func sumLeaf(
-    rows: Int, _ x: UnsafePointer<Float>, _ rowStep: Int, _ step: Int,
-    _ deltas: UnsafePointer<Float>, _ deltaStep: Int, _ count: Int,
+private func sumLeaf<Input: TileInput>(
+    rows: Int, _ x: Input, _ deltas: UnsafePointer<Float>, _ deltaStep: Int, _ count: Int,
     _ squares: UnsafeMutablePointer<Float>, _ c0: inout Block, _ c1: inout Block,
     _ c2: inout Block, _ c3: inout Block, _ c4: inout Block, _ c5: inout Block
 ) {
     let zero = block_splat(0)
     (c0, c1, c2, c3, c4, c5) = (zero, zero, zero, zero, zero, zero)
-    unsafe multiplyTile(
-        rows: rows, x, rowStep, step, deltas, deltaStep, count, &c0, &c1, &c2, &c3, &c4, &c5)
+    unsafe multiplyTile(rows: rows, x, deltas, deltaStep, count, &c0, &c1, &c2, &c3, &c4, &c5)
     var sum = unsafe block_fma(c0, c0, block_load(squares))
     if rows > 1 { sum = block_fma(c1, c1, sum) }
     if rows > 2 { sum = block_fma(c2, c2, sum) }
@@ -69,11 +77,10 @@ private func storeTile(
 /// Leaves go in pairs: an even one waits in a place of its own for the odd one, so that the lowest
 /// level, half of all additions, asks nothing that a processor might guess wrong.
 @inline(__always)
-private func gradientTile(
-    rows: Int, _ x: UnsafePointer<Float>, _ rowStep: Int, _ step: Int, _ leafStep: Int,
-    _ deltas: UnsafePointer<Float>, _ deltaStep: Int, _ examples: Int, _ leafSize: Int,
-    _ gradient: UnsafeMutablePointer<Float>, _ gradientStep: Int, _ width: Int,
-    _ squares: UnsafeMutablePointer<Float>, _ stack: UnsafeMutablePointer<Float>
+private func gradientTile<Input: TileInput>(
+    rows: Int, _ x: Input, _ deltas: UnsafePointer<Float>, _ deltaStep: Int, _ examples: Int,
+    _ leafSize: Int, _ gradient: UnsafeMutablePointer<Float>, _ gradientStep: Int, _ width: Int,
+    _ squares: UnsafeMutablePointer<Float>, _ squareStep: Int, _ stack: UnsafeMutablePointer<Float>
 ) {
     let zero = block_splat(0)
     var (c0, c1, c2, c3, c4, c5) = (zero, zero, zero, zero, zero, zero)
@@ -82,15 +89,15 @@ private func gradientTile(
     while true {
         let count = min(leafSize, rest)
         unsafe sumLeaf(
-            rows: rows, x, rowStep, step, deltas, deltaStep, count, squares, &c0, &c1, &c2, &c3,
-            &c4, &c5)
+            rows: rows, x, deltas, deltaStep, count, squares, &c0, &c1, &c2, &c3, &c4,
+            &c5)
         rest &-= count
         if rest > 0 {
             unsafe storeTile(rows: rows, stack, blockWidth, c0, c1, c2, c3, c4, c5)
             let odd = min(leafSize, rest)
             unsafe sumLeaf(
-                rows: rows, x + leafStep, rowStep, step, deltas + leafSize &* deltaStep, deltaStep,
-                odd, squares + deltaStep, &c0, &c1, &c2, &c3, &c4, &c5)
+                rows: rows, x.advanced(row: 0, leaf: 1), deltas + leafSize &* deltaStep, deltaStep,
+                odd, squares + squareStep, &c0, &c1, &c2, &c3, &c4, &c5)
             unsafe addTile(rows: rows, stack, &c0, &c1, &c2, &c3, &c4, &c5)
             rest &-= odd
         }
@@ -108,9 +115,9 @@ private func gradientTile(
             rows: rows, above + (~pair).trailingZeroBitCount &* foldLevelSize, blockWidth, c0, c1,
             c2, c3, c4, c5)
         pair &+= 1
-        unsafe x += 2 &* leafStep
+        x = x.advanced(row: 0, leaf: 2)
         unsafe deltas += 2 &* leafSize &* deltaStep
-        unsafe squares += 2 &* deltaStep
+        unsafe squares += 2 &* squareStep
     }
     // + (+0) once, at the end: a sum's sign of zero shows nowhere before.
     (c0, c1, c2) = (block_add(c0, zero), block_add(c1, zero), block_add(c2, zero))
@@ -131,170 +138,81 @@ private func gradientTile(
 ///
 /// - Parameters:
 ///   - rowCount: rows of the gradient: inputs of the layer.
-///   - x: `rowStep` floats apart by row, `step` by example, `leafStep` by leaf.
+///   - x: by row and example.
 ///   - deltas: `deltaStep` floats apart by example.
 ///   - gradient: `gradientStep` floats apart by row; `width` columns of the block are written.
-///   - squares: `deltaStep` floats apart by leaf.
-///   - stack: `foldStackByteCount` bytes.
+///   - squares: `squareStep` floats apart by leaf.
+///   - stack: of `foldStackSize` floats.
 @inline(__always)
-func gradientRows(
-    _ rowCount: Int, _ x: UnsafePointer<Float>, _ rowStep: Int, _ step: Int, _ leafStep: Int,
-    _ deltas: UnsafePointer<Float>, _ deltaStep: Int, _ examples: Int, _ leafSize: Int,
-    _ gradient: UnsafeMutablePointer<Float>, _ gradientStep: Int, _ width: Int,
-    _ squares: UnsafeMutablePointer<Float>, _ stack: UnsafeMutablePointer<Float>
+func gradientRows<Input: TileInput>(
+    _ rowCount: Int, _ x: Input, _ deltas: UnsafePointer<Float>, _ deltaStep: Int, _ examples: Int,
+    _ leafSize: Int, _ gradient: UnsafeMutablePointer<Float>, _ gradientStep: Int, _ width: Int,
+    _ squares: UnsafeMutablePointer<Float>, _ squareStep: Int, _ stack: UnsafeMutablePointer<Float>
 ) {
     var row = 0
     while row < rowCount {
         let rows = rowsOfTile(rowCount &- row)
-        let (x, gradient) = unsafe (x + row &* rowStep, gradient + row &* gradientStep)
+        let x = x.advanced(row: row, leaf: 0)
+        let gradient = unsafe gradient + row &* gradientStep
         switch rows {
         case 6:
             unsafe gradientTile(
-                rows: 6, x, rowStep, step, leafStep, deltas, deltaStep, examples, leafSize,
-                gradient, gradientStep, width, squares, stack)
+                rows: 6, x, deltas, deltaStep, examples, leafSize, gradient, gradientStep,
+                width, squares, squareStep, stack)
         case 4:
             unsafe gradientTile(
-                rows: 4, x, rowStep, step, leafStep, deltas, deltaStep, examples, leafSize,
-                gradient, gradientStep, width, squares, stack)
+                rows: 4, x, deltas, deltaStep, examples, leafSize, gradient, gradientStep,
+                width, squares, squareStep, stack)
         case 3:
             unsafe gradientTile(
-                rows: 3, x, rowStep, step, leafStep, deltas, deltaStep, examples, leafSize,
-                gradient, gradientStep, width, squares, stack)
+                rows: 3, x, deltas, deltaStep, examples, leafSize, gradient, gradientStep,
+                width, squares, squareStep, stack)
         case 2:
             unsafe gradientTile(
-                rows: 2, x, rowStep, step, leafStep, deltas, deltaStep, examples, leafSize,
-                gradient, gradientStep, width, squares, stack)
+                rows: 2, x, deltas, deltaStep, examples, leafSize, gradient, gradientStep,
+                width, squares, squareStep, stack)
         default:
             unsafe gradientTile(
-                rows: 1, x, rowStep, step, leafStep, deltas, deltaStep, examples, leafSize,
-                gradient, gradientStep, width, squares, stack)
+                rows: 1, x, deltas, deltaStep, examples, leafSize, gradient, gradientStep,
+                width, squares, squareStep, stack)
         }
         row &+= rows
     }
 }
 
-#if AVX512
-    /// As `gradientTile`, of 8, 4 or 1 rows by 16 columns.
-    @inline(__always)
-    private func gradientNarrowTile(
-        rows: Int, _ x: UnsafePointer<Float>, _ rowStep: Int, _ step: Int, _ leafStep: Int,
-        _ deltas: UnsafePointer<Float>, _ deltaStep: Int, _ examples: Int, _ leafSize: Int,
-        _ gradient: UnsafeMutablePointer<Float>, _ gradientStep: Int, _ width: Int,
-        _ squares: UnsafeMutablePointer<Float>, _ stack: UnsafeMutablePointer<Float>
-    ) {
-        let zero = splat(0)
-        var (leaf, first) = (0, 0)
-        while true {
-            let count = min(leafSize, examples &- first)
-            var (c0, c1, c2, c3) = (zero, zero, zero, zero)
-            var (c4, c5, c6, c7) = (zero, zero, zero, zero)
-            unsafe multiplyNarrowTile(
-                rows: rows, x + leaf &* leafStep, rowStep, step, deltas + first &* deltaStep,
-                deltaStep, count, &c0, &c1, &c2, &c3, &c4, &c5, &c6, &c7)
-            let place = unsafe squares + leaf &* deltaStep
-            var sum = unsafe vector_fma(c0, c0, vector_load(place))
-            if rows > 1 {
-                sum = vector_fma(c3, c3, vector_fma(c2, c2, vector_fma(c1, c1, sum)))
-            }
-            if rows > 4 {
-                sum = vector_fma(c5, c5, vector_fma(c4, c4, sum))
-                sum = vector_fma(c7, c7, vector_fma(c6, c6, sum))
-            }
-            unsafe vector_store(place, sum)
-            first &+= count
-            let isLast = first == examples
-            var waiting = siblings(leaf, isLast: isLast)
-            while waiting != 0 {
-                let left = unsafe stack + waiting.trailingZeroBitCount &* foldLevelSize
-                waiting &= waiting &- 1
-                c0 = unsafe vector_load(left) + c0
-                if rows > 1 {
-                    c1 = unsafe vector_load(left + 16) + c1
-                    c2 = unsafe vector_load(left + 32) + c2
-                    c3 = unsafe vector_load(left + 48) + c3
-                }
-                if rows > 4 {
-                    c4 = unsafe vector_load(left + 64) + c4
-                    c5 = unsafe vector_load(left + 80) + c5
-                    c6 = unsafe vector_load(left + 96) + c6
-                    c7 = unsafe vector_load(left + 112) + c7
-                }
-            }
-            var (target, distance, lanes) = unsafe (gradient, gradientStep, min(width, 16))
-            if !isLast {
-                let level = (~leaf).trailingZeroBitCount
-                unsafe (target, distance, lanes) = (stack + level &* foldLevelSize, 16, 16)
-            }
-            unsafe vector_store_first(target, c0 + zero, lanes)
-            if rows > 1 {
-                unsafe vector_store_first(target + distance, c1 + zero, lanes)
-                unsafe vector_store_first(target + 2 &* distance, c2 + zero, lanes)
-                unsafe vector_store_first(target + 3 &* distance, c3 + zero, lanes)
-            }
-            if rows > 4 {
-                unsafe vector_store_first(target + 4 &* distance, c4 + zero, lanes)
-                unsafe vector_store_first(target + 5 &* distance, c5 + zero, lanes)
-                unsafe vector_store_first(target + 6 &* distance, c6 + zero, lanes)
-                unsafe vector_store_first(target + 7 &* distance, c7 + zero, lanes)
-            }
-            if isLast { return }
-            leaf &+= 1
-        }
-    }
-
-    /// As `gradientRows`, for 16 columns.
-    @inline(__always)
-    private func gradientNarrowRows(
-        _ rowCount: Int, _ x: UnsafePointer<Float>, _ rowStep: Int, _ step: Int, _ leafStep: Int,
-        _ deltas: UnsafePointer<Float>, _ deltaStep: Int, _ examples: Int, _ leafSize: Int,
-        _ gradient: UnsafeMutablePointer<Float>, _ gradientStep: Int, _ width: Int,
-        _ squares: UnsafeMutablePointer<Float>, _ stack: UnsafeMutablePointer<Float>
-    ) {
-        var row = 0
-        while row < rowCount {
-            let (x, gradient) = unsafe (x + row &* rowStep, gradient + row &* gradientStep)
-            let rest = rowCount &- row
-            if rest >= 8 {
-                unsafe gradientNarrowTile(
-                    rows: 8, x, rowStep, step, leafStep, deltas, deltaStep, examples, leafSize,
-                    gradient, gradientStep, width, squares, stack)
-                row &+= 8
-            } else if rest >= 4 {
-                unsafe gradientNarrowTile(
-                    rows: 4, x, rowStep, step, leafStep, deltas, deltaStep, examples, leafSize,
-                    gradient, gradientStep, width, squares, stack)
-                row &+= 4
-            } else {
-                unsafe gradientNarrowTile(
-                    rows: 1, x, rowStep, step, leafStep, deltas, deltaStep, examples, leafSize,
-                    gradient, gradientStep, width, squares, stack)
-                row &+= 1
-            }
-        }
-    }
-#endif
-
 /// The gradient of some rows and all columns; parameters as in `gradientRows`.
+///
+/// - Parameters:
+///   - squares: `deltaStep` floats apart by leaf.
+///   - scratch: `foldScratchByteCount` bytes.
 @inline(__always)
-func gradientColumns(
-    _ rowCount: Int, _ x: UnsafePointer<Float>, _ rowStep: Int, _ step: Int, _ leafStep: Int,
-    _ deltas: UnsafePointer<Float>, _ deltaStep: Int, _ examples: Int, _ leafSize: Int,
-    _ columns: Int, _ gradient: UnsafeMutablePointer<Float>,
-    _ squares: UnsafeMutablePointer<Float>, _ stack: UnsafeMutablePointer<Float>
+func gradientColumns<Input: TileInput>(
+    _ rowCount: Int, _ x: Input, _ deltas: UnsafePointer<Float>, _ deltaStep: Int,
+    _ examples: Int, _ leafSize: Int, _ columns: Int, _ gradient: UnsafeMutablePointer<Float>,
+    _ squares: UnsafeMutablePointer<Float>, _ scratch: UnsafeMutablePointer<Float>
 ) {
+    let panel = unsafe scratch + foldStackSize
+    let isWide = deltaStep >= wideStep && rowCount >= rowsOfPanel
     var j = 0
     while j < columns {
         if isWholeBlock(j, columns, deltaStep) {
+            var (block, step) = unsafe (deltas + j, deltaStep)
+            if isWide {
+                for b in 0..<examples {
+                    unsafe block_store(panel + b &* blockWidth, block_load(block + b &* step))
+                }
+                unsafe (block, step) = (UnsafePointer(panel), blockWidth)
+            }
             unsafe gradientRows(
-                rowCount, x, rowStep, step, leafStep, deltas + j, deltaStep, examples, leafSize,
-                gradient + j, columns, columns &- j, squares + j, stack)
+                rowCount, x, block, step, examples, leafSize, gradient + j, columns,
+                columns &- j, squares + j, deltaStep, scratch)
             j &+= blockWidth
             continue
         }
         #if AVX512
             unsafe gradientNarrowRows(
-                rowCount, x, rowStep, step, leafStep, deltas + j, deltaStep, examples, leafSize,
-                gradient + j, columns, columns &- j, squares + j, stack)
+                rowCount, x, deltas + j, deltaStep, examples, leafSize, gradient + j, columns,
+                columns &- j, squares + j, deltaStep, scratch)
         #endif
         j &+= 16
     }

@@ -31,8 +31,6 @@ package struct Evaluation: Sendable, Equatable {
     private let workspace: Workspace
     private let indices: UnsafeMutablePointer<UInt32>
     private let otherDecisions: UnsafeMutablePointer<UInt8>
-    private let intensities = FloatBuffer(
-        count: Network.inputsAtATime * PixelBlocks.unitSize)
 
     private static let examplesPerPass = 128
 
@@ -45,7 +43,8 @@ package struct Evaluation: Sendable, Equatable {
         self.examples = examples
         self.places = places ?? (0..<UInt32(examples.count)).map(\.self)
         workspace = Workspace(
-            network.layout, capacity: Self.examplesPerPass, leafSize: PixelBlocks.unitSize)
+            network.layout, capacity: Self.examplesPerPass, leafSize: PixelBlocks.unitSize,
+            keepsPixels: false)
         workspace.batch.prepare(examples)
         unsafe indices = .allocate(capacity: Self.examplesPerPass)
         unsafe otherDecisions = .allocate(capacity: Self.examplesPerPass)
@@ -77,10 +76,9 @@ package struct Evaluation: Sendable, Equatable {
             let count = min(Self.examplesPerPass, places.count - start)
             for b in 0..<count { unsafe indices[b] = places[start + b] }
             unsafe workspace.batch.fill(0..<count, from: examples, indices)
-            let unitCount = workspace.pixels.unitCount(count)
             unsafe network.forward(
-                units: 0..<unitCount, count: count, weights: weights.pointer, workspace,
-                intensities)
+                units: 0..<workspace.pixels.unitCount(count), count: count,
+                weights: weights.pointer, workspace)
             network.output(0..<count, workspace)
             unsafe network.kernels.decide(
                 workspace.activations[last].pointer, workspace.strides[last], outputs, count,

@@ -55,8 +55,34 @@
             count: isDense ? counts[place] : SparseExamples.bytesPerEntry * counts[place])
     }
 
+    /// Some pixels of an example that is stored with all of them.
+    func memory(of place: Int, _ inputs: Range<Int>) -> UnsafeRawBufferPointer {
+        unsafe UnsafeRawBufferPointer(
+            start: bytes[place] + inputs.lowerBound, count: inputs.count)
+    }
+
     func row(_ place: Int) -> SparseExamples.Row {
         unsafe SparseExamples.Row(
             columns: columns[place], bytes: bytes[place], count: counts[place])
+    }
+
+    /// How many of some inputs are not zero in some examples, which are stored with all pixels.
+    func nonzeroCount(
+        _ places: some Sequence<Int>, _ inputs: Range<Int>, _ kernels: KernelSet
+    ) -> Int {
+        let whole = inputs.count / 16 * 16
+        var sum = 0
+        for place in places {
+            let row = unsafe bytes[place] + inputs.lowerBound
+            sum += unsafe kernels.countNonzero(row, whole)
+            for input in whole..<inputs.count where unsafe row[input] != 0 { sum += 1 }
+        }
+        return sum
+    }
+
+    /// Whether an input is not zero in an example, where they are stored with all pixels.
+    func isUsed(_ input: Int, count: Int) -> Bool {
+        for place in 0..<count where unsafe bytes[place][input] != 0 { return true }
+        return false
     }
 }

@@ -63,7 +63,8 @@ package import TrainingPlan
         let capacity = max(leafSize, min(batchSize, Self.examplesPerPass))
         let leafCapacity = capacity / leafSize + 1
         self.leafCapacity = leafCapacity
-        workspace = Workspace(network.layout, capacity: capacity, leafSize: leafSize)
+        workspace = Workspace(
+            network.layout, capacity: capacity, leafSize: leafSize, keepsPixels: true)
         workspace.batch.prepare(examples)
         transposed = network.makeTransposedKernels(workspace)
         unsafe weights = UnsafePointer(workspace.intensities.pointer)
@@ -77,11 +78,11 @@ package import TrainingPlan
         }
         self.tasks = tasks
         let widest = workspace.strides.max() ?? 0
-        let leafStride = workspace.pixels.leafStride
+        let inputs = examples.width
         scratch = (0..<team.count).map { _ in
             ThreadScratch(
-                leafCapacity: leafCapacity, leafStride: leafStride, stride: widest,
-                rows: Self.rowsPerBlock)
+                leafCapacity: leafCapacity, leafSize: leafSize, stride: widest,
+                rows: Self.rowsPerBlock, inputs: inputs)
         }
         squaredNorms = FloatBuffer(count: tasks.count * leafCapacity)
         unsafe leafMetrics = .allocate(capacity: leafCapacity * slices.metrics.wordCount)
@@ -179,7 +180,6 @@ package import TrainingPlan
         leavesRowsOut: Bool, next: UnsafeBufferPointer<UInt32>,
         _ completed: Completion
     ) {
-        let leafCount = leafCount(of: count)
         let pixels = workspace.pixels
         nextTask.store(0, ordering: .relaxed)
         team.run { thread in
@@ -187,15 +187,12 @@ package import TrainingPlan
             let range = pixels.places(ofUnits: units, count: count)
             unsafe workspace.batch.fill(range, from: examples, indices)
             unsafe network.forward(
-                units: units, count: count, weights: weights, workspace, scratch[thread].intensities
-            )
+                units: units, count: count, weights: weights, workspace)
             network.output(range, workspace)
             network.backward(range, transposed: transposed, workspace)
             team.barrier()
             if leavesRowsOut {
-                if thread == 0 {
-                    buffer.layOut { pixels.isUsed($0, leafCount: leafCount) }
-                }
+                if thread == 0 { buffer.layOut { workspace.isUsed($0, count: count) } }
                 team.barrier()
             }
             // A few examples of the next pass a task, which has the time to bring them.
@@ -247,7 +244,7 @@ package import TrainingPlan
             if task.rows == nil {
                 unsafe kernels.biasGradient(
                     deltas, stride, count, leafSize, layer.outputs, target, scratch.squares,
-                    scratch.stack.pointer)
+                    scratch.fold.pointer)
             } else {
                 let row = (part.lowerBound - layer.kernelOffset) / layer.outputs
                 let end = (part.upperBound - layer.kernelOffset) / layer.outputs
@@ -257,7 +254,7 @@ package import TrainingPlan
                     unsafe kernels.denseWeightGradient(
                         row, end, workspace.activations[task.layer - 1].pointer,
                         workspace.strides[task.layer - 1], deltas, stride, count, leafSize,
-                        layer.outputs, target, scratch.squares, scratch.stack.pointer)
+                        layer.outputs, target, scratch.squares, scratch.fold.pointer)
                 }
             }
             unsafe completed(part, target)
@@ -273,21 +270,28 @@ package import TrainingPlan
         _ rows: Range<Int>, _ count: Int, _ target: UnsafeMutablePointer<Float>,
         _ scratch: ThreadScratch
     ) {
-        let (kernels, pixels) = (network.kernels, workspace.pixels)
+        let (kernels, batch) = (network.kernels, workspace.batch)
         let (layer, stride) = (network.layout.layers[0], workspace.strides[0])
         let deltas = unsafe workspace.deltas[0].pointer
+        let intensities = unsafe workspace.intensities.pointer
         let leafCount = leafCount(of: count)
+        var (pixels, rows) = (workspace.pixels, rows)
+        if batch.isDense {
+            pixels = scratch.pixels
+            pixels.fill(inputs: rows, batch, count: count, kernels)
+            rows = 0..<rows.count
+        }
         let used = pixels.nonzeroEstimate(leaves: leafCount, rows, kernels)
         if used * 100 > Self.denseShare * rows.count * count {
             unsafe kernels.denseInputGradient(
-                rows.lowerBound, rows.upperBound, pixels.bytes, layer.inputs, pixels.leafStride,
-                count, leafSize, deltas, stride, layer.outputs, target, scratch.squares,
-                scratch.intensities.pointer, scratch.stack.pointer)
+                rows.lowerBound, rows.upperBound, pixels.bytes, pixels.width, pixels.leafStride,
+                count, leafSize, intensities, deltas, stride, layer.outputs, target,
+                scratch.squares, scratch.fold.pointer)
         } else {
             unsafe kernels.sparseWeightGradient(
-                rows.lowerBound, rows.upperBound, pixels.bytes, layer.inputs, pixels.leafStride,
-                leafCount, leafSize, workspace.intensities.pointer, deltas, stride, layer.outputs,
-                target, scratch.squares, scratch.sparse.pointer)
+                rows.lowerBound, rows.upperBound, pixels.bytes, pixels.width, pixels.leafStride,
+                leafCount, leafSize, intensities, deltas, stride, layer.outputs, target,
+                scratch.squares, scratch.sparse.pointer)
         }
     }
 

@@ -95,16 +95,15 @@ package struct KernelVariantError: Error, CustomStringConvertible {
     package let countNonzero: @Sendable (Bytes, Int) -> Int
     package let denseInputForward:
         @Sendable (
-            UnsafePointer<Bytes>, Int, Int, Int, Floats, Floats, Int, MutableFloats, Int,
-            MutableFloats
+            UnsafePointer<Bytes>, Int, Int, Int, Floats, Floats, Floats, Int, MutableFloats, Int
         ) -> Void
     package let denseInputGradient:
         @Sendable (
-            Int, Int, Bytes, Int, Int, Int, Int, Floats, Int, Int, MutableFloats, MutableFloats,
+            Int, Int, Bytes, Int, Int, Int, Int, Floats, Floats, Int, Int, MutableFloats,
             MutableFloats, MutableFloats
         ) -> Void
     package let transposePixels:
-        @Sendable (UnsafePointer<Bytes>, Int, UnsafeMutablePointer<UInt8>, Int) -> Void
+        @Sendable (UnsafePointer<Bytes>, Int, Int, UnsafeMutablePointer<UInt8>, Int) -> Void
     package let denseForward:
         @Sendable (Floats, Int, Int, Int, Floats, Int, Floats?, Int, MutableFloats, Int) -> Void
     package let transpose: @Sendable (Floats, Int, Int, MutableFloats, Int) -> Void
@@ -315,9 +314,9 @@ extension KernelSet {
             uninitializedCount: (Kernels.sparseScratchByteCount(leafStride: leafStride) + 3) / 4)
     }
 
-    /// The stack of a fold in tree order, of any set.
-    package static func foldStack() -> FloatBuffer {
-        FloatBuffer(uninitializedCount: Kernels.foldStackByteCount() / 4)
+    /// Scratch for the gradients of up to so many examples, of any set.
+    package static func foldScratch(examples: Int) -> FloatBuffer {
+        FloatBuffer(uninitializedCount: Kernels.foldScratchByteCount(examples: examples) / 4)
     }
 
     /// sum ← left + right over `count` floats at any alignment: a parent of the reduction tree.

@@ -11,41 +11,39 @@ extension Network {
     private static let denseWeightsAtATime = 7168
     /// Units of a group: their pixels and activations stay in the second cache.
     static let unitsAtATime = 4
-    /// Inputs for which a form is chosen, in whole vectors of 16.
-    static let inputsAtATime = 400
+    /// Inputs for which a form is chosen.
+    private static let inputsAtATime = 400
     /// Of a hundred pixels, how many make the dense form faster.
     private static let denseShare = 50
+    /// Of a unit, how many examples tell its share of such pixels.
+    private static let sampledExamples = 4
 
-    /// - Parameters:
-    ///   - units: of the batch of `count` examples; see `PixelBlocks`.
-    ///   - intensities: scratch of `inputsAtATime` floats for each example of a unit.
+    /// - Parameter units: of the batch of `count` examples; see `PixelBlocks`.
     func forwardInput(
-        units: Range<Int>, count: Int, weights: UnsafePointer<Float>, _ workspace: Workspace,
-        _ intensities: FloatBuffer
+        units: Range<Int>, count: Int, weights: UnsafePointer<Float>, _ workspace: Workspace
     ) {
         let (batch, pixels) = (workspace.batch, workspace.pixels)
         // Other threads may still be filling what lies beyond.
         let end = pixels.places(ofUnits: units, count: count).upperBound
+        if batch.isDense {
+            for unit in units {
+                let places = pixels.places(ofUnit: unit, count: count)
+                if unit == units.lowerBound { prefetch(places, of: batch) }
+                let next = places.upperBound
+                prefetch(next..<min(next + PixelBlocks.unitSize, end), of: batch)
+                unsafe forwardBytes(places, weights: weights, workspace)
+            }
+            return
+        }
         for first in stride(from: units.lowerBound, to: units.upperBound, by: Self.unitsAtATime) {
             let group = first..<min(first + Self.unitsAtATime, units.upperBound)
             let places = pixels.places(ofUnits: group, count: count)
-            if !batch.isDense, first == units.lowerBound { prefetch(places, of: batch) }
-            for unit in group {
-                if batch.isDense {
-                    let next = pixels.places(ofUnit: unit, count: count).upperBound
-                    prefetch(next..<min(next + PixelBlocks.unitSize, end), of: batch)
-                }
-                pixels.fill(unit: unit, batch, count: count, kernels)
+            if first == units.lowerBound { prefetch(places, of: batch) }
+            if workspace.keepsPixels {
+                for unit in group { pixels.fill(unit: unit, batch, count: count, kernels) }
             }
-            if batch.isDense {
-                for unit in group {
-                    unsafe forwardBytes(
-                        unit: unit, count: count, weights: weights, workspace, intensities)
-                }
-            } else {
-                let next = places.upperBound..<min(places.upperBound + places.count, end)
-                unsafe forwardLists(places, weights: weights, workspace, next: next)
-            }
+            let next = places.upperBound..<min(places.upperBound + places.count, end)
+            unsafe forwardLists(places, weights: weights, workspace, next: next)
         }
     }
 
@@ -79,33 +77,33 @@ extension Network {
 
     /// Examples that are stored with all pixels: a form for every block of inputs.
     private func forwardBytes(
-        unit: Int, count: Int, weights: UnsafePointer<Float>, _ workspace: Workspace,
-        _ intensities: FloatBuffer
+        _ places: Range<Int>, weights: UnsafePointer<Float>, _ workspace: Workspace
     ) {
-        let (pixels, batch) = (workspace.pixels, workspace.batch)
+        let batch = workspace.batch
         let (layer, rowStride) = (layout.layers[0], workspace.strides[0])
         let (kernel, bias) = unsafe (weights + layer.kernelOffset, weights + layer.biasOffset)
-        let places = pixels.places(ofUnit: unit, count: count)
+        let pixels = unsafe batch.bytes + places.lowerBound
+        let intensities = unsafe workspace.intensities.pointer
         let z = unsafe workspace.activations[0].pointer + places.lowerBound * rowStride
+        let sample = places.prefix(Self.sampledExamples)
         for lower in stride(from: 0, to: layer.inputs, by: Self.inputsAtATime) {
             let inputs = lower..<min(lower + Self.inputsAtATime, layer.inputs)
-            let used = pixels.nonzeroCount(unit: unit, inputs, kernels)
-            if used * 100 > Self.denseShare * inputs.count * places.count,
+            let used = batch.nonzeroCount(sample, inputs, kernels)
+            if used * 100 > Self.denseShare * inputs.count * sample.count,
                 workspace.weightCheck.areFinite({
                     unsafe kernels.areFinite(kernel, layer.inputs * layer.outputs)
                 })
             {
                 unsafe kernels.denseInputForward(
-                    batch.bytes + places.lowerBound, places.count, lower, inputs.upperBound, kernel,
-                    bias, layer.outputs, z, rowStride, intensities.pointer)
+                    pixels, places.count, lower, inputs.upperBound, intensities, kernel, bias,
+                    layer.outputs, z, rowStride)
                 continue
             }
             let step = max(Self.denseWeightsAtATime / layer.outputs, 16)
             for lower in stride(from: lower, to: inputs.upperBound, by: step) {
                 unsafe kernels.sparseForwardBytes(
-                    batch.bytes + places.lowerBound, places.count, lower,
-                    min(lower + step, inputs.upperBound), workspace.intensities.pointer, kernel,
-                    bias, layer.outputs, z, rowStride)
+                    pixels, places.count, lower, min(lower + step, inputs.upperBound), intensities,
+                    kernel, bias, layer.outputs, z, rowStride)
             }
         }
     }

@@ -19,10 +19,9 @@ struct Network: Sendable {
     var lastLayer: Int { layout.layers.count - 1 }
 
     /// Fills the activations of some units of a batch of `count` examples up to the last layer's
-    /// logits, and the pixel blocks.
+    /// logits, and the pixel blocks where the examples are lists.
     func forward(
-        units: Range<Int>, count: Int, weights: UnsafePointer<Float>, _ workspace: Workspace,
-        _ intensities: FloatBuffer
+        units: Range<Int>, count: Int, weights: UnsafePointer<Float>, _ workspace: Workspace
     ) {
         guard !units.isEmpty else { return }
         let range = workspace.pixels.places(ofUnits: units, count: count)
@@ -30,8 +29,7 @@ struct Network: Sendable {
             let stride = workspace.strides[index]
             let z = unsafe workspace.activations[index].pointer + range.lowerBound * stride
             if index == 0 {
-                unsafe forwardInput(
-                    units: units, count: count, weights: weights, workspace, intensities)
+                unsafe forwardInput(units: units, count: count, weights: weights, workspace)
             } else {
                 let inputStride = workspace.strides[index - 1]
                 let inputs = unsafe workspace.activations[index - 1].pointer

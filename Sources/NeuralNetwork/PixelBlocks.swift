@@ -1,32 +1,32 @@
 /// A batch by leaf and pixel: the bytes of a leaf's examples side by side for every input.
 ///
-/// The weight gradient visits one input at a time, finds the leaf's non-zero bytes sixteen at a
-/// time, and has a leaf's block (12.5 KB at 16 examples) in the first cache while it is written.
-/// Sixteen examples of a leaf at most are a unit: what the dense forward product takes together,
-/// and what one thread fills.
+/// The sparse form of the weight gradient visits one input at a time, finds the leaf's non-zero
+/// bytes sixteen at a time, and has a leaf's block (12.5 KB at 16 examples) in the first cache
+/// while it is written. Sixteen examples of a leaf at most are a unit: what the dense forward
+/// product takes together, and what one thread fills.
 @safe final class PixelBlocks {
-    private let width: Int
+    /// Inputs.
+    let width: Int
     private let leafSize: Int
-    private let leafCapacity: Int
     /// Bytes between two inputs of a leaf: its examples, in whole units.
     let leafStride: Int
     /// `[leaf, width, leafStride]`. Once all units of a batch are there, zero in its leaves where
-    /// there is no example.
+    /// there is no example. Pages that nobody fills cost nothing.
     let bytes: UnsafeMutablePointer<UInt8>
     /// A row without a pixel, for examples that are not there.
-    private let blank: UnsafeMutablePointer<UInt8>
+    private let blank: UnsafePointer<UInt8>
 
     static let unitSize = 16
 
-    init(width: Int, leafSize: Int, leafCapacity: Int) {
+    /// - Parameter rowWidth: the inputs of an example that is stored with all its pixels.
+    init(width: Int, leafSize: Int, leafCapacity: Int, rowWidth: Int) {
         self.width = width
         self.leafSize = leafSize
-        self.leafCapacity = leafCapacity
         leafStride = (leafSize + Self.unitSize - 1) / Self.unitSize * Self.unitSize
         unsafe bytes = .allocate(capacity: leafCapacity * width * leafStride)
-        unsafe bytes.initialize(repeating: 0, count: leafCapacity * width * leafStride)
-        unsafe blank = .allocate(capacity: width + 64)
-        unsafe blank.initialize(repeating: 0, count: width + 64)
+        let blank = UnsafeMutablePointer<UInt8>.allocate(capacity: rowWidth)
+        unsafe blank.initialize(repeating: 0, count: rowWidth)
+        unsafe self.blank = UnsafePointer(blank)
     }
 
     deinit {
@@ -67,57 +67,55 @@
         return unsafe bytes + leaf * width * leafStride + part * Self.unitSize
     }
 
-    /// Puts the examples of a unit in place of those that an earlier batch had there. Units may be
-    /// filled by several threads.
+    /// Puts the examples of a unit, lists of pixels, in place of those that an earlier batch had
+    /// there. Units may be filled by several threads.
     func fill(unit: Int, _ batch: ExampleBatch, count: Int, _ kernels: KernelSet) {
+        // Its lines are in the first cache then, where single bytes are written fast.
+        clear(unit: unit)
+        clearAbsent(after: unit, count: count)
         let places = places(ofUnit: unit, count: count)
-        if places.upperBound == count {
-            let unitsOfLeaf = leafStride / Self.unitSize
-            let end = (unit / unitsOfLeaf + 1) * unitsOfLeaf
-            for absent in unit + 1..<end { clear(unit: absent) }
-        }
         let start = unsafe start(ofUnit: unit)
-        guard batch.isDense else {
-            // Its lines are in the first cache then, where single bytes are written fast.
-            clear(unit: unit)
-            for place in places {
-                let row = batch.row(place)
-                unsafe kernels.sparseScatter(
-                    row.columns, row.bytes, row.count, start + (place - places.lowerBound),
-                    leafStride)
-            }
-            return
-        }
-        if places.count == Self.unitSize {
-            unsafe kernels.transposePixels(
-                batch.bytes + places.lowerBound, width, start, leafStride)
-            return
-        }
-        unsafe withUnsafeTemporaryAllocation(
-            of: UnsafePointer<UInt8>.self, capacity: Self.unitSize
-        ) { rows in
-            guard let rows = rows.baseAddress else { return }
-            for index in 0..<Self.unitSize {
-                let place = places.lowerBound + index
-                unsafe rows[index] =
-                    place < places.upperBound
-                    ? batch.bytes[place] : UnsafePointer(blank)
-            }
-            unsafe kernels.transposePixels(rows, width, start, leafStride)
+        for place in places {
+            let row = batch.row(place)
+            unsafe kernels.sparseScatter(
+                row.columns, row.bytes, row.count, start + (place - places.lowerBound), leafStride)
         }
     }
 
-    /// How many pixels of a unit are not zero, of some inputs.
-    func nonzeroCount(unit: Int, _ inputs: Range<Int>, _ kernels: KernelSet) -> Int {
-        let start = unsafe start(ofUnit: unit) + inputs.lowerBound * leafStride
-        if leafStride == Self.unitSize {
-            return unsafe kernels.countNonzero(start, inputs.count * leafStride)
+    /// Puts some inputs of all examples, which are stored with all their pixels, in place of what
+    /// was there.
+    func fill(inputs: Range<Int>, _ batch: ExampleBatch, count: Int, _ kernels: KernelSet) {
+        for unit in 0..<unitCount(count) {
+            clearAbsent(after: unit, count: count)
+            let places = places(ofUnit: unit, count: count)
+            for next in places.upperBound..<min(places.upperBound + Self.unitSize, count) {
+                unsafe kernels.prefetch(batch.memory(of: next, inputs))
+            }
+            let start = unsafe start(ofUnit: unit)
+            if places.count == Self.unitSize {
+                unsafe kernels.transposePixels(
+                    batch.bytes + places.lowerBound, inputs.lowerBound, inputs.count, start,
+                    leafStride)
+                continue
+            }
+            unsafe withUnsafeTemporaryAllocation(
+                of: UnsafePointer<UInt8>.self, capacity: Self.unitSize
+            ) { rows in
+                guard let rows = rows.baseAddress else { return }
+                unsafe rows.initialize(repeating: blank, count: Self.unitSize)
+                unsafe rows.update(from: batch.bytes + places.lowerBound, count: places.count)
+                unsafe kernels.transposePixels(
+                    rows, inputs.lowerBound, inputs.count, start, leafStride)
+            }
         }
-        var sum = 0
-        for input in 0..<inputs.count {
-            sum += unsafe kernels.countNonzero(start + input * leafStride, Self.unitSize)
-        }
-        return sum
+    }
+
+    /// Clears what a batch's last leaf has behind its last unit.
+    private func clearAbsent(after unit: Int, count: Int) {
+        guard places(ofUnit: unit, count: count).upperBound == count else { return }
+        let unitsOfLeaf = leafStride / Self.unitSize
+        let end = (unit / unitsOfLeaf + 1) * unitsOfLeaf
+        for absent in unit + 1..<end { clear(unit: absent) }
     }
 
     /// How many pixels of the first leaves are not zero, of some inputs: an estimate from a few of
@@ -134,9 +132,9 @@
 
     private static let sampledLeaves = 4
 
-    /// Whether an input is not zero in an example of the first leaves.
-    func isUsed(_ input: Int, leafCount: Int) -> Bool {
-        for leaf in 0..<leafCount {
+    /// Whether an input is not zero in one of the `count` examples.
+    func isUsed(_ input: Int, count: Int) -> Bool {
+        for leaf in 0..<(count + leafSize - 1) / leafSize {
             let start = unsafe UnsafeRawPointer(bytes + (leaf * width + input) * leafStride)
             for group in stride(from: 0, to: leafStride, by: 16)
             where unsafe start.loadUnaligned(fromByteOffset: group, as: SIMD2<UInt64>.self) != .zero

@@ -7,6 +7,8 @@ import TrainingPlan
 /// Threads of one team write disjoint ranges between barriers: hence `Sendable`.
 @safe final class Workspace: @unchecked Sendable {
     let capacity: Int
+    /// Whether a forward pass keeps what the gradient needs of the pixels.
+    let keepsPixels: Bool
     let batch: ExampleBatch
     let pixels: PixelBlocks
     /// Floats between two examples, by layer.
@@ -19,12 +21,14 @@ import TrainingPlan
     let intensities: FloatBuffer
     let weightCheck = WeightCheck()
 
-    init(_ layout: ParameterLayout, capacity: Int, leafSize: Int) {
+    init(_ layout: ParameterLayout, capacity: Int, leafSize: Int, keepsPixels: Bool) {
         self.capacity = capacity
+        self.keepsPixels = keepsPixels
         batch = ExampleBatch(capacity: capacity)
+        let inputs = layout.layers[0].inputs
         pixels = PixelBlocks(
-            width: layout.layers[0].inputs, leafSize: leafSize,
-            leafCapacity: capacity / leafSize + 1)
+            width: inputs, leafSize: leafSize, leafCapacity: capacity / leafSize + 1,
+            rowWidth: inputs)
         strides = layout.layers.indices.map { Self.stride(layout.layers[$0].outputs, layer: $0) }
         activations = strides.map { FloatBuffer(count: capacity * $0) }
         deltas = strides.map { FloatBuffer(count: capacity * $0) }
@@ -34,6 +38,11 @@ import TrainingPlan
     }
 
     deinit { unsafe decisions.deallocate() }
+
+    /// Whether an input is not zero in one of the `count` examples.
+    func isUsed(_ input: Int, count: Int) -> Bool {
+        batch.isDense ? batch.isUsed(input, count: count) : pixels.isUsed(input, count: count)
+    }
 
     /// A layer's width in whole blocks of 64, or in vectors of 16 where a block would be mostly
     /// padding. Rows a large power of two apart would share a cache's sets, so a line is added.

@@ -6,22 +6,8 @@ import Testing
 struct DenseInputTests {
     private static let densities = [1, 0.9, 0.5, 0.02, 0]
 
-    /// x of all 256 bytes is the quotient, correctly rounded.
-    @Test(arguments: supportedVariants)
-    func everyByteIsDividedExactly(variant: KernelVariant) {
-        let kernels = KernelSet(variant)
-        let (one, zero) = (FloatBuffer([1]), FloatBuffer([0]))
-        let (z, scratch) = (FloatBuffer(count: 16 * 64), FloatBuffer(count: 16 * 16))
-        for first in stride(from: 0, to: 256, by: 16) {
-            let bytes = (first..<first + 16).map { UInt8($0) }
-            unsafe withRows(bytes.map { [$0] }) { rows in
-                unsafe kernels.denseInputForward(
-                    rows, 16, 0, 1, one.pointer, zero.pointer, 1, z.pointer, 64, scratch.pointer)
-            }
-            let found = (0..<16).map { z.array[$0 * 64] }
-            #expect(firstDifference(found, bytes.map { Float($0) / 255 }) == nil)
-        }
-    }
+    /// x of each byte.
+    private static let intensities = FloatBuffer((0..<256).map { Float($0) / 255 })
 
     /// Calls `body` with where each row's bytes lie, with others behind them.
     private func withRows(
@@ -56,13 +42,11 @@ struct DenseInputTests {
             let (weightBuffer, biasBuffer) = (FloatBuffer(weights), FloatBuffer(bias))
             let stride = roundUp(outputs, to: 64)
             let z = FloatBuffer([Float](repeating: 5, count: examples * stride))
-            let scratch = FloatBuffer(
-                [Float](repeating: .nan, count: examples * roundUp(inputs, to: 16)))
             unsafe withRows(pixels) { rows in
                 for (lower, upper) in [(0, 1), (1, 14), (14, inputs)] {
                     unsafe kernels.denseInputForward(
-                        rows, examples, lower, upper, weightBuffer.pointer, biasBuffer.pointer,
-                        outputs, z.pointer, stride, scratch.pointer)
+                        rows, examples, lower, upper, Self.intensities.pointer,
+                        weightBuffer.pointer, biasBuffer.pointer, outputs, z.pointer, stride)
                 }
             }
             for b in 0..<examples {
@@ -91,14 +75,12 @@ struct DenseInputTests {
             let data = LeafData(
                 shape, stride: roundUp(shape.outputs, to: 64), index / 5, isFinite: true, &random)
             let gradient = FloatBuffer([Float](repeating: 5, count: rows * shape.outputs + 1))
-            let x = FloatBuffer(
-                [Float](repeating: .nan, count: shape.leafCount * rows * leafStride))
             unsafe kernels.denseInputGradient(
                 lower, lower + rows,
                 SparseInputTests.blocks(pixels, shape, inputs: inputs, leafStride: leafStride),
-                inputs, leafStride, shape.examples, shape.leafSize, data.deltaBuffer.pointer,
-                data.stride, shape.outputs, gradient.pointer, data.squareBuffer.pointer, x.pointer,
-                data.stack.pointer)
+                inputs, leafStride, shape.examples, shape.leafSize, Self.intensities.pointer,
+                data.deltaBuffer.pointer, data.stride, shape.outputs, gradient.pointer,
+                data.squareBuffer.pointer, data.scratch.pointer)
             let intensities = pixels.map { $0[lower..<lower + rows].map { Float($0) / 255 } }
             data.expect(
                 gradient,
@@ -146,19 +128,21 @@ struct DenseInputTests {
         let kernels = KernelSet(variant)
         var random = SeededRandom(seed: 5)
         for (width, pixelStride) in [(1, 16), (15, 16), (16, 32), (17, 16), (784, 16), (100, 48)] {
-            let pixels = random.pixels(16 * width, density: 0.9)
+            let lower = width % 5
+            let rowWidth = lower + width
+            let pixels = random.pixels(16 * rowWidth, density: 0.9)
             var blocks = [UInt8](repeating: 7, count: width * pixelStride)
             unsafe pixels.withUnsafeBufferPointer { pixels in
                 guard let base = pixels.baseAddress else { return }
-                let rows = unsafe (0..<16).map { unsafe base + $0 * width }
+                let rows = unsafe (0..<16).map { unsafe base + $0 * rowWidth }
                 unsafe blocks.withUnsafeMutableBufferPointer { blocks in
                     guard let target = blocks.baseAddress else { return }
-                    unsafe kernels.transposePixels(rows, width, target, pixelStride)
+                    unsafe kernels.transposePixels(rows, lower, width, target, pixelStride)
                 }
             }
             let expected = (0..<width * pixelStride).map { index in
                 let (p, b) = index.quotientAndRemainder(dividingBy: pixelStride)
-                return b < 16 ? pixels[b * width + p] : 7
+                return b < 16 ? pixels[b * rowWidth + lower + p] : 7
             }
             #expect(blocks == expected, "\(width) pixels")
         }

@@ -65,32 +65,50 @@ struct DenseTests {
 
     @Test(arguments: supportedVariants)
     func weightGradient(variant: KernelVariant) {
-        let kernels = KernelSet(variant)
         var random = SeededRandom(seed: 3)
         for (index, shape) in LeafShape.all.enumerated() {
             // Tiles of six or eight rows, every rest, and a beginning within the layer.
-            let rows = shape.rows(index)
-            let lower = index % 3
-            let inputStride = roundUp(lower + rows, to: 16)
             let block = index % 5 < 2 ? 64 : 16
-            let data = LeafData(shape, stride: roundUp(shape.outputs, to: block), index, &random)
-            let hasSpecials = index % 8 == 0
-            let x = (0..<shape.examples).map { _ in
-                hasSpecials ? random.floatsWithSpecials(rows) : random.floats(rows)
-            }
-            let before = [Float](repeating: 9, count: lower)
-            let activations = FloatBuffer(padded(x.map { before + $0 }, stride: inputStride))
-            let gradient = FloatBuffer([Float](repeating: 5, count: rows * shape.outputs + 1))
-            unsafe kernels.denseWeightGradient(
-                lower, lower + rows, activations.pointer, inputStride, data.deltaBuffer.pointer,
-                data.stride, shape.examples, shape.leafSize, shape.outputs, gradient.pointer,
-                data.squareBuffer.pointer, data.stack.pointer)
-            data.expect(
-                gradient,
-                Twin.weightGradient(
-                    inputs: x, skipsZeros: false, deltas: data.deltas, leafSize: shape.leafSize,
-                    rows: rows, outputs: shape.outputs, squares: data.squares))
+            expectWeightGradient(
+                shape, rows: shape.rows(index), lower: index % 3,
+                stride: roundUp(shape.outputs, to: block), index, KernelSet(variant), &random)
         }
+    }
+
+    /// Deltas so far apart that they are copied side by side; the last columns are no whole block.
+    @Test(arguments: supportedVariants, [530, 576])
+    func weightGradientOfManyColumns(variant: KernelVariant, outputs: Int) {
+        var random = SeededRandom(seed: 5)
+        for (index, leafSize) in [16, 7, 40].enumerated() {
+            expectWeightGradient(
+                LeafShape(leafSize: leafSize, examples: 37, outputs: outputs), rows: 34 + index,
+                lower: index, stride: roundUp(outputs, to: 16), index + 1, KernelSet(variant),
+                &random)
+        }
+    }
+
+    /// - Parameter index: as in `LeafData`; every eighth has specials among its inputs, too.
+    private func expectWeightGradient(
+        _ shape: LeafShape, rows: Int, lower: Int, stride: Int, _ index: Int, _ kernels: KernelSet,
+        _ random: inout SeededRandom
+    ) {
+        let inputStride = roundUp(lower + rows, to: 16)
+        let data = LeafData(shape, stride: stride, index, &random)
+        let x = (0..<shape.examples).map { _ in
+            index % 8 == 0 ? random.floatsWithSpecials(rows) : random.floats(rows)
+        }
+        let before = [Float](repeating: 9, count: lower)
+        let activations = FloatBuffer(padded(x.map { before + $0 }, stride: inputStride))
+        let gradient = FloatBuffer([Float](repeating: 5, count: rows * shape.outputs + 1))
+        unsafe kernels.denseWeightGradient(
+            lower, lower + rows, activations.pointer, inputStride, data.deltaBuffer.pointer,
+            data.stride, shape.examples, shape.leafSize, shape.outputs, gradient.pointer,
+            data.squareBuffer.pointer, data.scratch.pointer)
+        data.expect(
+            gradient,
+            Twin.weightGradient(
+                inputs: x, skipsZeros: false, deltas: data.deltas, leafSize: shape.leafSize,
+                rows: rows, outputs: shape.outputs, squares: data.squares))
     }
 
     @Test(arguments: supportedVariants)
@@ -103,7 +121,7 @@ struct DenseTests {
             let gradient = FloatBuffer([Float](repeating: 5, count: shape.outputs + 1))
             unsafe kernels.biasGradient(
                 data.deltaBuffer.pointer, data.stride, shape.examples, shape.leafSize,
-                shape.outputs, gradient.pointer, data.squareBuffer.pointer, data.stack.pointer)
+                shape.outputs, gradient.pointer, data.squareBuffer.pointer, data.scratch.pointer)
             data.expect(
                 gradient,
                 Twin.biasGradient(

@@ -13,7 +13,7 @@ struct LeafData {
     let squares: [[Float]]
     let deltaBuffer: FloatBuffer
     let squareBuffer: FloatBuffer
-    let stack = KernelSet.foldStack()
+    let scratch: FloatBuffer
 
     /// - Parameters:
     ///   - index: every fourth has infinities, NaN, zeros of both signs and denormals among its
@@ -24,6 +24,7 @@ struct LeafData {
         _ random: inout SeededRandom
     ) {
         self.shape = shape
+        scratch = KernelSet.foldScratch(examples: shape.examples)
         self.stride = stride
         var (deltas, squares): ([[Float]], [[Float]]) = ([], [])
         for _ in 0..<shape.examples {
@@ -40,7 +41,7 @@ struct LeafData {
         // What lies in padding must not show.
         deltaBuffer = FloatBuffer(padded(deltas, stride: stride, filler: 3))
         squareBuffer = FloatBuffer(padded(squares, stride: stride, filler: 3))
-        for index in 0..<stack.count { unsafe stack.pointer[index] = .nan }
+        for index in 0..<scratch.count { unsafe scratch.pointer[index] = .nan }
     }
 
     /// Compares the gradient, the float behind it, which must be as it was, and the squares.

@@ -45,8 +45,8 @@ struct FormTests {
         #expect(problem.compute([0..<70], leafSize: 16)[0].difference(from: lists[0]) == nil)
     }
 
-    /// A last leaf with less in it than the same leaf had before: nothing of that remains, in either
-    /// storage.
+    /// A last leaf with less in it than the same leaf had before: nothing of that remains, in
+    /// either storage.
     @Test(arguments: [1, 0.2], [1, 2])
     func noNodeShowsInTheNext(density: Double, threads: Int) {
         let architecture = NetworkArchitecture(

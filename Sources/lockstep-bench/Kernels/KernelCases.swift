@@ -105,7 +105,7 @@ struct KernelCases {
         let gradient = FloatBuffer(count: hidden * outputs)
         let biasSum = FloatBuffer(count: hidden)
         let squares = FloatBuffer(count: Self.examples / Self.leafSize * hidden)
-        let stack = KernelSet.foldStack()
+        let scratch = KernelSet.foldScratch(examples: Self.examples)
         let operations = 2 * Self.examples * hidden * outputs
         return [
             Self.operations("denseForward 784→128", Int(first.product.operations)) {
@@ -123,12 +123,12 @@ struct KernelCases {
             Self.operations("denseWeightGradient 128×10", operations) {
                 unsafe kernels.denseWeightGradient(
                     0, hidden, activations.pointer, hidden, z.pointer, stride, Self.examples,
-                    Self.leafSize, outputs, gradient.pointer, squares.pointer, stack.pointer)
+                    Self.leafSize, outputs, gradient.pointer, squares.pointer, scratch.pointer)
             },
             Self.bytes("biasGradient 128", 4 * Self.examples * hidden) {
                 unsafe kernels.biasGradient(
                     activations.pointer, hidden, Self.examples, Self.leafSize, hidden,
-                    biasSum.pointer, squares.pointer, stack.pointer)
+                    biasSum.pointer, squares.pointer, scratch.pointer)
             },
         ]
     }

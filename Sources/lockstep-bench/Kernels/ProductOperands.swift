@@ -12,7 +12,7 @@ struct ProductOperands {
     /// What the product gives: z, da or dw.
     let result: FloatBuffer
     private let squares: FloatBuffer
-    private let stack = KernelSet.foldStack()
+    private let scratch: FloatBuffer
     /// Activations and deltas again, as Lockstep's steps keep them: rows that would lie a large
     /// power of two apart, and share a cache's sets, have a line between them.
     private let stepActivations: FloatBuffer
@@ -21,6 +21,7 @@ struct ProductOperands {
     init(_ product: Product) {
         let (examples, inputs, outputs) = (product.examples, product.inputs, product.outputs)
         self.product = product
+        scratch = KernelSet.foldScratch(examples: examples)
         activations = Self.numbers(examples * inputs, period: 7)
         weights = Self.numbers(inputs * outputs, period: 11)
         deltas = Self.numbers(examples * outputs, period: 13)
@@ -72,7 +73,7 @@ struct ProductOperands {
             unsafe kernels.denseWeightGradient(
                 0, inputs, stepActivations.pointer, Self.stride(inputs), stepDeltas.pointer,
                 Self.stride(outputs), examples, examples, outputs, result.pointer,
-                squares.pointer, stack.pointer)
+                squares.pointer, scratch.pointer)
         }
     }
 }
