@@ -194,6 +194,24 @@ VECTOR_INLINE uint64x8 vector_odd_bits(float16 x) {
 }
 
 // Asks for the lines of `count` bytes that are read soon.
+// Examples that are read soon: where they lie and how many bytes they have. Of each, the lines `part`,
+// `part` + `parts` and so on are to be asked for.
+typedef struct {
+    const void *_Nullable const *_Nullable examples;
+    const long *_Nullable byte_counts;
+    long count, part, parts;
+} vector_ahead;
+
+// Asks for lines of one of these examples. A processor that waits for some dozens of lines ignores what else it is
+// asked for, so a kernel asks for a few, again and again.
+VECTOR_INLINE void vector_prefetch_ahead(vector_ahead ahead, long example) {
+    if (example >= ahead.count) return;
+    const char *start = (const char *)ahead.examples[example];
+    // The last byte may lie a line further, where an example does not begin with a line.
+    long end = ahead.byte_counts[example] + 63;
+    for (long offset = 64 * ahead.part; offset < end; offset += 64 * ahead.parts) __builtin_prefetch(start + offset);
+}
+
 VECTOR_INLINE void vector_prefetch(const void *from, long count) {
     for (long offset = 0; offset < count; offset += 64) __builtin_prefetch((const char *)from + offset);
 }

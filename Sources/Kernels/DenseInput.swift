@@ -1,4 +1,4 @@
-import CVector
+package import CVector
 
 // The input layer where most pixels are not zero: its products as those of a dense layer, from
 // blocks of pixels. The bits are those of the sparse form: a zero pixel adds fma(0, w, z), which
@@ -85,16 +85,26 @@ package func countNonzero(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Int {
 ///   - weights: `[inputs, outputs]`, row-major, finite, readable for 64 floats beyond its end.
 ///   - z: `[examples, outputs]`, rows `stride` floats apart, at least the outputs in whole blocks
 ///     of 64.
+///   - ahead: what is asked for meanwhile.
 @inline(never)
 package func denseInputForward(
     _ pixels: UnsafePointer<UnsafePointer<UInt8>>, _ examples: Int, _ lower: Int, _ upper: Int,
     _ intensities: UnsafePointer<Float>, _ weights: UnsafePointer<Float>,
-    _ bias: UnsafePointer<Float>, _ outputs: Int, _ z: UnsafeMutablePointer<Float>, _ stride: Int
+    _ bias: UnsafePointer<Float>, _ outputs: Int, _ z: UnsafeMutablePointer<Float>, _ stride: Int,
+    _ ahead: vector_ahead
 ) {
     let x = unsafe ExampleRows(pixels: pixels, input: lower, intensities: intensities)
-    unsafe forwardColumns(
-        x, examples, weights + lower &* outputs, outputs, upper &- lower,
-        lower == 0 ? bias : UnsafePointer(z), lower == 0 ? 0 : stride, end: 0, outputs, z, stride)
+    var b = 0
+    while b < examples {
+        let rows = rowsOfTile(examples &- b)
+        for example in b..<b &+ rows { unsafe vector_prefetch_ahead(ahead, example) }
+        let z = unsafe z + b &* stride
+        unsafe forwardColumns(
+            x.advanced(row: b, leaf: 0), rows, weights + lower &* outputs, outputs,
+            upper &- lower, lower == 0 ? bias : UnsafePointer(z), lower == 0 ? 0 : stride, end: 0,
+            outputs, z, stride)
+        b &+= rows
+    }
 }
 
 /// The weight gradient of input rows `lower ..< upper`: the bits of `sparseWeightGradient`, for

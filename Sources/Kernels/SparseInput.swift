@@ -1,4 +1,4 @@
-import CVector
+package import CVector
 
 // The input layer. Its examples are sparse rows: the columns of the non-zero pixels, ascending, and
 // their bytes; x = Float(byte) / 255 comes from a table. A zero contributes nothing. Outputs are
@@ -20,15 +20,17 @@ import CVector
 ///   - intensities: x of each byte.
 ///   - weights: `[inputs, outputs]`, row-major, readable for 64 floats beyond its end.
 ///   - z: `[examples, outputs]`, rows `stride` floats apart, a multiple of 64.
+///   - ahead: what is asked for meanwhile.
 @inline(never)
 package func sparseForward(
     _ columns: UnsafePointer<UnsafePointer<UInt16>>, _ bytes: UnsafePointer<UnsafePointer<UInt8>>,
     _ counts: UnsafePointer<Int>, _ done: UnsafeMutablePointer<Int>, _ examples: Int,
     _ lower: Int, _ upper: Int, _ intensities: UnsafePointer<Float>,
     _ weights: UnsafePointer<Float>, _ bias: UnsafePointer<Float>, _ outputs: Int,
-    _ z: UnsafeMutablePointer<Float>, _ stride: Int
+    _ z: UnsafeMutablePointer<Float>, _ stride: Int, _ ahead: vector_ahead
 ) {
     for b in 0..<examples {
+        unsafe vector_prefetch_ahead(ahead, b)
         let (columns, bytes, count) = unsafe (columns[b], bytes[b], counts[b])
         let first = unsafe lower == 0 ? 0 : done[b]
         let z = unsafe z + b &* stride
@@ -68,10 +70,12 @@ package func sparseForward(
 package func sparseForwardBytes(
     _ rows: UnsafePointer<UnsafePointer<UInt8>>, _ examples: Int, _ lower: Int, _ upper: Int,
     _ intensities: UnsafePointer<Float>, _ weights: UnsafePointer<Float>,
-    _ bias: UnsafePointer<Float>, _ outputs: Int, _ z: UnsafeMutablePointer<Float>, _ stride: Int
+    _ bias: UnsafePointer<Float>, _ outputs: Int, _ z: UnsafeMutablePointer<Float>, _ stride: Int,
+    _ ahead: vector_ahead
 ) {
     let zero = vector_splat64(0)
     for b in 0..<examples {
+        unsafe vector_prefetch_ahead(ahead, b)
         let bytes = unsafe rows[b]
         let z = unsafe z + b &* stride
         let start = unsafe lower == 0 ? bias : UnsafePointer(z)

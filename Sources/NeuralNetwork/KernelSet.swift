@@ -1,4 +1,4 @@
-import CVector
+package import CVector
 import Kernels
 
 #if arch(x86_64)
@@ -58,6 +58,8 @@ package struct KernelVariantError: Error, CustomStringConvertible {
     package typealias Floats = UnsafePointer<Float>
     package typealias MutableFloats = UnsafeMutablePointer<Float>
     package typealias Bytes = UnsafePointer<UInt8>
+    /// See `ahead`.
+    package typealias Ahead = vector_ahead
     package typealias Forward = @Sendable (MutableFloats, Int) -> Void
     package typealias Backward = @Sendable (MutableFloats, Floats, Int) -> Void
     package typealias OutputLayer =
@@ -78,11 +80,12 @@ package struct KernelVariantError: Error, CustomStringConvertible {
         @Sendable (
             UnsafePointer<UnsafePointer<UInt16>>, UnsafePointer<Bytes>, UnsafePointer<Int>,
             UnsafeMutablePointer<Int>, Int, Int, Int, Floats, Floats, Floats, Int, MutableFloats,
-            Int
+            Int, Ahead
         ) -> Void
     package let sparseForwardBytes:
         @Sendable (
-            UnsafePointer<Bytes>, Int, Int, Int, Floats, Floats, Floats, Int, MutableFloats, Int
+            UnsafePointer<Bytes>, Int, Int, Int, Floats, Floats, Floats, Int, MutableFloats, Int,
+            Ahead
         ) -> Void
     package let sparseScatter:
         @Sendable (UnsafePointer<UInt16>, Bytes, Int, UnsafeMutablePointer<UInt8>, Int) -> Void
@@ -95,7 +98,8 @@ package struct KernelVariantError: Error, CustomStringConvertible {
     package let countNonzero: @Sendable (Bytes, Int) -> Int
     package let denseInputForward:
         @Sendable (
-            UnsafePointer<Bytes>, Int, Int, Int, Floats, Floats, Floats, Int, MutableFloats, Int
+            UnsafePointer<Bytes>, Int, Int, Int, Floats, Floats, Floats, Int, MutableFloats, Int,
+            Ahead
         ) -> Void
     package let denseInputGradient:
         @Sendable (
@@ -300,6 +304,22 @@ extension KernelSet {
     package func digest(of weights: UnsafeRawPointer, count: Int, from first: Int) -> UInt64 {
         unsafe digest(weights, count, first)
     }
+
+    /// Examples that a kernel asks the memory for beside its work.
+    ///
+    /// - Parameters:
+    ///   - starts: where each of `count` begins; `byteCounts` says how much of it is read.
+    ///   - part: of each, one of so many `parts` of its lines.
+    static func ahead(
+        _ starts: UnsafePointer<UnsafeRawPointer?>, _ byteCounts: UnsafePointer<Int>, count: Int,
+        part: Int, of parts: Int
+    ) -> Ahead {
+        unsafe Ahead(
+            examples: starts, byte_counts: byteCounts, count: count, part: part, parts: parts)
+    }
+
+    /// Nothing to ask for.
+    package static var nothingAhead: Ahead { unsafe Ahead() }
 
     /// Asks for bytes that are read soon.
     func prefetch(_ bytes: UnsafeRawBufferPointer) {

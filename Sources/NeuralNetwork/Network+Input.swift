@@ -29,9 +29,8 @@ extension Network {
             for unit in units {
                 let places = pixels.places(ofUnit: unit, count: count)
                 if unit == units.lowerBound { prefetch(places, of: batch) }
-                let next = places.upperBound
-                prefetch(next..<min(next + PixelBlocks.unitSize, end), of: batch)
-                unsafe forwardBytes(places, weights: weights, workspace)
+                let next = places.upperBound..<min(places.upperBound + places.count, end)
+                unsafe forwardBytes(places, weights: weights, workspace, next: next)
             }
             return
         }
@@ -53,8 +52,7 @@ extension Network {
         for place in places { unsafe kernels.prefetch(batch.memory(of: place)) }
     }
 
-    /// Examples that are lists of pixels. The `next` ones are asked for meanwhile, a few at a time:
-    /// a processor waits for some dozens of lines at once.
+    /// Examples that are lists of pixels. The `next` ones are asked for meanwhile.
     private func forwardLists(
         _ places: Range<Int>, weights: UnsafePointer<Float>, _ workspace: Workspace,
         next: Range<Int>
@@ -63,21 +61,21 @@ extension Network {
         let (first, rowStride) = (places.lowerBound, workspace.strides[0])
         let step = max(Self.weightsAtATime / layer.outputs, 32)
         for lower in stride(from: 0, to: layer.inputs, by: step) {
-            let asked = next.count * lower / layer.inputs
-            let end = next.count * min(lower + step, layer.inputs) / layer.inputs
-            prefetch(next.lowerBound + asked..<next.lowerBound + end, of: batch)
+            let ahead = unsafe batch.ahead(next, lower / step, of: (layer.inputs + step - 1) / step)
             unsafe kernels.sparseForward(
                 batch.columns + first, batch.bytes + first, batch.counts + first,
                 batch.done + first, places.count, lower, lower + step,
                 workspace.intensities.pointer, weights + layer.kernelOffset,
                 weights + layer.biasOffset, layer.outputs,
-                workspace.activations[0].pointer + first * rowStride, rowStride)
+                workspace.activations[0].pointer + first * rowStride, rowStride, ahead)
         }
     }
 
-    /// Examples that are stored with all pixels: a form for every block of inputs.
+    /// Examples that are stored with all pixels: a form for every block of inputs. The `next` ones
+    /// are asked for meanwhile.
     private func forwardBytes(
-        _ places: Range<Int>, weights: UnsafePointer<Float>, _ workspace: Workspace
+        _ places: Range<Int>, weights: UnsafePointer<Float>, _ workspace: Workspace,
+        next: Range<Int>
     ) {
         let batch = workspace.batch
         let (layer, rowStride) = (layout.layers[0], workspace.strides[0])
@@ -88,6 +86,9 @@ extension Network {
         let sample = places.prefix(Self.sampledExamples)
         for lower in stride(from: 0, to: layer.inputs, by: Self.inputsAtATime) {
             let inputs = lower..<min(lower + Self.inputsAtATime, layer.inputs)
+            var ahead = unsafe batch.ahead(
+                next, lower / Self.inputsAtATime,
+                of: (layer.inputs + Self.inputsAtATime - 1) / Self.inputsAtATime)
             let used = batch.nonzeroCount(sample, inputs, kernels)
             if used * 100 > Self.denseShare * inputs.count * sample.count,
                 workspace.weightCheck.areFinite({
@@ -96,14 +97,15 @@ extension Network {
             {
                 unsafe kernels.denseInputForward(
                     pixels, places.count, lower, inputs.upperBound, intensities, kernel, bias,
-                    layer.outputs, z, rowStride)
+                    layer.outputs, z, rowStride, ahead)
                 continue
             }
             let step = max(Self.denseWeightsAtATime / layer.outputs, 16)
             for lower in stride(from: lower, to: inputs.upperBound, by: step) {
                 unsafe kernels.sparseForwardBytes(
                     pixels, places.count, lower, min(lower + step, inputs.upperBound), intensities,
-                    kernel, bias, layer.outputs, z, rowStride)
+                    kernel, bias, layer.outputs, z, rowStride, ahead)
+                unsafe ahead = KernelSet.nothingAhead
             }
         }
     }

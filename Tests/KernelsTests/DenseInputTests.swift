@@ -46,7 +46,8 @@ struct DenseInputTests {
                 for (lower, upper) in [(0, 1), (1, 14), (14, inputs)] {
                     unsafe kernels.denseInputForward(
                         rows, examples, lower, upper, Self.intensities.pointer,
-                        weightBuffer.pointer, biasBuffer.pointer, outputs, z.pointer, stride)
+                        weightBuffer.pointer, biasBuffer.pointer, outputs, z.pointer, stride,
+                        KernelSet.nothingAhead)
                 }
             }
             for b in 0..<examples {

@@ -65,7 +65,8 @@ struct SparseInputTests {
                     unsafe kernels.sparseForward(
                         starts.map { unsafe columns + $0 }, starts.map { unsafe bytes + $0 },
                         counts, &done, pixels.count, lower, upper, intensities.pointer,
-                        weights.pointer, bias.pointer, bias.count, z.pointer, stride)
+                        weights.pointer, bias.pointer, bias.count, z.pointer, stride,
+                        KernelSet.nothingAhead)
                 }
             }
         }
@@ -98,7 +99,8 @@ struct SparseInputTests {
                     for (lower, upper) in [(0, 1), (1, 64), (64, 129), (129, inputs)] {
                         unsafe kernels.sparseForwardBytes(
                             starts, 3, lower, upper, Self.intensities.pointer,
-                            weightBuffer.pointer, biasBuffer.pointer, outputs, z.pointer, stride)
+                            weightBuffer.pointer, biasBuffer.pointer, outputs, z.pointer, stride,
+                            KernelSet.nothingAhead)
                     }
                 }
                 for b in 0..<3 {

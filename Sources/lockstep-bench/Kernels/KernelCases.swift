@@ -74,7 +74,7 @@ struct KernelCases {
                         unsafe kernels.sparseForward(
                             columns, bytes, counts, done, Self.examples, lower, lower + 96,
                             pixels.intensities.pointer, weights.pointer, bias.pointer, hidden,
-                            z.pointer, hidden)
+                            z.pointer, hidden, KernelSet.nothingAhead)
                     }
                 }
             },
