@@ -193,7 +193,6 @@ VECTOR_INLINE uint64x8 vector_odd_bits(float16 x) {
     return pairs >> 32;
 }
 
-// Asks for the lines of `count` bytes that are read soon.
 // Examples that are read soon: where they lie and how many bytes they have. Of each, the lines `part`,
 // `part` + `parts` and so on are to be asked for.
 typedef struct {
@@ -212,6 +211,7 @@ VECTOR_INLINE void vector_prefetch_ahead(vector_ahead ahead, long example) {
     for (long offset = 64 * ahead.part; offset < end; offset += 64 * ahead.parts) __builtin_prefetch(start + offset);
 }
 
+// Asks for the lines of `count` bytes that are read soon.
 VECTOR_INLINE void vector_prefetch(const void *from, long count) {
     for (long offset = 0; offset < count; offset += 64) __builtin_prefetch((const char *)from + offset);
 }

@@ -1,9 +1,10 @@
-/// A batch by leaf and pixel: the bytes of a leaf's examples side by side for every input.
+/// A batch by leaf and pixel: the bytes of a leaf's examples side by side for every input, as the
+/// weight gradient visits them.
 ///
-/// The sparse form of the weight gradient visits one input at a time, finds the leaf's non-zero
-/// bytes sixteen at a time, and has a leaf's block (12.5 KB at 16 examples) in the first cache
-/// while it is written. Sixteen examples of a leaf at most are a unit: what the dense forward
-/// product takes together, and what one thread fills.
+/// Of examples that are lists of pixels, all inputs are laid out while the forward product has the
+/// lists at hand; of those that are stored with all their pixels, some rows at a time, just before
+/// their gradient. Sixteen examples of a leaf at most are a unit: what is laid out together, and by
+/// one thread.
 @safe final class PixelBlocks {
     /// Inputs.
     let width: Int
@@ -83,7 +84,7 @@
     }
 
     /// Puts some inputs of all examples, which are stored with all their pixels, in place of what
-    /// was there.
+    /// was there, from the first row on.
     func fill(inputs: Range<Int>, _ batch: ExampleBatch, count: Int, _ kernels: KernelSet) {
         for unit in 0..<unitCount(count) {
             clearAbsent(after: unit, count: count)
