@@ -28,7 +28,7 @@ extension EndToEndTests {
         /// attacker's work is done by the cluster's own processors here.
         private static let bytesPerSecond = isLong ? 12_500_000.0 : 2_000_000.0
         private static let framesPerSecond = isLong ? 20_000.0 : 2_000.0
-        private static let attackSeconds = isLong ? 3.0 : 0.12
+        private static let attackSeconds = isLong ? 3.0 : 0.08
         private static let quietSeconds = isLong ? 1.5 : 0.0
         private static let settleSeconds = isLong ? 0.5 : 0.0
 
@@ -96,7 +96,7 @@ extension EndToEndTests {
             try watch.finish()
             let reference = try lockstep.start(
                 [
-                    "train", "--workers", "0", "--json", "--run-dir",
+                    "train", "--workers", "0", "--threads", "2", "--json", "--run-dir",
                     lockstep.folder.path("reference"),
                 ]
                     + training

@@ -40,7 +40,7 @@ extension EndToEndTests {
             let lockstep = try Lockstep()
             let run = try lockstep.start(
                 [
-                    "train", "--workers", "1", "--layers", "784,2000,2000,10", "--batch-size",
+                    "train", "--workers", "1", "--layers", "784,1400,1400,10", "--batch-size",
                     "2030",
                     "--epochs", "1", "--json", "--run-dir", lockstep.folder.path("run"),
                 ], ["LOCKSTEP_KERNELS": "baseline"]
