@@ -193,12 +193,12 @@ VECTOR_INLINE uint64x8 vector_odd_bits(float16 x) {
     return pairs >> 32;
 }
 
-// Examples that are read soon: where they lie and how many bytes they have. Of each, the lines `part`,
+// Examples that are read soon: where each begins, its entries, and the bytes of an entry. Of each, the lines `part`,
 // `part` + `parts` and so on are to be asked for.
 typedef struct {
     const void *_Nullable const *_Nullable examples;
-    const long *_Nullable byte_counts;
-    long count, part, parts;
+    const long *_Nullable entry_counts;
+    long bytes_per_entry, count, part, parts;
 } vector_ahead;
 
 // Asks for lines of one of these examples. A processor that waits for some dozens of lines ignores what else it is
@@ -207,7 +207,7 @@ VECTOR_INLINE void vector_prefetch_ahead(vector_ahead ahead, long example) {
     if (example >= ahead.count) return;
     const char *start = (const char *)ahead.examples[example];
     // The last byte may lie a line further, where an example does not begin with a line.
-    long end = ahead.byte_counts[example] + 63;
+    long end = ahead.entry_counts[example] * ahead.bytes_per_entry + 63;
     for (long offset = 64 * ahead.part; offset < end; offset += 64 * ahead.parts) __builtin_prefetch(start + offset);
 }
 

@@ -34,13 +34,13 @@ package func denseForward(
             if p > 0 { unsafe (start, startStep) = (UnsafePointer(z + j), stride) }
             if isBlock {
                 unsafe forwardRows(
-                    x, examples, w, weightStride, count, start, startStep,
-                    end: -0.0, z + j, stride)
+                    x, examples, w, weightStride, count, start, startStep, end: -0.0, z + j,
+                    stride)
             } else {
                 #if AVX512
                     unsafe forwardNarrowRows(
-                        x, examples, w, weightStride, count, start, startStep,
-                        end: -0.0, z + j, stride)
+                        x, examples, w, weightStride, count, start, startStep, end: -0.0, z + j,
+                        stride)
                 #endif
             }
             p &+= count
@@ -95,7 +95,7 @@ package func denseWeightGradient(
 
 /// The bias gradient: each leaf's sum of its deltas in order from +0, folded in tree order.
 ///
-/// Parameters as in `denseWeightGradient`; `gradient` is `[outputs]`, `stack` the scratch.
+/// Parameters as in `denseWeightGradient`; `gradient` is `[outputs]`, and `stack` is the scratch.
 @inline(never)
 package func biasGradient(
     _ deltas: UnsafePointer<Float>, _ stride: Int, _ examples: Int, _ leafSize: Int, _ outputs: Int,

@@ -71,8 +71,8 @@ package func countNonzero(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Int {
     @inline(__always)
     func advanced(row: Int, leaf: Int) -> Self {
         unsafe Self(
-            pixels: pixels + (row &* leafStride &+ leaf &* leafStep),
-            leafStride: leafStride, leafStep: leafStep, intensities: intensities)
+            pixels: pixels + (row &* leafStride &+ leaf &* leafStep), leafStride: leafStride,
+            leafStep: leafStep, intensities: intensities)
     }
 }
 
@@ -94,17 +94,10 @@ package func denseInputForward(
     _ ahead: vector_ahead
 ) {
     let x = unsafe ExampleRows(pixels: pixels, input: lower, intensities: intensities)
-    var b = 0
-    while b < examples {
-        let rows = rowsOfTile(examples &- b)
-        for example in b..<b &+ rows { unsafe vector_prefetch_ahead(ahead, example) }
-        let z = unsafe z + b &* stride
-        unsafe forwardColumns(
-            x.advanced(row: b, leaf: 0), rows, weights + lower &* outputs, outputs,
-            upper &- lower, lower == 0 ? bias : UnsafePointer(z), lower == 0 ? 0 : stride, end: 0,
-            outputs, z, stride)
-        b &+= rows
-    }
+    for example in 0..<examples { unsafe vector_prefetch_ahead(ahead, example) }
+    unsafe forwardColumns(
+        x, examples, weights + lower &* outputs, outputs, upper &- lower,
+        lower == 0 ? bias : UnsafePointer(z), lower == 0 ? 0 : stride, end: 0, outputs, z, stride)
 }
 
 /// The weight gradient of input rows `lower ..< upper`: the bits of `sparseWeightGradient`, for

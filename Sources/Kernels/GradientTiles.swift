@@ -89,8 +89,7 @@ private func gradientTile<Input: TileInput>(
     while true {
         let count = min(leafSize, rest)
         unsafe sumLeaf(
-            rows: rows, x, deltas, deltaStep, count, squares, &c0, &c1, &c2, &c3, &c4,
-            &c5)
+            rows: rows, x, deltas, deltaStep, count, squares, &c0, &c1, &c2, &c3, &c4, &c5)
         rest &-= count
         if rest > 0 {
             unsafe storeTile(rows: rows, stack, blockWidth, c0, c1, c2, c3, c4, c5)

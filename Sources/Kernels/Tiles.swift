@@ -263,15 +263,13 @@ func forwardColumns<Input: TileInput>(
         let start = unsafe start.map { unsafe $0 + j }
         if isWholeBlock(j, columns, zStep) {
             unsafe forwardRows(
-                x, examples, w + j, wStep, count, start, startStep, end: end, z + j,
-                zStep)
+                x, examples, w + j, wStep, count, start, startStep, end: end, z + j, zStep)
             j &+= blockWidth
             continue
         }
         #if AVX512
             unsafe forwardNarrowRows(
-                x, examples, w + j, wStep, count, start, startStep, end: end, z + j,
-                zStep)
+                x, examples, w + j, wStep, count, start, startStep, end: end, z + j, zStep)
         #endif
         j &+= 16
     }

@@ -9,10 +9,6 @@
     let columns: UnsafeMutablePointer<UnsafePointer<UInt16>>
     let bytes: UnsafeMutablePointer<UnsafePointer<UInt8>>
     let counts: UnsafeMutablePointer<Int>
-    /// What is read of each example begins here,
-    private let starts: UnsafeMutablePointer<UnsafeRawPointer?>
-    /// and has so many bytes.
-    private let byteCounts: UnsafeMutablePointer<Int>
     /// Entries that went into the forward product.
     let done: UnsafeMutablePointer<Int>
     let labels: UnsafeMutablePointer<UInt8>
@@ -23,8 +19,6 @@
         unsafe columns = .allocate(capacity: capacity)
         unsafe bytes = .allocate(capacity: capacity)
         unsafe counts = .allocate(capacity: capacity)
-        unsafe starts = .allocate(capacity: capacity)
-        unsafe byteCounts = .allocate(capacity: capacity)
         unsafe done = .allocate(capacity: capacity)
         unsafe labels = .allocate(capacity: capacity)
     }
@@ -33,8 +27,6 @@
         unsafe columns.deallocate()
         unsafe bytes.deallocate()
         unsafe counts.deallocate()
-        unsafe starts.deallocate()
-        unsafe byteCounts.deallocate()
         unsafe done.deallocate()
         unsafe labels.deallocate()
     }
@@ -52,22 +44,26 @@
             unsafe columns[place] = row.columns
             unsafe bytes[place] = row.bytes
             unsafe counts[place] = row.count
-            let memory = unsafe examples.memory(of: index)
-            unsafe (starts[place], byteCounts[place]) = (memory.baseAddress, memory.count)
             unsafe labels[place] = examples.labels[index]
         }
     }
 
     /// What is read of an example.
     func memory(of place: Int) -> UnsafeRawBufferPointer {
-        unsafe UnsafeRawBufferPointer(start: starts[place], count: byteCounts[place])
+        unsafe UnsafeRawBufferPointer(
+            start: isDense ? UnsafeRawPointer(bytes[place]) : UnsafeRawPointer(columns[place]),
+            count: bytesPerEntry * counts[place])
     }
+
+    private var bytesPerEntry: Int { isDense ? 1 : SparseExamples.bytesPerEntry }
 
     /// One of so many parts of what is read of some examples, to be asked for.
     func ahead(_ places: Range<Int>, _ part: Int, of parts: Int) -> KernelSet.Ahead {
-        unsafe KernelSet.ahead(
-            starts + places.lowerBound, byteCounts + places.lowerBound, count: places.count,
-            part: part, of: parts)
+        let first = places.lowerBound
+        let examples =
+            unsafe isDense ? UnsafeRawPointer(bytes + first) : UnsafeRawPointer(columns + first)
+        return unsafe KernelSet.ahead(
+            examples, counts + first, bytesPerEntry, count: places.count, part: part, of: parts)
     }
 
     /// Some pixels of an example that is stored with all of them.

@@ -186,8 +186,7 @@ package import TrainingPlan
             let units = pixels.units(ofThread: thread, of: team.count, count: count)
             let range = pixels.places(ofUnits: units, count: count)
             unsafe workspace.batch.fill(range, from: examples, indices)
-            unsafe network.forward(
-                units: units, count: count, weights: weights, workspace)
+            unsafe network.forward(units: units, count: count, weights: weights, workspace)
             network.output(range, workspace)
             network.backward(range, transposed: transposed, workspace)
             team.barrier()

@@ -58,7 +58,6 @@ package struct KernelVariantError: Error, CustomStringConvertible {
     package typealias Floats = UnsafePointer<Float>
     package typealias MutableFloats = UnsafeMutablePointer<Float>
     package typealias Bytes = UnsafePointer<UInt8>
-    /// See `ahead`.
     package typealias Ahead = vector_ahead
     package typealias Forward = @Sendable (MutableFloats, Int) -> Void
     package typealias Backward = @Sendable (MutableFloats, Floats, Int) -> Void
@@ -308,14 +307,16 @@ extension KernelSet {
     /// Examples that a kernel asks the memory for beside its work.
     ///
     /// - Parameters:
-    ///   - starts: where each of `count` begins; `byteCounts` says how much of it is read.
-    ///   - part: of each, one of so many `parts` of its lines.
+    ///   - starts: an array of pointers to them.
+    ///   - part: of each example, one of so many `parts` of its lines.
     static func ahead(
-        _ starts: UnsafePointer<UnsafeRawPointer?>, _ byteCounts: UnsafePointer<Int>, count: Int,
-        part: Int, of parts: Int
+        _ starts: UnsafeRawPointer, _ entryCounts: UnsafePointer<Int>, _ bytesPerEntry: Int,
+        count: Int, part: Int, of parts: Int
     ) -> Ahead {
         unsafe Ahead(
-            examples: starts, byte_counts: byteCounts, count: count, part: part, parts: parts)
+            examples: starts.assumingMemoryBound(to: UnsafeRawPointer?.self),
+            entry_counts: entryCounts, bytes_per_entry: bytesPerEntry, count: count, part: part,
+            parts: parts)
     }
 
     /// Nothing to ask for.
